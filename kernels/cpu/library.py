@@ -1,0 +1,179 @@
+"""Finds the compiled kernels for this CPU, or has them built, and calls them.
+
+In order: the user's cache; else built now, by a program of its own, and kept there. Where the machine has a linker
+the result is a shared library and this process needs neither Numba nor LLVM; where it has none, an object file that
+llvmlite loads.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from .levels import LEVELS, supported
+
+log = logging.getLogger("fastact.kernels")
+
+_ENTRY, _PREFIX = "fastact_run", "fastact_kernel_"
+
+
+class BuildError(Exception):
+    """The kernels cannot be built or loaded; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """Compiled kernels in this process."""
+
+    level: str
+    path: Path
+    symbol: Callable[[str], int]
+    keep: Any
+
+    @property
+    def registers(self) -> str:
+        """The name of its tile table."""
+        return LEVELS[self.level].registers
+
+    def kernel(self, name: str) -> int:
+        """The address of a kernel."""
+        return self.symbol(_PREFIX + name)
+
+    @functools.cached_property
+    def _entry(self) -> Callable[..., None]:
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(self.symbol(_ENTRY))
+
+    def run(self, table: int, steps: int) -> None:
+        """Walks `steps` rows of the table at address `table`; Python's lock is released meanwhile."""
+        self._entry(table, 0, steps, 0, 1)
+
+    def run_part(self, table: int, first: int, last: int, me: int, team: int) -> None:
+        """The share of member `me` of `team` in steps first..last-1: what a team's member does between meetings."""
+        self._entry(table, first, last, me, team)
+
+
+@functools.cache
+def load(level: str | None = None) -> Library:
+    """The kernels for `level`, or for the best level this CPU has; built first where they are not cached.
+
+    Raises:
+        BuildError: the CPU has none of the levels, or the kernels cannot be built or loaded.
+    """
+    level = level or _best_level()
+    key = _key(level)
+    folder = platformdirs.user_cache_path("fastact") / "kernels"
+    for path in sorted(folder.glob(f"{key}-*")) if _trusted(folder) else ():
+        if _digest(path) == path.stem.rpartition("-")[2] and _trusted(path):
+            return _open(level, path)
+        log.warning("%s is damaged and is built anew", path)
+    return _open(level, _build(level, key, folder))
+
+
+def _best_level() -> str:
+    levels = supported()
+    if not levels:
+        raise BuildError(
+            "this CPU has no vector instructions fastact has kernels for: it needs AVX2 with FMA, or AArch64"
+        )
+    return levels[0]
+
+
+def _key(level: str) -> str:
+    """Changes with whatever the compiled code depends on: its source, the compiler, the target."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    for package in ("numba", "llvmlite"):
+        try:
+            digest.update(importlib.metadata.version(package).encode())
+        except importlib.metadata.PackageNotFoundError:
+            digest.update(b"absent")
+    return f"{level}-{digest.hexdigest()[:16]}"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _trusted(path: Path) -> bool:
+    """Whether nobody but this user can have put code there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return os.name != "posix" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+
+
+def _build(level: str, key: str, folder: Path) -> Path:
+    """Builds in a program of its own, then moves the result into the cache under the name of its content."""
+    started = time.monotonic()
+    log.warning("compiling the kernels for %s, once: this takes about ten seconds on a PC, a minute on a board", level)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place = tempfile.mkdtemp(dir=folder)
+    except OSError as error:
+        place = tempfile.mkdtemp(prefix="fastact-")
+        log.warning("%s cannot be written (%s): the kernels are compiled again in each process", folder, error)
+    suffix = ".so" if _has_linker() else ".o"
+    made = Path(place) / f"kernels{suffix}"
+    command = [sys.executable, "-m", f"{__package__}.build", level, str(made)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        reason = result.stderr.strip().rpartition("\n")[2] or f"exit status {result.returncode}"
+        raise BuildError(f"the kernels cannot be compiled for {level}: {reason}")
+    log.info("compiled in %.1f s", time.monotonic() - started)
+    if not Path(place).is_relative_to(folder):
+        return made
+    final = folder / f"{key}-{_digest(made)}{suffix}"
+    made.replace(final)
+    Path(place).rmdir()
+    return final
+
+
+def _has_linker() -> bool:
+    from .build import linker
+
+    return linker() is not None
+
+
+def _open(level: str, path: Path) -> Library:
+    return _open_object(level, path) if path.suffix == ".o" else _open_shared(level, path)
+
+
+def _open_shared(level: str, path: Path) -> Library:
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise BuildError(f"the compiled kernels in {path} cannot be loaded: {error}") from error
+
+    def symbol(name: str) -> int:
+        return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+
+    return Library(level, path, symbol, library)
+
+
+def _open_object(level: str, path: Path) -> Library:
+    """Loads an object file with LLVM's own loader: for machines without a linker."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine()
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_path(str(path)))
+    engine.finalize_object()
+    return Library(level, path, engine.get_function_address, engine)

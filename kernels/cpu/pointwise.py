@@ -1,0 +1,231 @@
+"""Operations value by value: activations, affine maps, sums and products, softmax along an axis.
+
+Everything but sums and products is computed in float64 and rounded once, which costs little on maps of this size and
+is more exact than float32 throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+from .. import ops
+from .simd import f32, f64, i64, set_f32, wide
+from .steps import (
+    AXES, COUNT, INNER, LENGTH, MEAN, OFFSET, OUTER, PARAMETERS, SCALE, X, X2, X2_STRIDES,
+    X_STRIDES, Y,
+)  # fmt: skip
+
+
+@njit(error_model="numpy", inline="always")
+def _sigmoid(x):
+    # exp of a negative number alone: never overflows, and keeps tiny values exact
+    e = math.exp(-abs(x))
+    return 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
+
+
+@njit(error_model="numpy", inline="always")
+def _max0(x):
+    """max(x, 0); the builtin would bring exceptions in."""
+    return x if x > 0.0 else 0.0
+
+
+@njit(error_model="numpy", inline="always")
+def _softplus(x):
+    return _max0(x) + math.log1p(math.exp(-abs(x)))
+
+
+@njit(error_model="numpy", inline="always")
+def _clip(x, a, b):
+    x = a if x < a else x
+    return b if x > b else x
+
+
+@njit(error_model="numpy", inline="always")
+def _elu(x, a):
+    return x if x > 0.0 else a * math.expm1(x)
+
+
+BINARY: dict[ops.Merge, Callable[[Any, Any], Any]] = {
+    ops.Merge.ADD: lambda a, b: a + b,
+    ops.Merge.MULTIPLY: lambda a, b: a * b,
+}
+
+UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
+    ops.Unary.CLIP: lambda x, a, b: _clip(x, a, b),
+    ops.Unary.LEAKY_RELU: lambda x, a, b: a * x if x < 0.0 else x,
+    ops.Unary.RELU: lambda x, a, b: a * (x - b) if x < b else x,
+    ops.Unary.ELU: lambda x, a, b: _elu(x, a),
+    ops.Unary.SELU: lambda x, a, b: 1.0507009873554805 * _elu(x, 1.6732632423543772),
+    ops.Unary.CELU: lambda x, a, b: x if x > 0.0 else a * math.expm1(x / a),
+    ops.Unary.SOFTPLUS: lambda x, a, b: _softplus(x),
+    ops.Unary.SOFTSIGN: lambda x, a, b: x / (1.0 + abs(x)),
+    ops.Unary.SQUAREPLUS: lambda x, a, b: (x + math.sqrt(x * x + a)) * 0.5,
+    ops.Unary.SOFT_SHRINK: lambda x, a, b: x - a if x > a else (x + a if x < -a else 0.0),
+    ops.Unary.HARD_SHRINK: lambda x, a, b: x if abs(x) > a else 0.0,
+    ops.Unary.TANH_SHRINK: lambda x, a, b: x - math.tanh(x),
+    ops.Unary.SPARSE_PLUS: lambda x, a, b: (
+        0.0 if x <= -1.0 else ((x + 1.0) * (x + 1.0) * 0.25 if x < 1.0 else x)
+    ),
+    ops.Unary.SPARSE_SIGMOID: lambda x, a, b: 0.0 if x <= -1.0 else ((x + 1.0) * 0.5 if x < 1.0 else 1.0),
+    ops.Unary.THRESHOLD: lambda x, a, b: x if x > a else b,
+    ops.Unary.SIGMOID: lambda x, a, b: _sigmoid(x),
+    ops.Unary.LOG_SIGMOID: lambda x, a, b: -_softplus(-x),
+    ops.Unary.SILU: lambda x, a, b: x * _sigmoid(x),
+    ops.Unary.GELU: lambda x, a, b: x * 0.5 * math.erfc(-x * 0.7071067811865476),
+    ops.Unary.GELU_TANH: lambda x, a, b: (
+        x * _sigmoid(2.0 * 0.7978845608028654 * (x + 0.044715 * x * x * x))
+    ),
+    ops.Unary.TANH: lambda x, a, b: math.tanh(x),
+    ops.Unary.HARD_SIGMOID: lambda x, a, b: _clip(a * x + b, 0.0, 1.0),
+    ops.Unary.HARD_SILU: lambda x, a, b: x * _clip(x / 6.0 + 0.5, 0.0, 1.0),
+    ops.Unary.EXPONENTIAL: lambda x, a, b: math.exp(x),
+    ops.Unary.MISH: lambda x, a, b: x * math.tanh(_softplus(x)),
+}
+"""The element-wise functions in float64, written so that no intermediate overflows or loses small values."""
+
+
+def elementwise(function: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    """The kernel that applies one of :data:`UNARY` to every value."""
+    apply = njit(error_model="numpy", inline="always")(function)
+
+    def run(step, me, team):
+        x, y, count, parameters = i64(step, X), i64(step, Y), i64(step, COUNT), i64(step, PARAMETERS)
+        a, b = f64(parameters, 0), f64(parameters, 1)
+        for i in range(count * me // team, count * (me + 1) // team):
+            set_f32(y, i, apply(wide(x, i), a, b))
+
+    return run
+
+
+def affine(step, me, team):
+    """y = (x - mean) * scale + offset, the parameters along the middle axis."""
+    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
+    mean, scale, offset = i64(step, MEAN), i64(step, SCALE), i64(step, OFFSET)
+    outer = i64(step, OUTER)
+    for o in range(outer * me // team, outer * (me + 1) // team):
+        if inner == 1:  # one loop over contiguous channels, which vectorises
+            base = o * length
+            for c in range(length):
+                difference = wide(x, base + c) - wide(mean, c)
+                set_f32(y, base + c, difference * wide(scale, c) + wide(offset, c))
+        else:
+            for c in range(length):
+                m, s, b = wide(mean, c), wide(scale, c), wide(offset, c)
+                base = (o * length + c) * inner
+                for i in range(base, base + inner):
+                    set_f32(y, i, (wide(x, i) - m) * s + b)
+
+
+def binary(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """The kernel that merges two inputs over four axes, each input with its own strides (0 stretches it)."""
+    merge = njit(error_model="numpy", inline="always")(function)
+
+    def run(step, me, team):
+        x, x2, y = i64(step, X), i64(step, X2), i64(step, Y)
+        n1, n2, n3 = i64(step, AXES + 1), i64(step, AXES + 2), i64(step, AXES + 3)
+        step_x, step_x2 = i64(step, X_STRIDES + 3), i64(step, X2_STRIDES + 3)
+        rows = i64(step, AXES) * n1 * n2
+        # A team shares the rows; where there is one long row, it shares its values.
+        first, last, start, stop = rows * me // team, rows * (me + 1) // team, 0, n3
+        if rows == 1:
+            first, last, start, stop = 0, 1, n3 * me // team, n3 * (me + 1) // team
+        for row in range(first, last):
+            plane = row // n2
+            i0, i2 = plane // n1, row - plane * n2
+            i1 = plane - i0 * n1
+            a, b, target = x, x2, y + 4 * row * n3
+            a += 4 * (i0 * i64(step, X_STRIDES) + i1 * i64(step, X_STRIDES + 1) + i2 * i64(step, X_STRIDES + 2))
+            b += 4 * (i0 * i64(step, X2_STRIDES) + i1 * i64(step, X2_STRIDES + 1) + i2 * i64(step, X2_STRIDES + 2))
+            if step_x == 1 and step_x2 == 1:  # the usual case, which vectorises
+                for i in range(start, stop):
+                    set_f32(target, i, merge(f32(a, i), f32(b, i)))
+            else:
+                for i in range(start, stop):
+                    set_f32(target, i, merge(f32(a, i * step_x), f32(b, i * step_x2)))
+
+    return run
+
+
+def softmax(step, me, team):
+    """exp(x - max) / sum of the same, along the middle axis."""
+    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
+    rows = i64(step, OUTER) * inner
+    for row in range(rows * me // team, rows * (me + 1) // team):
+        base = _row_start(row, length, inner)
+        shift = _log_sum(x, base, length, inner)
+        for c in range(length):
+            set_f32(y, base + c * inner, math.exp(wide(x, base + c * inner) - shift))
+
+
+def log_softmax(step, me, team):
+    """x - log(sum of exp(x)), along the middle axis."""
+    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
+    rows = i64(step, OUTER) * inner
+    for row in range(rows * me // team, rows * (me + 1) // team):
+        base = _row_start(row, length, inner)
+        shift = _log_sum(x, base, length, inner)
+        for c in range(length):
+            set_f32(y, base + c * inner, wide(x, base + c * inner) - shift)
+
+
+def sparsemax(step, me, team):
+    """max(x - t, 0) along the middle axis, with t such that the values sum to 1.
+
+    t is found by Michelot's algorithm (1986), which needs no sorted copy: take the mean excess over 1 of the values
+    above t as the new t until their number stays.
+    """
+    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
+    rows = i64(step, OUTER) * inner
+    for row in range(rows * me // team, rows * (me + 1) // team):
+        base = _row_start(row, length, inner)
+        threshold, support, count = _largest(x, base, length, inner) - 1.0, 0, -1
+        while count != support and count != 0:
+            support, total, count = count, 0.0, 0
+            for c in range(length):
+                value = wide(x, base + c * inner)
+                if value > threshold:
+                    total += value
+                    count += 1
+            if count > 0:
+                threshold = (total - 1.0) / count
+        for c in range(length):
+            set_f32(y, base + c * inner, _max0(wide(x, base + c * inner) - threshold))
+
+
+@njit(error_model="numpy", inline="always")
+def _row_start(row, length, inner):
+    outer = row // inner
+    return outer * length * inner + row - outer * inner
+
+
+@njit(error_model="numpy", inline="always")
+def _largest(x, base, length, inner):
+    largest = wide(x, base)
+    for c in range(1, length):
+        value = wide(x, base + c * inner)
+        largest = value if value > largest else largest
+    return largest
+
+
+@njit(error_model="numpy", inline="always")
+def _log_sum(x, base, length, inner):
+    largest, total = _largest(x, base, length, inner), 0.0
+    for c in range(length):
+        total += math.exp(wide(x, base + c * inner) - largest)
+    return largest + math.log(total)
+
+
+def gated_linear(step, me, team):
+    """y = first half * sigmoid(second half) of the middle axis; LENGTH is the output's."""
+    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
+    run, outer = length * inner, i64(step, OUTER)
+    for o in range(outer * me // team, outer * (me + 1) // team):
+        values, gates = x + 8 * o * run, x + 8 * o * run + 4 * run
+        for i in range(run):
+            set_f32(y + 4 * o * run, i, wide(values, i) * _sigmoid(wide(gates, i)))
+
+

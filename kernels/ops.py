@@ -32,12 +32,27 @@ def span(length: int, kernel: int, stride: int, dilation: int = 1) -> int:
     return max(0, (length - (kernel - 1) * dilation - 1) // stride + 1)
 
 
+@dataclass(frozen=True)
+class Window:
+    """What one value of an output sees of the input along rows and columns."""
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+
+
 class Op:
     """One operation: `shape(*inputs)` is the output's shape for the inputs' shapes."""
+
+    window: Window | None = Window((1, 1), (1, 1))
+    """What one output value sees of the input; None if all of it."""
 
     def shape(self, *inputs: Shape) -> Shape:
         """The output's shape; the first input's unless a subclass says otherwise."""
         return inputs[0]
+
+    def multiply_adds(self, *inputs: Shape) -> int:
+        """Multiplications each followed by an addition: convolutions and dense layers alone are counted."""
+        return 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +87,15 @@ class Conv2D(Op):
             filters,
         )
 
+    def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
+        kh, kw, depth, _ = self.weights.shape
+        return math.prod(self.shape(*inputs)) * kh * kw * depth
+
+    @property
+    def window(self) -> Window:  # type: ignore[override]  # noqa: D102
+        reach = [(k - 1) * d + 1 for k, d in zip(self.weights.shape[:2], self.dilation, strict=True)]
+        return Window((reach[0], reach[1]), self.strides)
+
 
 @dataclass(frozen=True, eq=False)
 class Dense(Op):
@@ -84,6 +108,9 @@ class Dense(Op):
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return (*inputs[0][:-1], self.weights.shape[1])
+
+    def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
+        return math.prod(inputs[0]) * int(self.weights.shape[1])
 
 
 class PoolKind(enum.IntEnum):
@@ -111,12 +138,17 @@ class Pool2D(Op):
             channels,
         )
 
+    @property
+    def window(self) -> Window:  # type: ignore[override]  # noqa: D102
+        return Window(self.size, self.strides)
+
 
 @dataclass(frozen=True, eq=False)
 class GlobalPool(Op):
     """Largest or mean value over all but the last axis: (..., C) to (C,)."""
 
     kind: PoolKind
+    window = None
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return inputs[0][-1:]
@@ -159,7 +191,7 @@ class Unary(enum.IntEnum):
 
     CLIP = 0  # min(max(x, a), b)
     LEAKY_RELU = 1  # x if x >= 0 else a * x
-    RELU = 2  # x if x >= b else a * (x - b): Keras's relu with negative_slope a and threshold b
+    RELU = 2  # x if x > b else a * (x - b): Keras's relu with negative_slope a and threshold b
     ELU = 3  # x if x > 0 else a * (exp(x) - 1)
     SELU = 4  # 1.0507009873554805 * elu(x, 1.6732632423543772)
     CELU = 5  # max(x, 0) + min(0, a * (exp(x / a) - 1))
@@ -255,6 +287,7 @@ class Reshape(Op):
     """The same values in the same order under another shape; costs nothing."""
 
     target: Shape
+    window = None
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return self.target
@@ -264,5 +297,3 @@ def axis_split(shape: Shape, axis: int) -> tuple[int, int, int]:
     """A shape seen as (outer, length of `axis`, inner): how row-major memory lies around one axis."""
     axis %= len(shape)
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-
-

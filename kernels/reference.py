@@ -56,13 +56,13 @@ def _conv2d(op: ops.Conv2D, x: Array) -> Array:
                 columns = slice(kx * dx, kx * dx + (width - 1) * sx + 1, sx)
                 total += x[rows, columns, inputs] @ weights[ky, kx, :, outputs]
         y[..., outputs] = total
-    return np.clip(y, op.low, op.high).astype(x.dtype)
+    return np.asarray(np.clip(y, op.low, op.high), x.dtype)
 
 
 @_reference(ops.Dense)
 def _dense(op: ops.Dense, x: Array) -> Array:
     y = x @ op.weights.astype(x.dtype) + op.bias.astype(x.dtype)
-    return np.clip(y, op.low, op.high).astype(x.dtype)
+    return np.asarray(np.clip(y, op.low, op.high), x.dtype)
 
 
 @_reference(ops.Pool2D)
@@ -101,7 +101,7 @@ def _affine(op: ops.Affine, x: Array) -> Array:
     along = [1] * x.ndim
     along[op.axis] = -1
     mean, scale, offset = (p.astype(x.dtype).reshape(along) for p in (op.mean, op.scale, op.offset))
-    return (x - mean) * scale + offset
+    return np.asarray((x - mean) * scale + offset)
 
 
 @_reference(ops.Elementwise)
@@ -127,7 +127,7 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 _UNARY: dict[ops.Unary, Callable[[Array, float, float], Array]] = {
     ops.Unary.CLIP: lambda x, a, b: np.clip(x, a, b),
     ops.Unary.LEAKY_RELU: lambda x, a, b: np.where(x >= 0, x, a * x),
-    ops.Unary.RELU: lambda x, a, b: np.where(x >= b, x, a * (x - b)),
+    ops.Unary.RELU: lambda x, a, b: np.where(x > b, x, a * (x - b)),
     ops.Unary.ELU: lambda x, a, b: _elu(x, a),
     ops.Unary.SELU: lambda x, a, b: 1.0507009873554805 * _elu(x, 1.6732632423543772),
     ops.Unary.CELU: lambda x, a, b: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0) / a)),
@@ -144,9 +144,7 @@ _UNARY: dict[ops.Unary, Callable[[Array, float, float], Array]] = {
     ops.Unary.LOG_SIGMOID: lambda x, a, b: -_softplus(-x),
     ops.Unary.SILU: lambda x, a, b: x * _sigmoid(x),
     ops.Unary.GELU: lambda x, a, b: x * (1 + _erf(x / math.sqrt(2))) / 2,
-    ops.Unary.GELU_TANH: lambda x, a, b: (
-        x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
-    ),
+    ops.Unary.GELU_TANH: lambda x, a, b: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2,
     ops.Unary.TANH: lambda x, a, b: np.tanh(x),
     ops.Unary.HARD_SIGMOID: lambda x, a, b: np.clip(a * x + b, 0, 1),
     ops.Unary.HARD_SILU: lambda x, a, b: x * np.clip(x / 6 + 0.5, 0, 1),
@@ -159,9 +157,9 @@ _UNARY: dict[ops.Unary, Callable[[Array, float, float], Array]] = {
 def _row_wise(op: ops.RowWise, x: Array) -> Array:
     shifted = x - x.max(axis=op.axis, keepdims=True)
     if op.function is ops.Row.SPARSEMAX:
-        return np.apply_along_axis(_sparsemax, op.axis, x)
+        return np.asarray(np.apply_along_axis(_sparsemax, op.axis, x))
     log_sum = np.log(np.exp(shifted).sum(axis=op.axis, keepdims=True))
-    return shifted - log_sum if op.function is ops.Row.LOG_SOFTMAX else np.exp(shifted - log_sum)
+    return np.asarray(shifted - log_sum if op.function is ops.Row.LOG_SOFTMAX else np.exp(shifted - log_sum))
 
 
 def _sparsemax(x: Array) -> Array:
@@ -170,13 +168,13 @@ def _sparsemax(x: Array) -> Array:
     sums = np.cumsum(ordered)
     support = np.arange(1, len(x) + 1)
     size = int(np.count_nonzero(1 + support * ordered > sums))
-    return np.maximum(x - (sums[size - 1] - 1) / size, 0).astype(x.dtype)
+    return np.asarray(np.maximum(x - (sums[size - 1] - 1) / size, 0), x.dtype)
 
 
 @_reference(ops.GatedLinear)
 def _gated_linear(op: ops.GatedLinear, x: Array) -> Array:
     values, gates = np.split(x, 2, axis=op.axis)
-    return values * _sigmoid(gates)
+    return np.asarray(values * _sigmoid(gates))
 
 
 @_reference(ops.Binary)

@@ -18,7 +18,6 @@ from typing import Any
 
 from .levels import LEVELS
 
-
 ENTRY = "fastact_run"
 PREFIX = "fastact_kernel_"
 

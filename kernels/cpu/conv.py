@@ -10,8 +10,25 @@ from typing import Any
 
 from .simd import bits_f32, convolution_tile, i64
 from .steps import (
-    BIAS, BLOCKS, COLUMN_STEP, FILTER_BLOCK, HIGH, LAST, LOW, OUT_COLUMNS, PIXELS, ROW_STEP, SEGMENT_COUNT,
-    SEGMENT_LENGTH, SEGMENTS, WEIGHT_STEP, WEIGHTS, X, X_BLOCK, Y, Y_STEP,
+    BIAS,
+    BLOCKS,
+    COLUMN_STEP,
+    FILTER_BLOCK,
+    HIGH,
+    LAST,
+    LOW,
+    OUT_COLUMNS,
+    PIXELS,
+    ROW_STEP,
+    SEGMENT_COUNT,
+    SEGMENT_LENGTH,
+    SEGMENTS,
+    WEIGHT_STEP,
+    WEIGHTS,
+    X_BLOCK,
+    Y_STEP,
+    X,
+    Y,
 )  # fmt: skip
 from .tiles import Tile
 

@@ -6,8 +6,25 @@ from numba import njit
 
 from .simd import bits_f32, f32, i64, set_f32, u8, wide
 from .steps import (
-    CHANNELS, COLUMNS, COUNT, IN_COLUMNS, IN_ROWS, LEFT, LENGTH, OUTER, PARAMETERS, ROWS, SIZE_X, SIZE_Y,
-    STRIDE_X, STRIDE_Y, TOP, X, X_STRIDE, Y, Y_STRIDE,
+    CHANNELS,
+    COLUMNS,
+    COUNT,
+    IN_COLUMNS,
+    IN_ROWS,
+    LEFT,
+    LENGTH,
+    OUTER,
+    PARAMETERS,
+    ROWS,
+    SIZE_X,
+    SIZE_Y,
+    STRIDE_X,
+    STRIDE_Y,
+    TOP,
+    X_STRIDE,
+    Y_STRIDE,
+    X,
+    Y,
 )  # fmt: skip
 
 

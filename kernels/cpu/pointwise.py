@@ -15,8 +15,20 @@ from numba import njit
 from .. import ops
 from .simd import f32, f64, i64, set_f32, wide
 from .steps import (
-    AXES, COUNT, INNER, LENGTH, MEAN, OFFSET, OUTER, PARAMETERS, SCALE, X, X2, X2_STRIDES,
-    X_STRIDES, Y,
+    AXES,
+    COUNT,
+    INNER,
+    LENGTH,
+    MEAN,
+    OFFSET,
+    OUTER,
+    PARAMETERS,
+    SCALE,
+    X2,
+    X2_STRIDES,
+    X_STRIDES,
+    X,
+    Y,
 )  # fmt: skip
 
 
@@ -57,7 +69,7 @@ BINARY: dict[ops.Merge, Callable[[Any, Any], Any]] = {
 UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
     ops.Unary.CLIP: lambda x, a, b: _clip(x, a, b),
     ops.Unary.LEAKY_RELU: lambda x, a, b: a * x if x < 0.0 else x,
-    ops.Unary.RELU: lambda x, a, b: a * (x - b) if x < b else x,
+    ops.Unary.RELU: lambda x, a, b: a * (x - b) if x <= b else x,
     ops.Unary.ELU: lambda x, a, b: _elu(x, a),
     ops.Unary.SELU: lambda x, a, b: 1.0507009873554805 * _elu(x, 1.6732632423543772),
     ops.Unary.CELU: lambda x, a, b: x if x > 0.0 else a * math.expm1(x / a),
@@ -67,18 +79,14 @@ UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
     ops.Unary.SOFT_SHRINK: lambda x, a, b: x - a if x > a else (x + a if x < -a else 0.0),
     ops.Unary.HARD_SHRINK: lambda x, a, b: x if abs(x) > a else 0.0,
     ops.Unary.TANH_SHRINK: lambda x, a, b: x - math.tanh(x),
-    ops.Unary.SPARSE_PLUS: lambda x, a, b: (
-        0.0 if x <= -1.0 else ((x + 1.0) * (x + 1.0) * 0.25 if x < 1.0 else x)
-    ),
+    ops.Unary.SPARSE_PLUS: lambda x, a, b: 0.0 if x <= -1.0 else ((x + 1.0) * (x + 1.0) * 0.25 if x < 1.0 else x),
     ops.Unary.SPARSE_SIGMOID: lambda x, a, b: 0.0 if x <= -1.0 else ((x + 1.0) * 0.5 if x < 1.0 else 1.0),
     ops.Unary.THRESHOLD: lambda x, a, b: x if x > a else b,
     ops.Unary.SIGMOID: lambda x, a, b: _sigmoid(x),
     ops.Unary.LOG_SIGMOID: lambda x, a, b: -_softplus(-x),
     ops.Unary.SILU: lambda x, a, b: x * _sigmoid(x),
     ops.Unary.GELU: lambda x, a, b: x * 0.5 * math.erfc(-x * 0.7071067811865476),
-    ops.Unary.GELU_TANH: lambda x, a, b: (
-        x * _sigmoid(2.0 * 0.7978845608028654 * (x + 0.044715 * x * x * x))
-    ),
+    ops.Unary.GELU_TANH: lambda x, a, b: x * _sigmoid(2.0 * 0.7978845608028654 * (x + 0.044715 * x * x * x)),
     ops.Unary.TANH: lambda x, a, b: math.tanh(x),
     ops.Unary.HARD_SIGMOID: lambda x, a, b: _clip(a * x + b, 0.0, 1.0),
     ops.Unary.HARD_SILU: lambda x, a, b: x * _clip(x / 6.0 + 0.5, 0.0, 1.0),
@@ -227,5 +235,3 @@ def gated_linear(step, me, team):
         values, gates = x + 8 * o * run, x + 8 * o * run + 4 * run
         for i in range(run):
             set_f32(y + 4 * o * run, i, wide(values, i) * _sigmoid(wide(gates, i)))
-
-

@@ -114,13 +114,12 @@ def convolution_tile(tile: Tile) -> Any:
             def load(pointer):
                 return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=4)
 
-            pixels = _pixel_addresses(
-                builder, px, x, first_row, first_column, columns, row_step, column_step
-            )
+            pixels = _pixel_addresses(builder, px, x, first_row, first_column, columns, row_step, column_step)
             start = [load(builder.gep(floats(bias), [o])) for o in offsets]
             first_weights = floats(weights)
-            entry, segment, inner, segment_end, done = builder.block, *(
-                builder.append_basic_block(n) for n in ("segment", "inner", "segment_end", "done")
+            entry, segment, inner, segment_end, done = (
+                builder.block,
+                *(builder.append_basic_block(n) for n in ("segment", "inner", "segment_end", "done")),
             )
             builder.branch(segment)
 

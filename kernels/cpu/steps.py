@@ -1,7 +1,7 @@
 """How an operation becomes rows of the table that the native entry walks.
 
-A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The names below are the rows' layout;
-the kernels read them by the same names. An address is given as :class:`Place`, a region and an offset into it, since
+A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The names below are the rows'
+layout; the kernels read them by the same names. An address is given as :class:`Place`, a region and an offset into it, since
 a frame's input and output lie elsewhere at each call: :class:`Table` writes the regions' addresses in.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -92,8 +92,8 @@ def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, registers: str)
 class Table:
     """Rows laid out for the native entry, and the addresses in them that change from call to call."""
 
-    def __init__(self, rows: Sequence[Row], regions: int, kernels: Mapping[str, int]) -> None:
-        """`kernels` gives the address of each kernel by name."""
+    def __init__(self, rows: Sequence[Row], regions: int, kernel: Callable[[str], int]) -> None:
+        """`kernel` gives the address of a kernel by name."""
         self.rows = np.zeros((len(rows), FIELDS), np.int64)
         self._kept: list[npt.NDArray[Any]] = []
         places: list[list[tuple[int, int]]] = [[] for _ in range(regions)]
@@ -105,7 +105,7 @@ class Table:
                     self._kept.append(field)
                     self.rows[r, f] = field.ctypes.data
                 else:
-                    self.rows[r, f] = kernels[field] if isinstance(field, str) else field
+                    self.rows[r, f] = kernel(field) if isinstance(field, str) else field
         self._places = [np.array(p, np.int64).reshape(-1, 2).T for p in places]
         self._flat = self.rows.reshape(-1)
 
@@ -255,4 +255,3 @@ def _strides(buffer: Buffer, axes: tuple[int, ...]) -> list[int]:
         strides[a] = step if shape[a] > 1 else 0
         step *= shape[a]
     return strides
-

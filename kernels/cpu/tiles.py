@@ -79,7 +79,8 @@ def split(registers: str, pixels: int, filters: int) -> tuple[Block, ...]:
     splits = []
     for width in {t.width for t in table if t.width <= filters}:
         fitting = [i for i, t in enumerate(table) if t.width == width and t.pixels <= pixels]
-        tiles = {v: min((i for i in fitting if table[i].vectors == v), key=cost) for v in {table[i].vectors for i in fitting}}
+        counts = {table[i].vectors for i in fitting}
+        tiles = {v: min((i for i in fitting if table[i].vectors == v), key=cost) for v in counts}
         splits += [_blocks(tiles, vectors, width, filters) for vectors in tiles]
     return min(filter(None, splits), key=lambda blocks: (sum(b.count * cost(b.tile) for b in blocks), blocks[0].tile))
 
@@ -99,7 +100,7 @@ def _blocks(tiles: dict[int, int], vectors: int, width: int, filters: int) -> tu
 
 
 def _cost(tile: Tile, registers: str, pixels: int) -> float:
-    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more (two of each a cycle)."""
+    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more; two of each a cycle."""
     slots = max(1, tile.width // _NATIVE_WIDTH[registers])
     multiply_adds = tile.pixels * tile.vectors * slots
     loads = tile.vectors * slots + tile.pixels

@@ -1,0 +1,113 @@
+"""A layer's configuration, read with checks: it comes from a file and is not to be believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastact.errors import ModelError
+
+LARGEST = 2**24
+"""No length, count or stride in a configuration may be larger."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A layer's configuration.
+
+    Every method reads one entry and raises ModelError, naming layer and entry, for a value that cannot be.
+    """
+
+    class_name: str
+    name: str
+    entries: Mapping[str, Any]
+    keras_version: tuple[int, ...]
+
+    @property
+    def keras3(self) -> bool:
+        """Whether Keras 3 wrote the file, whose formulas differ in places."""
+        return self.keras_version[:1] >= (3,)
+
+    def fail(self, entry: str, wanted: str) -> ModelError:
+        """The error for an entry that is not what it must be."""
+        found = repr(self.entries.get(entry, "nothing"))
+        found = found if len(found) <= 60 else found[:57] + "..."
+        return ModelError(f"layer {self.name!r} ({self.class_name}): {entry} must be {wanted}, found {found}")
+
+    def flag(self, entry: str, default: bool) -> bool:
+        """True or false."""
+        value = self.entries.get(entry, default)
+        if not isinstance(value, bool):
+            raise self.fail(entry, "true or false")
+        return value
+
+    def integer(self, entry: str, default: int | None = None, low: int = 1) -> int:
+        """A whole number from `low` to LARGEST."""
+        value = self.entries.get(entry, default)
+        if not _is_integer(value, low):
+            raise self.fail(entry, f"a whole number from {low} to {LARGEST}")
+        return int(value)
+
+    def number(self, entry: str, default: float | None = None) -> float:
+        """A finite number; Keras 2 wraps some in {"class_name": "__numpy__", "value": ...}."""
+        value = self.entries.get(entry, default)
+        if isinstance(value, Mapping):
+            value = value.get("value")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.fail(entry, "a finite number")
+        return float(value)
+
+    def optional_number(self, entry: str) -> float | None:
+        """A finite number, or None where the entry is null or missing."""
+        return None if self.entries.get(entry) is None else self.number(entry)
+
+    def numbers(self, entry: str, default: float) -> list[float]:
+        """A finite number or a list of them, as a list."""
+        value = self.entries.get(entry, default)
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(_is_number(v) for v in values):
+            raise self.fail(entry, "a number or a list of numbers")
+        return [float(v) for v in values]
+
+    def pair(self, entry: str, default: int | None = None, low: int = 1) -> tuple[int, int]:
+        """Two whole numbers from `low` to LARGEST, or one that stands for both."""
+        value = self.entries.get(entry, default)
+        values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value, value]
+        if len(values) != 2 or not all(_is_integer(v, low) for v in values):
+            raise self.fail(entry, f"one or two whole numbers from {low} to {LARGEST}")
+        return int(values[0]), int(values[1])
+
+    def sides(self, entry: str) -> tuple[int, int, int, int]:
+        """Rows above, below, columns left, right: ((t, b), (l, r)), (rows, columns) or one number for all."""
+        value = self.entries.get(entry, 1)
+        rows = value if isinstance(value, list) else [value, value]
+        both = [r if isinstance(r, list) else [r, r] for r in rows]
+        flat = [n for side in both for n in side]
+        if len(both) != 2 or len(flat) != 4 or not all(_is_integer(n, 0) for n in flat):
+            raise self.fail(entry, "rows above and below and columns left and right")
+        return flat[0], flat[1], flat[2], flat[3]
+
+    def choice(self, entry: str, default: str, allowed: Sequence[str]) -> str:
+        """One of `allowed`, in lower case."""
+        value = self.entries.get(entry, default)
+        value = default if value is None else value
+        if not isinstance(value, str) or value.lower() not in allowed:
+            raise self.fail(entry, "one of " + ", ".join(allowed))
+        return value.lower()
+
+    def shape(self, entry: str) -> tuple[int | None, ...]:
+        """A list of lengths, null where one is open."""
+        value = self.entries.get(entry)
+        if not isinstance(value, list) or not all(v is None or _is_integer(v, 1) for v in value):
+            raise self.fail(entry, f"a list of lengths from 1 to {LARGEST}")
+        return tuple(value)
+
+
+def _is_integer(value: object, low: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= LARGEST
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,44 @@
+"""Feature maps: what comes out for a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from fastact.kernels.ops import Floats
+
+
+class FeatureMaps(Mapping[str, Floats]):
+    """The maps of one frame by layer name, each (H, W, C) float32, channels last, as Keras gives it without batch axis.
+
+    Attributes:
+        missing: layers that were asked for and cannot be computed, each with the reason.
+    """
+
+    def __init__(self, arrays: Mapping[str, Floats], missing: Mapping[str, str]) -> None:
+        self._arrays = dict(arrays)
+        self.missing = dict(missing)
+
+    def __getitem__(self, name: str) -> Floats:
+        try:
+            return self._arrays[name]
+        except KeyError:
+            if name in self.missing:
+                raise KeyError(f"{name!r} is not computed: {self.missing[name]}") from None
+            raise KeyError(f"there is no map {name!r}; there are {', '.join(self._arrays)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        lines = [f"    {name!r}: {'x'.join(map(str, a.shape))}" for name, a in self.items()]
+        lines += [f"    {name!r}: not computed: {why}" for name, why in self.missing.items()]
+        return "\n".join([f"FeatureMaps of {len(self)} layers:", *lines])
+
+    def copy(self) -> FeatureMaps:
+        """The same maps in memory of their own: what `stream` gives is overwritten by its next frame."""
+        return FeatureMaps({name: np.array(a) for name, a in self.items()}, self.missing)

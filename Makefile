@@ -1,0 +1,58 @@
+# `make demo` and `make test` are all the set-up there is; the rest is for people who change fastact.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint types format figures bench-check fuzz golden clean
+
+demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
+	$(BIN)/fastact demo --out demo
+
+test: $(VENV)/.tests             ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lints             ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy does not follow a package whose parts lie in two folders: it is shown one where they lie together.
+types: $(VENV)/.runs $(VENV)/.lints   ## types, strict
+	rm -rf .types && mkdir -p .types/fastact
+	ln -s $(CURDIR)/fastact/* .types/fastact/ && ln -s $(CURDIR)/kernels .types/fastact/kernels
+	MYPYPATH=.types $(BIN)/mypy -p fastact
+
+format: $(VENV)/.lints           ## write what lint asks for
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+figures: $(VENV)/.tests          ## measure, and write the README's tables
+	$(BIN)/python -m benchmarks.report --write README.md
+
+bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runtime on one thread
+	$(BIN)/python -m benchmarks.peers
+
+fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly
+	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
+
+golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow that is installed
+	$(BIN)/python tests/make_golden.py
+
+clean:
+	rm -rf $(VENV) .types build *.egg-info demo
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runs: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install -e .
+	touch $@
+
+# tf-keras asks for the whole of TensorFlow; the CPU build serves it as well.
+$(VENV)/.tests: $(VENV)/.runs
+	$(PIP) install -e '.[test]'
+	$(PIP) install --no-deps 'tf-keras>=2.21,<2.22'
+	touch $@
+
+$(VENV)/.lints: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install 'mypy>=1.15' 'ruff>=0.9'
+	touch $@

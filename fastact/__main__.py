@@ -1,0 +1,5 @@
+"""`python -m fastact` is the command `fastact`."""
+
+from fastact.cli import main
+
+main()

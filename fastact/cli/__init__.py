@@ -1,0 +1,101 @@
+"""The command `fastact`.
+
+Results go to stdout, talk to stderr. Exit status: 0 done; 1 `verify` found a difference beyond the tolerance; 2 bad
+input or usage, with one line that says what is wrong; 3 an error in fastact itself; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+
+import click
+
+from fastact import __version__
+from fastact.errors import FastactError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "demo": "Run the main job on the samples that come with fastact.",
+    "extract": "Compute the feature maps of pictures and save them.",
+    "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
+    "verify": "Compare every layer's map with TensorFlow's.",
+}
+"""Each command with its one line of help; its code is imported when it is used."""
+
+_EXAMPLES = """
+\b
+Examples:
+  fastact demo
+  fastact info pilot.h5 --input 640x360
+  fastact extract --model pilot.h5 --image frame.jpg
+  fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
+  fastact verify pilot.h5 --image frame.jpg
+
+\b
+Exit status: 0 done; 1 verify found a difference beyond the tolerance; 2 bad input or usage;
+3 an error in fastact itself; 130 interrupted.
+"""
+
+
+class _Commands(click.Group):
+    """Imports a command only when it is called, so that --help and errors come at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"fastact.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fastact")
+def _fastact() -> None:
+    """See what a convolutional network sees: the feature maps of a Keras model, without Keras or TensorFlow."""
+
+
+def main() -> None:
+    """Runs the command line and exits with the status that the module's docstring lists."""
+    log, handler = logging.getLogger("fastact"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("fastact: %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    sys.exit(_status())
+
+
+def _status() -> int:
+    try:
+        result = _fastact.main(standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except FastactError as error:
+        click.echo(f"fastact: {error}", err=True)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("fastact: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        click.echo("fastact: not enough memory: choose fewer layers or a smaller input", err=True)
+        return 2
+    except Exception:
+        traceback.print_exc()
+        click.echo("fastact: this is an error in fastact itself; please report it with the lines above", err=True)
+        return 3

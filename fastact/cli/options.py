@@ -1,0 +1,41 @@
+"""What several commands share: how sizes are written, and where results and talk go."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+
+def say(text: str) -> None:
+    """A line of talk, to stderr."""
+    click.echo(text, err=True)
+
+
+def console() -> Console:
+    """Where tables go: stdout, as wide as it takes where that is no terminal, since a table cut off is of no use."""
+    terminal = Console(highlight=False)
+    return terminal if terminal.is_terminal else Console(highlight=False, width=200)
+
+
+def plain(text: str) -> str:
+    """Text from a file, so that rich takes no bracket in it for markup and no control character gets out."""
+    return escape("".join(c if c.isprintable() else "?" for c in text))
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT, as (rows, columns)."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """(rows, columns) for "640x360"."""
+        if isinstance(value, tuple):
+            return value
+        columns, _, rows = str(value).lower().partition("x")
+        if not (columns.isdecimal() and rows.isdecimal() and 0 < int(columns) <= 65536 and 0 < int(rows) <= 65536):
+            self.fail(f"{value!r} is not a size such as 640x360 (width x height, up to 65536)", param, ctx)
+        return int(rows), int(columns)
+
+
+SIZE = Size()

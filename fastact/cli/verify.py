@@ -1,0 +1,102 @@
+"""`fastact verify`: fastact's maps beside TensorFlow's."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from fastact import samples
+from fastact.cli.options import console, plain, say
+from fastact.errors import InputError
+from fastact.extractor import Extractor
+from fastact.frames import read_picture
+from fastact.graph import Model, load
+from fastact.kernels.ops import Floats
+from fastact.verify import TOLERANCE, compare, tensorflow_maps
+
+
+@click.command(short_help="Compare every layer's map with TensorFlow's.")
+@click.argument("model_path", metavar="MODEL")
+@click.option("--image", "-i", metavar="FILE", help="A picture to feed. Without it: a sample frame.")
+@click.option(
+    "--tolerance", type=click.FloatRange(0, min_open=True), default=TOLERANCE, show_default=True,
+    help="The largest difference allowed, in parts of a layer's largest value."
+)  # fmt: skip
+def command(model_path: str, image: str | None, tolerance: float) -> int:
+    """Compare every layer's map with TensorFlow's, for one frame.
+
+    Loads MODEL with fastact and with Keras (which must be installed: the extra `verify`) and prints, per layer, the
+    largest absolute difference, the largest in parts of the layer's largest value, and a verdict. Exit status 1 if a
+    layer is beyond the tolerance.
+
+    \b
+    Example:
+      fastact verify pilot.h5 --image frame.jpg
+    """
+    model = load(model_path)
+    inputs = _inputs(model, image)
+    maps = Extractor(model, "all")(inputs)
+    say("fastact: asking TensorFlow, which takes a few seconds")
+    with _quiet():
+        keras, theirs = tensorflow_maps(model, inputs)
+    differences = compare(maps, theirs)
+    table = Table("layer", "class", box=SIMPLE_HEAD, pad_edge=False, title=f"fastact beside {keras}")
+    for title in ("largest difference", "of the largest value", "verdict"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for d in differences:
+        verdict = "ok" if d.within(tolerance) else "[bold red]beyond[/]"
+        cells = [plain(d.name), plain(model.layers[d.name].class_name), f"{d.absolute:.2e}", f"{d.relative:.2e}"]
+        table.add_row(*cells, verdict)
+    out = console()
+    out.print(table)
+    for name, reason in maps.missing.items():
+        out.print(f"not computed: {escape(name)} ({escape(model.layers[name].class_name)}): {escape(reason)}")
+    beyond = sum(not d.within(tolerance) for d in differences)
+    out.print(
+        f"{len(differences)} layers compared, {beyond} beyond {tolerance:g} of their largest value, "
+        f"{len(maps.missing)} not computed"
+    )
+    if not differences:
+        raise InputError(f"no layer of {model_path} can be compared")
+    return 1 if beyond else 0
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Sends file descriptor 2 to nowhere: TensorFlow's C++ logs there before it can be told not to."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _inputs(model: Model, image: str | None) -> dict[str, Floats]:
+    """What to feed: the picture to inputs that take one, scaled to 0..1, and seeded noise to the others."""
+    random = np.random.default_rng(0)
+    inputs: dict[str, Floats] = {}
+    for name, shape in model.input_shapes.items():
+        if len(shape) == 3 and shape[-1] in (1, 3, 4):
+            picture = read_picture(image or samples.frame("160x120"), shape)
+            for note in picture.notes:
+                say(f"fastact: the picture for {name!r} was {note}")
+            inputs[name] = picture.frame / np.float32(255)
+        else:
+            inputs[name] = random.random(tuple(n or 1 for n in shape), np.float32)
+            say(f"fastact: input {name!r} is no picture: it gets noise from 0 to 1, from a fixed seed")
+    return inputs

@@ -1,0 +1,58 @@
+"""What every reader hands on: a configuration, and weights that can be asked for by layer path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LayerPath", "SavedModel", "Shape", "WeightReader"]
+
+Shape = tuple[int, ...]
+
+LayerPath = tuple[str, ...]
+"""Layer names from the outside in: ``("conv2d_1",)``, or ``("tower", "conv2d_2")`` inside a nested model."""
+
+
+class WeightReader(Protocol):
+    """Reads the weights of an open file."""
+
+    def read(self, wanted: Mapping[LayerPath, Mapping[str, Shape]]) -> dict[LayerPath, dict[str, NDArray[np.float32]]]:
+        """Read the weights asked for, and nothing before all of them are known to be what was asked for.
+
+        Args:
+            wanted: for each layer path the weights' own names (``"kernel"``, ``"bias"``, ``"gamma"``, …)
+                and the shape that the configuration implies for each. Only these shapes are accepted. A
+                wrapper such as TimeDistributed is asked for by its own path.
+
+        Returns:
+            The same keys, each weight a C-contiguous float32 array of its own (float16 and float64 are
+            converted).
+
+        Raises:
+            FileError: a weight is missing, ambiguous, of another shape or type, not stored whole and plainly,
+                or all of them together are larger than the limit given to `open_model`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model as its file states it. Valid inside the ``with`` block of `open_model`."""
+
+    path: Path
+    format: str
+    """For people: ``"Keras 2 .h5"``, ``"Keras 3 .h5"``."""
+    keras_version: tuple[int, ...]
+    """``(2, 15, 0)``; the meaning of hard_sigmoid and the names of weights follow it."""
+    backend: str
+    """``"tensorflow"``, ``"jax"``, …; ``"unknown"`` where the file does not say."""
+    config: dict[str, Any]
+    """``{"class_name": "Functional" | "Model" | "Sequential", "config": …}``, otherwise as written."""
+    weights: WeightReader
+    identity: str
+    """SHA-256 of the file's bytes, in hexadecimal: names the model in saved results."""

@@ -1,0 +1,77 @@
+"""Pictures as frames: read, brought to the model's size and channels as Donkey does, with a word on what was done."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from fastact.errors import InputError
+from fastact.layers import Shape, show
+
+_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
+_MODE_FOR_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A frame and what was done to the file's picture to make it: uint8 (H, W, C), and sentences."""
+
+    frame: npt.NDArray[np.uint8]
+    notes: tuple[str, ...]
+
+
+def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
+    """A picture file as a frame of `shape`, (rows, columns, channels), None where its own size will do.
+
+    A picture of another size is resized as donkeycar's load_image does it: Pillow's `resize` with its default filter,
+    before a conversion to grey.
+
+    Raises:
+        InputError: not a picture that can be read, of more than 8 bits a channel, or no picture fits `shape`.
+    """
+    if len(shape) != 3 or shape[-1] not in _MODE_FOR_CHANNELS:
+        raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays from Python")
+    mode = _MODE_FOR_CHANNELS[shape[-1]]
+    image, notes = _open(path), []
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise InputError(f"{os.fspath(path)!r} has more than 8 bits a channel ({image.mode}): save it as 8-bit RGB")
+    if image.mode != mode:
+        notes.append(f"converted from {_words(image.mode)} to {_words(mode)}")
+    if mode != "L" or image.mode not in ("L", "RGB"):
+        image = image.convert("RGB" if mode == "L" else mode)
+    size = (shape[1] or image.width, shape[0] or image.height)
+    if image.size != size:
+        notes.append(f"resized from {image.width}x{image.height} to {size[0]}x{size[1]}")
+        image = image.resize(size)
+    frame = np.asarray(image.convert(mode), np.uint8)
+    return Picture(np.ascontiguousarray(frame.reshape(*frame.shape[:2], -1)), tuple(notes))
+
+
+def _open(path: str | os.PathLike[str]) -> Image.Image:
+    """The decoded picture."""
+    name = repr(os.fspath(path))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+            image.load()
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not a picture fastact can read: give a JPEG or PNG file") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"{name} has more pixels than a camera's frame: resize it first") from None
+    except FileNotFoundError:
+        raise InputError(f"there is no picture {name}") from None
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder, not a picture") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise InputError(f"the picture {name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    return image
+
+
+def _words(mode: str) -> str:
+    return {"L": "grey", "1": "black and white", "P": "a palette", "LA": "grey with alpha"}.get(mode, mode)

@@ -54,7 +54,8 @@ def save_h5(path: str | os.PathLike[str], maps: FeatureMaps, metadata: Mapping[s
     """
     import h5py
 
-    with whole_file(path) as beside, h5py.File(beside, "w") as file:
+    # In memory first: HDF5 crashes the process when a disk fills up under a file it has open.
+    with h5py.File(os.fspath(path), "w", driver="core", backing_store=False) as file:
         for key, value in metadata.items():
             file.attrs[key] = value if isinstance(value, str) else json.dumps(value)
         group = file.create_group("maps")
@@ -63,6 +64,10 @@ def save_h5(path: str | os.PathLike[str], maps: FeatureMaps, metadata: Mapping[s
             dataset = group.create_dataset(entry, data=array, **compression)
             dataset.attrs["layer"] = name
             dataset.attrs["class"] = metadata["layers"][name]["class"]
+        file.flush()
+        image = file.id.get_file_image()
+    with whole_file(path) as beside:
+        beside.write_bytes(image)
 
 
 def file_names(layers: Iterable[str]) -> list[str]:

@@ -1,0 +1,244 @@
+"""What is not a model file is named for what it is, without waiting on it."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import io
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hostile import read, write_model
+from PIL import Image
+
+from fastact.errors import FileError, UnsupportedError
+from fastact.files import open_model
+
+
+def picture(kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(stream, kind)
+    return stream.getvalue()
+
+
+def archive() -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("config.json", "{}")
+    return stream.getvalue()
+
+
+def tape() -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as file:
+        file.addfile(tarfile.TarInfo("model.h5"))
+    return stream.getvalue()
+
+
+def array() -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros(3))
+    return stream.getvalue()
+
+
+CONTENTS = {
+    "PNG": (picture("PNG"), "not a Keras model but a PNG picture"),
+    "JPEG": (picture("JPEG"), "a JPEG picture"),
+    "gzip": (gzip.compress(b"x"), "a gzip archive"),
+    "tar": (tape(), "a tar archive"),
+    "npy": (array(), "a NumPy array"),
+    "pickle": (pickle.dumps({"a": 1}), "a Python pickle"),
+    "SavedModel": (b"\x08\x01\x12\xff\x01\x0a\x05", "a TensorFlow SavedModel"),
+    "ONNX": (b"\x08\x09\x12\x07pytorch", "an ONNX model"),
+    "JSON": (b'{"class_name": "Sequential"}', "JSON text, perhaps an architecture without weights"),
+    "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a Git LFS pointer"),
+    "HTML": (b"<!DOCTYPE html><html>", "a web page"),
+    "zeros": (bytes(4096), "only zero bytes"),
+    "text": (b"hello, world", "a kind of file that fastact does not know"),
+    "cut": (b"\x89HDF\r", "an HDF5 file that was cut short"),
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_other_kinds_of_file(tmp_path: Path, name: str) -> None:
+    content, words = CONTENTS[name]
+    path = tmp_path / "model.h5"
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=words) as caught, open_model(path):
+        pass
+    assert str(path) in str(caught.value)
+    assert "model.save('x.h5')" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(archive(), r"a zip archive, perhaps a '\.keras' file"), (b"\x1c\0\0\0TFL3\0\0", "a TensorFlow Lite model")],
+    ids=["zip", "tflite"],
+)
+def test_formats_of_a_later_version(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "model.h5"
+    path.write_bytes(content)
+    with (
+        pytest.raises(UnsupportedError, match=words + r".*does not read yet.*model\.save\('x\.h5'\)"),
+        open_model(path),
+    ):
+        pass
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    path.touch()
+    with pytest.raises(FileError, match="is empty"), open_model(path):
+        pass
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    (tmp_path / "file").touch()
+    for path, words in [
+        (tmp_path / "missing.h5", "does not exist"),
+        (tmp_path / "dangling", "does not exist"),
+        (tmp_path / "file" / "x.h5", "cannot be opened: Not a directory"),
+        (loop, "cannot be opened: Too many levels"),
+        ("a\0b", "cannot be opened: invalid path"),
+        (tmp_path / ("x" * 5000), "cannot be opened: File name too long"),
+        (tmp_path / "new\nline", r"new\\nline' does not exist"),
+    ]:
+        with pytest.raises(FileError, match=words), open_model(path):
+            pass
+
+
+def test_directories(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="is a directory: name the model's file"), open_model(tmp_path):
+        pass
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01")
+    with pytest.raises(FileError, match="is a TensorFlow SavedModel, a directory"), open_model(tmp_path):
+        pass
+
+
+def test_what_is_no_regular_file_is_never_waited_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for path in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/null"), Path("/dev/zero")):
+            program = (
+                f"from fastact.files import open_model\ntry:\n  open_model({str(path)!r}).__enter__()\n"
+                "except Exception as e: print(type(e).__name__, e)"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, timeout=10, check=True
+            )
+            assert done.stdout.startswith("FileError")
+            assert "is a pipe, a socket or a device" in done.stdout
+
+
+def test_a_pipe_that_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    regular = write_model(tmp_path / "a.h5")
+    program = (
+        "import os, pathlib; from fastact.files import open_model\n"
+        f"seen = os.stat({str(regular)!r}); pathlib.Path.stat = lambda self: seen\n"
+        f"try:\n  open_model({str(tmp_path / 'pipe')!r}).__enter__()\n"
+        "except Exception as e: print(type(e).__name__, e)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=10, check=True)
+    assert "is a pipe, a socket or a device" in done.stdout
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a stand-in for the operating system, since tests may run as root, who may read everything."""
+    path = write_model(tmp_path / "a.h5")
+
+    def refuse(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(FileError, match="may not be read: change its permissions"), open_model(path):
+        pass
+
+
+def test_a_file_that_may_only_be_read(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "a.h5")
+    path.chmod(0o400)
+    tmp_path.chmod(0o500)
+    try:
+        assert read(path)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_link_to_a_model(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(write_model(tmp_path / "a.h5"))
+    assert read(tmp_path / "link")
+
+
+def test_a_file_that_another_program_writes(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "a.h5")
+    with h5py.File(path, "r+"), pytest.raises(FileError, match="open for writing in another program"), open_model(path):
+        pass
+    with path.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(FileError, match="open for writing in another program"), open_model(path):
+            pass
+    assert read(path)
+
+
+def test_a_medium_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_model(tmp_path / "a.h5")
+    real = h5py.File
+
+    def no_locks(*arguments: object, **options: object) -> h5py.File:
+        if options.get("locking") is not False:
+            raise OSError("Unable to synchronously open file (unable to lock file, errno = 37)")
+        return real(*arguments, **options)
+
+    def refuse(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(h5py, "File", no_locks)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert read(path)
+
+
+def test_a_path_that_changes_under_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, other = write_model(tmp_path / "a.h5"), write_model(tmp_path / "b.h5")
+    real = h5py.File
+
+    def swapped(name: Path, *arguments: object, **options: object) -> h5py.File:
+        return real(other, *arguments, **options)
+
+    monkeypatch.setattr(h5py, "File", swapped)
+    with pytest.raises(FileError, match="was replaced while it was being opened"), open_model(path):
+        pass
+
+
+@pytest.mark.parametrize("size", [100, 800, 4000, 12000, 16000])
+def test_truncated_files(tmp_path: Path, size: int) -> None:
+    path = write_model(tmp_path / "a.h5")
+    os.truncate(path, size)
+    with pytest.raises(FileError, match=f"is cut short: it has {size} bytes|damaged HDF5 file"), open_model(path):
+        pass
+
+
+def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
+    good, bad = write_model(tmp_path / "a.h5"), tmp_path / "b.h5"
+    bad.write_bytes(good.read_bytes()[:5000])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        read(good)
+        with pytest.raises(FileError):
+            read(bad)
+        with pytest.raises(FileError):
+            read(tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -76,11 +76,11 @@ def open_model(path: str | os.PathLike[str], *, max_weight_bytes: int = 2**31) -
     with sniff.opened(where) as descriptor:
         kind = sniff.recognise(descriptor)
         if kind in _NOT_YET:
-            raise UnsupportedError(f"{quoted(where)} is {_NOT_YET[kind]}.")
+            raise UnsupportedError(f"{quoted(where)} is {_NOT_YET[kind]}")
         if kind not in _FORMATS:
             raise FileError(
                 f"{quoted(where)} is not a Keras model but {sniff.describe(kind)}: give a file saved with "
-                "model.save('x.h5')."
+                "model.save('x.h5')"
             )
         with _FORMATS[kind](where, descriptor, max_weight_bytes) as model:
             yield model

@@ -49,10 +49,10 @@ def guarded(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise FileError(f"There is not enough memory to read {doing} of {quoted(path)}.") from None
+        raise FileError(f"there is not enough memory to read {doing} of {quoted(path)}") from None
     except _H5PY_RAISES as error:
         raise FileError(
-            f"{quoted(path)} is damaged: reading {doing} fails ({_reason(error)}); save or copy it again."
+            f"{quoted(path)} is damaged: reading {doing} fails ({_reason(error)}); save or copy it again"
         ) from error
 
 
@@ -85,7 +85,7 @@ class H5File:
 
     def problem(self, reason: str) -> FileError:
         """Return an error about this file; `reason` ends the sentence."""
-        return FileError(f"{quoted(self.path)} {reason}.")
+        return FileError(f"{quoted(self.path)} {reason}")
 
     def root(self) -> h5g.GroupID:
         """Return the root group."""
@@ -222,13 +222,13 @@ def _open(path: Path, descriptor: int) -> h5py.File:
         if "truncated file" in str(error):
             raise FileError(
                 f"{quoted(path)} is cut short: it has {os.fstat(descriptor).st_size} bytes, fewer than it "
-                "says; copy or save it again."
+                "says; copy or save it again"
             ) from None
-        raise FileError(f"{quoted(path)} is a damaged HDF5 file ({_reason(error)}): copy or save it again.") from error
+        raise FileError(f"{quoted(path)} is a damaged HDF5 file ({_reason(error)}): copy or save it again") from error
     expected, found = os.fstat(descriptor), os.fstat(file.id.get_vfd_handle())
     if (expected.st_dev, expected.st_ino) != (found.st_dev, found.st_ino):
         file.close()
-        raise FileError(f"{quoted(path)} was replaced while it was being opened: try again.")
+        raise FileError(f"{quoted(path)} was replaced while it was being opened: try again")
     return file
 
 

@@ -55,7 +55,7 @@ def _saved_model(file: hdf5.H5File, descriptor: int, max_weight_bytes: int) -> S
     if backend == "theano":
         raise UnsupportedError(
             f"{quoted(file.path)} was saved with Theano, whose convolutions turn their kernels round: load "
-            "it with Keras on TensorFlow and save it again."
+            "it with Keras on TensorFlow and save it again"
         )
     layers = frozenset(_layer_names(file.path, config))
     inner = config["config"]
@@ -90,7 +90,7 @@ def _keras_version(file: hdf5.H5File, root: h5g.GroupID, weights: h5g.GroupID) -
     if of_weights is None:  # Keras 1 gave a version to the root at most
         version = of_root or "1 (it names no version)"
         raise UnsupportedError(
-            f"{quoted(file.path)} was saved by Keras {version}, whose files fastact does not read: {_SAVE_AGAIN}."
+            f"{quoted(file.path)} was saved by Keras {version}, whose files fastact does not read: {_SAVE_AGAIN}"
         )
     versions = [_parsed(file, text) for text in (of_root, of_weights) if text is not None]
     if len({version[0] for version in versions}) > 1:
@@ -99,7 +99,7 @@ def _keras_version(file: hdf5.H5File, root: h5g.GroupID, weights: h5g.GroupID) -
         version = ".".join(map(str, versions[0]))
         advice = _SAVE_AGAIN if versions[0][0] < 2 else "look for a newer fastact"
         raise UnsupportedError(
-            f"{quoted(file.path)} was saved by Keras {version}, and fastact reads files of Keras 2 and 3: {advice}."
+            f"{quoted(file.path)} was saved by Keras {version}, and fastact reads files of Keras 2 and 3: {advice}"
         )
     return versions[0]
 
@@ -132,7 +132,7 @@ def _configuration(file: hdf5.H5File, text: bytes) -> dict[str, Any]:
     if config["class_name"] not in _MODEL_CLASSES:
         raise UnsupportedError(
             f"{quoted(file.path)} holds a model of class {quoted(config['class_name'])}, and fastact reads "
-            f"{listed(_MODEL_CLASSES)}."
+            f"{listed(_MODEL_CLASSES)}"
         )
     if not isinstance(config.get("config"), (dict, list)):
         raise file.problem("is damaged: its model_config holds no layers")
@@ -153,7 +153,7 @@ def _layer_names(path: Path, config: dict[str, Any]) -> Iterator[str]:
                 continue
             if "nb_filter" in inner or "dim_ordering" in inner:
                 raise UnsupportedError(
-                    f"{quoted(path)} holds a layer of Keras 1, {quoted(item['class_name'])}: {_SAVE_AGAIN}."
+                    f"{quoted(path)} holds a layer of Keras 1, {quoted(item['class_name'])}: {_SAVE_AGAIN}"
                 )
             if isinstance(inner.get("name"), str):
                 yield inner["name"]

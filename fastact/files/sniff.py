@@ -65,11 +65,11 @@ def opened(path: Path) -> Iterator[int]:
         _check_regular(path, path.stat())
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        raise FileError(f"{quoted(path)} does not exist.") from None
+        raise FileError(f"{quoted(path)} does not exist") from None
     except PermissionError:
-        raise FileError(f"{quoted(path)} may not be read: change its permissions or its owner.") from None
+        raise FileError(f"{quoted(path)} may not be read: change its permissions or its owner") from None
     except (OSError, ValueError) as error:
-        raise FileError(f"{quoted(path)} cannot be opened: {_reason(error)}.") from None
+        raise FileError(f"{quoted(path)} cannot be opened: {_reason(error)}") from None
     try:
         _check_regular(path, os.fstat(descriptor))
         _lock(path, descriptor)
@@ -118,13 +118,13 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
         if (path / "saved_model.pb").is_file():
             raise FileError(
                 f"{quoted(path)} is a TensorFlow SavedModel, a directory: load it with Keras and save it "
-                "with model.save('x.h5')."
+                "with model.save('x.h5')"
             )
-        raise FileError(f"{quoted(path)} is a directory: name the model's file in it.")
+        raise FileError(f"{quoted(path)} is a directory: name the model's file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise FileError(f"{quoted(path)} is a pipe, a socket or a device: copy it to a file first.")
+        raise FileError(f"{quoted(path)} is a pipe, a socket or a device: copy it to a file first")
     if status.st_size == 0:
-        raise FileError(f"{quoted(path)} is empty: save or copy the model again.")
+        raise FileError(f"{quoted(path)} is empty: save or copy the model again")
 
 
 def _lock(path: Path, descriptor: int) -> None:
@@ -134,7 +134,7 @@ def _lock(path: Path, descriptor: int) -> None:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             raise FileError(
-                f"{quoted(path)} is open for writing in another program: wait until it has been saved."
+                f"{quoted(path)} is open for writing in another program: wait until it has been saved"
             ) from None
 
 

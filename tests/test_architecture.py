@@ -105,3 +105,10 @@ print(*[m for m in ("numba", "llvmlite", "tensorflow", "keras") if m in sys.modu
     if "no linker" in result.stdout:
         pytest.skip("this machine has no linker, so the kernels are an object file that llvmlite loads")
     assert result.stdout.split() == []
+
+
+def test_the_table_of_layers_is_the_registry_s() -> None:
+    from fastact.layers.table import markdown
+
+    written = (ROOT / "docs" / "layers.md").read_text()
+    assert written == markdown() + "\n", "run python -m fastact.layers.table > docs/layers.md"

@@ -269,7 +269,9 @@ def test_an_unknown_command(run):
 def test_a_full_disk_leaves_no_half_written_file(tmp_path, formats):
     # A limit on file size gives the same refusal in mid-write as a full disk; in a process of its own, since
     # HDF5 may keep trying to flush a file whose disk was full.
-    code = "import resource as r, signal as s; s.signal(s.SIGXFSZ, s.SIG_IGN); r.setrlimit(r.RLIMIT_FSIZE, (3000, 3000))"
+    code = (
+        "import resource as r, signal as s; s.signal(s.SIGXFSZ, s.SIG_IGN); r.setrlimit(r.RLIMIT_FSIZE, (3000, 3000))"
+    )
     command = ["extract", "-m", PILOT, "-i", SMALL, "--save", formats]
     result = subprocess.run(
         [sys.executable, "-c", f"{code}; import sys; sys.argv[1:] = {command!r}; from fastact.cli import main; main()"],
@@ -300,9 +302,7 @@ def test_names_from_a_file_cannot_leave_the_folder(run, tmp_path):
         file.attrs["model_config"] = text
         names = [n if isinstance(n, bytes) else n.encode() for n in file["model_weights"].attrs["layer_names"]]
         del file["model_weights"].attrs["layer_names"]
-        file["model_weights"].attrs["layer_names"] = [
-            b"../../evil" if n == b"Conv2D_First_layer" else n for n in names
-        ]
+        file["model_weights"].attrs["layer_names"] = [b"../../evil" if n == b"Conv2D_First_layer" else n for n in names]
 
     model = changed_pilot(tmp_path / "evil.h5", rename)
     result = run("extract", "-m", model, "-i", SMALL, "-l", "all", "--save", "png,npz,h5", "--out", "o")

@@ -83,7 +83,11 @@ def picture_input(model: Model) -> str:
 )  # fmt: skip
 @click.option("--out", "-o", default="fastact-maps", show_default=True, metavar="DIR", help="Where results go.")
 @click.option(
-    "--save", default="png", show_default=True, metavar="LIST", help="What to write, of png,npz,h5, separated by commas."
+    "--save",
+    default="png",
+    show_default=True,
+    metavar="LIST",
+    help="What to write, of png,npz,h5, separated by commas.",
 )
 @click.option("--raw", is_flag=True, help="Feed 0..255 as `donkey cnnactivations` does, not 0..1 as the car does.")
 @click.option("--input", "size", type=SIZE, help="Run the same weights at another input size, such as 640x360.")
@@ -135,7 +139,9 @@ def _formats(save: str) -> tuple[str, ...]:
     formats = tuple(f.strip().lower() for f in save.split(",") if f.strip())
     unknown = [f for f in formats if f not in _FORMATS]
     if unknown or not formats:
-        raise click.BadParameter(f"{save!r}: give one or more of png, npz, h5, separated by commas", param_hint="--save")
+        raise click.BadParameter(
+            f"{save!r}: give one or more of png, npz, h5, separated by commas", param_hint="--save"
+        )
     return formats
 
 

@@ -45,6 +45,8 @@ _FUNCTIONS: dict[str, tuple[ops.Op, ...]] = {
 }
 """Keras's activation names with Keras's default parameters; hard_sigmoid depends on who wrote the file."""
 
+FUNCTION_NAMES = tuple(sorted([*_FUNCTIONS, "hard_sigmoid"]))
+
 
 class Activation:
     """A function as a chain of operations, the part of it a convolution does for free apart."""

@@ -60,7 +60,7 @@ def vanished(shape: Shape, kernel: tuple[int, int], given: Shape) -> Shape:
     return shape
 
 
-@register("Conv2D", "Convolution2D")
+@register("Conv2D")
 class Conv2D(Layer):
     """Cross-correlation with `filters` filters: weights HWIO, I = channels / groups."""
 

@@ -247,7 +247,8 @@ def _read_weights(saved: SavedModel, nodes: tuple[Node, ...]) -> None:
     wanted: dict[LayerPath, Mapping[str, tuple[int, ...]]] = {}
     for n in nodes:
         if n.reason is None and n.weight_shapes and wanted.setdefault(n.path, n.weight_shapes) != n.weight_shapes:
-            raise ModelError(f"layer {'/'.join(n.path)!r} is called twice, with inputs that need weights of different shapes")
+            name = "/".join(n.path)
+            raise ModelError(f"layer {name!r} is called twice, with inputs that need weights of different shapes")
     arrays = saved.weights.read(wanted)
     for node in nodes:
         if node.path in wanted and node.layer is not None:

@@ -193,8 +193,8 @@ class _Layout:
             root, size = self._root(r.output), _bytes(r.output)
             if root not in self._places:
                 first = self._root(r.inputs[0])
-                fits = math.prod(r.inputs[0].shape) == math.prod(r.output.shape)  # else it is stretched while it is read
-                if first in alive and last_use[first] == i and steps.runs_in_place(r.op) and fits:
+                same_size = math.prod(r.inputs[0].shape) == math.prod(r.output.shape)  # else it is stretched
+                if first in alive and last_use[first] == i and steps.runs_in_place(r.op) and same_size:
                     alive[root] = alive.pop(first)
                 else:
                     alive[root] = _first_fit(alive.values(), size), size

@@ -48,9 +48,7 @@ def chain(name: str, shape: Shape, *makers: Maker, keras: tuple[str, ...] = BOTH
     return Case(name, make, keras)
 
 
-def graph(
-    name: str, shapes: tuple[Shape, ...], connect: Callable[..., Any], keras: tuple[str, ...] = BOTH
-) -> Case:
+def graph(name: str, shapes: tuple[Shape, ...], connect: Callable[..., Any], keras: tuple[str, ...] = BOTH) -> Case:
     """A functional model: `connect(keras, *inputs)` gives its output or outputs."""
 
     def make(k: Any) -> Any:
@@ -231,7 +229,9 @@ POOLS = tuple(
         chain(f"{name}-same-odd", (7, 9, 5), layer(class_name, 2, padding="same")),
         chain(f"{name}-all", (4, 6, 3), layer(class_name, (4, 6))),
         chain(f"global-{name}", (7, 9, 13), layer("Global" + class_name)),
-        chain(f"global-{name}-keepdims", (7, 9, 13), layer("Global" + class_name, keepdims=True), layer("Conv2D", 4, 1)),
+        chain(
+            f"global-{name}-keepdims", (7, 9, 13), layer("Global" + class_name, keepdims=True), layer("Conv2D", 4, 1)
+        ),
     )
 )
 
@@ -240,7 +240,7 @@ def _branches(k: Any, x: Any) -> list[Any]:
     return [k.layers.Conv2D(6, 3, padding="same", activation=a)(x) for a in ("relu", "tanh", "linear")]
 
 
-MERGING = tuple(
+ELEMENTWISE = tuple(
     case
     for name in ("Add", "Multiply")
     for case in (
@@ -264,7 +264,9 @@ MERGING = tuple(
         ),
         graph(f"{name}-vectors".lower(), ((7,), (7,)), lambda k, x, y, n=name: getattr(k.layers, n)()([x, y])),
     )
-) + (
+)
+
+JOINING = (
     graph("concat", ((5, 6, 3),), lambda k, x: k.layers.Concatenate()(_branches(k, x))),
     *(
         graph(
@@ -395,7 +397,8 @@ def _middle_too(k: Any, x: Any) -> list[Any]:
 
 
 CASES: tuple[Case, ...] = (
-    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *MERGING, *WIRING,
+    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
+    *WIRING,
 )  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fastact.kernels import ops, reference
 
 from fastact import Extractor, FeatureMaps
 from fastact.errors import FileError
 from fastact.files import SavedModel
 from fastact.graph import Model, build
-from fastact.kernels import ops, reference
 from fastact.layers import Tape, Value
 
 Arrays = dict[str, np.ndarray]
@@ -23,8 +23,9 @@ Arrays = dict[str, np.ndarray]
 def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
     """Every map of every layer of a Keras model, nested ones too, under the names fastact gives them.
 
-    `inputs` are in the model's order, several frames along their first axis, as are the maps. The model is run eagerly with a recorder around each layer's `call`, so that what is kept is what Keras computed
-    in that very run; layers with several outputs are left out.
+    `inputs` are in the model's order, several frames along their first axis, as are the maps. The model is run eagerly
+    with a recorder around each layer's `call`, so that what is kept is what Keras computed in that very run; layers
+    with several outputs are left out.
     """
     maps: Arrays = {}
     where: list[str] = []

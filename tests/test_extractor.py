@@ -30,7 +30,8 @@ def pilot(channels: int = 3) -> Model:
 
 def two_inputs() -> Model:
     layers = [
-        image("img", SHAPE), image("numbers", (4,)), conv("c", [on("img")]), entry("Dense", "d", [on("numbers")], units=3),
+        image("img", SHAPE), image("numbers", (4,)), conv("c", [on("img")]),
+        entry("Dense", "d", [on("numbers")], units=3),
     ]  # fmt: skip
     return handmade(model(layers, [["img", 0, 0], ["numbers", 0, 0]], [["c", 0, 0], ["d", 0, 0]]))
 
@@ -125,12 +126,20 @@ def test_one_input_by_name(frame: np.ndarray):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (np.zeros((1, *SHAPE), np.uint8), "without the batch axis"), (np.zeros((24, 20, 3), np.uint8), "20x24x3.*24x20x3"),
-        (np.zeros((20, 24, 4), np.uint8), "20x24x4"), (np.zeros((0, 24, 3), np.uint8), "0x24x3"),
-        (np.zeros(SHAPE, np.int64), "int64"), (np.zeros(SHAPE, bool), "bool"), (np.zeros(SHAPE, complex), "complex"),
-        (np.zeros(SHAPE, object), "object"), (np.array("a picture"), "one value"), ([[1, 2], [3, 4]], "list"), (None, "NoneType"), ("frame.jpg", "str"),
+        (np.zeros((1, *SHAPE), np.uint8), "without the batch axis"),
+        (np.zeros((24, 20, 3), np.uint8), r"20x24x3.*24x20x3"),
+        (np.zeros((20, 24, 4), np.uint8), "20x24x4"),
+        (np.zeros((0, 24, 3), np.uint8), "0x24x3"),
+        (np.zeros(SHAPE, np.int64), "int64"),
+        (np.zeros(SHAPE, bool), "bool"),
+        (np.zeros(SHAPE, complex), "complex"),
+        (np.zeros(SHAPE, object), "object"),
+        (np.array("a picture"), "one value"),
+        ([[1, 2], [3, 4]], "list"),
+        (None, "NoneType"),
+        ("frame.jpg", "str"),
     ],
-)  # fmt: skip
+)
 def test_frames_that_do_not_fit(wrong: Any, words: str):
     with pytest.raises(InputError, match=words):
         Extractor(pilot())(wrong)
@@ -147,7 +156,7 @@ def test_missing_layers(frame: np.ndarray):
     built = handmade(model(layers, [["img", 0, 0]], [["memory", 0, 0]]))
     maps = Extractor(built, "all")(frame)
     assert maps.missing.keys() == {"memory"}
-    with pytest.raises(KeyError, match="not computed: .*LSTM"):
+    with pytest.raises(KeyError, match=r"not computed: .*LSTM"):
         maps["memory"]
     with pytest.raises(KeyError, match="there are img, c"):
         maps["other"]

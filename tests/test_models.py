@@ -28,5 +28,3 @@ def test_maps_are_those_tensorflow_gave(path: Path):
         if node.class_name in NOT_YET or dependent & set(node.inputs):
             dependent.add(place)
     assert set(maps.missing) == {model.nodes[place].name for place in dependent}
-
-

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from oracles import handmade
 from test_topology import conv, entry, image, model, on, tensor, tower
 
 from fastact import Model
 from fastact.errors import LayerNotFoundError
 from fastact.selection import Layers, select
-from oracles import handmade
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import copy
-import os
 import time
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 from oracles import handmade
 
 from fastact import Extractor, FastactError
@@ -140,7 +137,9 @@ def test_sequential_that_does_not_say_its_input():
 def test_tensors_in_keywords():
     add = entry("Add", "sum", [{"args": [], "kwargs": {"inputs": [tensor("image"), tensor("image")]}}])
     assert names(model([image(), add], [["image", 0, 0]], [["sum", 0, 0]])) == ["image", "sum"]
-    joined = entry("TFOpLambda", "tf.concat", [["image", 0, 0, {"other": ["image", 0, 0], "axis": 3}]], function="concat")
+    joined = entry(
+        "TFOpLambda", "tf.concat", [["image", 0, 0, {"other": ["image", 0, 0], "axis": 3}]], function="concat"
+    )
     built = handmade(model([image(), joined], [["image", 0, 0]], [["tf.concat", 0, 0]]), (2, 15, 0))
     assert built.nodes[1].inputs == (0, 0)
 
@@ -155,7 +154,9 @@ def test_tf_concat():
     assert "math.multiply" in reasons(config)["tf.concat"]
 
 
-@pytest.mark.parametrize("nodes", [[[["_CONSTANT_VALUE", -1, 2.0, {}], ["image", 0, 0, {}]]], [{"args": [tensor("image"), 2.0]}]])
+@pytest.mark.parametrize(
+    "nodes", [[[["_CONSTANT_VALUE", -1, 2.0, {}], ["image", 0, 0, {}]]], [{"args": [tensor("image"), 2.0]}]]
+)
 def test_a_constant_is_reported_and_not_guessed(nodes: Any):
     assert "constant" in reasons(small(nodes))["conv"]
 
@@ -296,29 +297,35 @@ def assert_is_a_sentence(message: str) -> None:
     assert "object at" not in message
 
 
-BAD_ENTRIES: list[tuple[str, Json]] = [
-    ("Conv2D", {"filters": 0}), ("Conv2D", {"filters": -4}), ("Conv2D", {"filters": 10**30}), ("Conv2D", {"filters": "4"}),
-    ("Conv2D", {"filters": 4.0}), ("Conv2D", {"filters": True}), ("Conv2D", {"filters": None}),
-    ("Conv2D", {"kernel_size": 0}), ("Conv2D", {"kernel_size": [3]}), ("Conv2D", {"kernel_size": [3, 3, 3]}),
-    ("Conv2D", {"kernel_size": "33"}), ("Conv2D", {"kernel_size": [3, "3"]}), ("Conv2D", {"kernel_size": {"a": 1}}),
-    ("Conv2D", {"strides": 0}), ("Conv2D", {"strides": [1, 0]}), ("Conv2D", {"strides": -1}), ("Conv2D", {"strides": 1e400}),
-    ("Conv2D", {"dilation_rate": 0}), ("Conv2D", {"dilation_rate": [1, -1]}), ("Conv2D", {"groups": 0}),
-    ("Conv2D", {"groups": 4}), ("Conv2D", {"groups": 2, "filters": 4}), ("Conv2D", {"padding": "full"}),
-    ("Conv2D", {"padding": 1}), ("Conv2D", {"use_bias": "yes"}), ("Conv2D", {"data_format": "sideways"}),
-    ("Dense", {"units": 0}), ("Dense", {"units": []}), ("Dense", {"units": 10**30}), ("Dense", {"use_bias": 1}),
-    ("MaxPooling2D", {"pool_size": 0}), ("MaxPooling2D", {"strides": [0, 1]}), ("AveragePooling2D", {"padding": "causal"}),
-    ("GlobalMaxPooling2D", {"keepdims": 2}), ("ZeroPadding2D", {"padding": -1}), ("ZeroPadding2D", {"padding": [[1, 2], [3]]}),
-    ("ZeroPadding2D", {"padding": "same"}), ("ZeroPadding2D", {"padding": [1, 10**30]}), ("Cropping2D", {"cropping": [[1], 2]}),
-    ("Reshape", {"target_shape": [-1, -1]}), ("Reshape", {"target_shape": [0]}), ("Reshape", {"target_shape": "all"}),
-    ("Reshape", {"target_shape": []}), ("Reshape", {"target_shape": [True, 216]}), ("Reshape", {"target_shape": [10**30, -1]}),
-    ("Rescaling", {"scale": "half"}), ("Rescaling", {"scale": [], "offset": 0}), ("Rescaling", {"scale": float("nan")}),
-    ("BatchNormalization", {"axis": 9}), ("BatchNormalization", {"axis": -9}), ("BatchNormalization", {"epsilon": "small"}),
-    ("BatchNormalization", {"epsilon": float("inf")}), ("BatchNormalization", {"scale": 3}), ("Softmax", {"axis": 7}),
-    ("ReLU", {"max_value": "6"}), ("ReLU", {"threshold": []}), ("LeakyReLU", {"alpha": None, "negative_slope": "x"}),
-]  # fmt: skip
+BAD_ENTRIES: dict[str, list[Json]] = {
+    "Conv2D": [
+        {"filters": 0}, {"filters": -4}, {"filters": 10**30}, {"filters": "4"}, {"filters": 4.0}, {"filters": True},
+        {"filters": None}, {"kernel_size": 0}, {"kernel_size": [3]}, {"kernel_size": [3, 3, 3]}, {"kernel_size": "33"},
+        {"kernel_size": [3, "3"]}, {"kernel_size": {"a": 1}}, {"strides": 0}, {"strides": [1, 0]}, {"strides": -1},
+        {"strides": 1e400}, {"dilation_rate": 0}, {"dilation_rate": [1, -1]}, {"groups": 0}, {"groups": 4},
+        {"groups": 2, "filters": 4}, {"padding": "full"}, {"padding": 1}, {"use_bias": "yes"}, {"data_format": "up"},
+    ],
+    "Dense": [{"units": 0}, {"units": []}, {"units": 10**30}, {"use_bias": 1}],
+    "MaxPooling2D": [{"pool_size": 0}, {"strides": [0, 1]}],
+    "AveragePooling2D": [{"padding": "causal"}],
+    "GlobalMaxPooling2D": [{"keepdims": 2}],
+    "ZeroPadding2D": [{"padding": -1}, {"padding": [[1, 2], [3]]}, {"padding": "same"}, {"padding": [1, 10**30]}],
+    "Cropping2D": [{"cropping": [[1], 2]}],
+    "Reshape": [
+        {"target_shape": [-1, -1]}, {"target_shape": [0]}, {"target_shape": "all"}, {"target_shape": []},
+        {"target_shape": [True, 216]}, {"target_shape": [10**30, -1]},
+    ],
+    "Rescaling": [{"scale": "half"}, {"scale": [], "offset": 0}, {"scale": float("nan")}],
+    "BatchNormalization": [
+        {"axis": 9}, {"axis": -9}, {"epsilon": "small"}, {"epsilon": float("inf")}, {"scale": 3},
+    ],
+    "Softmax": [{"axis": 7}],
+    "ReLU": [{"max_value": "6"}, {"threshold": []}],
+    "LeakyReLU": [{"alpha": None, "negative_slope": "x"}],
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("class_name", "bad"), BAD_ENTRIES, ids=lambda v: str(v)[:50])
+@pytest.mark.parametrize(("class_name", "bad"), [(c, bad) for c, bads in BAD_ENTRIES.items() for bad in bads])
 def test_an_entry_that_cannot_be(class_name: str, bad: Json):
     good: Json = {"Conv2D": {"filters": 6, "kernel_size": 3}, "Dense": {"units": 2}}.get(class_name, {})
     config = model(
@@ -333,7 +340,9 @@ def test_an_entry_that_cannot_be(class_name: str, bad: Json):
     assert_is_a_sentence(str(caught.value))
 
 
-@pytest.mark.parametrize("shape", [[None, 0, 8, 3], [None, -1, 8, 3], [None, "8", 8, 3], 8, "x", [None, 2.5], [None, 10**30]])
+@pytest.mark.parametrize(
+    "shape", [[None, 0, 8, 3], [None, -1, 8, 3], [None, "8", 8, 3], 8, "x", [None, 2.5], [None, 10**30]]
+)
 def test_an_input_shape_that_cannot_be(shape: Any):
     config = small()
     config["config"]["layers"][0]["config"]["batch_shape"] = shape
@@ -354,7 +363,7 @@ REFUSED: list[tuple[str, Json]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("class_name", "config"), REFUSED, ids=lambda v: str(v)[:50])
+@pytest.mark.parametrize(("class_name", "config"), REFUSED)
 def test_what_cannot_be_computed_is_reported_and_sinks_nothing(class_name: str, config: Json):
     layers = [image(), entry(class_name, "odd", [on("image")], **config), conv("plain", [on("image")])]
     found = reasons(model(layers, [["image", 0, 0]], [["odd", 0, 0], ["plain", 0, 0]]))
@@ -387,7 +396,7 @@ def test_a_layer_that_fits_another_size_only_has_no_weights():
 
 @pytest.mark.parametrize("ends", [1, 2])
 def test_models_in_models_that_double(ends: int):
-    """Twenty models, each calling the one inside it twice: a million layers in a few kilobytes, with or without nodes."""
+    """Twenty models, each calling the one inside it twice: a million layers in a few kilobytes."""
     inputs = [image(f"i{n}", (4,)) for n in range(ends)]
     references = [[f"i{n}", 0, 0] for n in range(ends)]
     bomb = model(inputs, references, references, "m0")
@@ -401,81 +410,3 @@ def test_models_in_models_that_double(ends: int):
     with pytest.raises(ModelError, match="more than"):
         handmade(bomb)
     assert time.monotonic() - started < 10
-
-
-# Anything at all
-
-
-VALUES = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(-3, 9), st.sampled_from([10**30, -(10**30), 1e308, float("inf"), float("nan")]),
-        st.floats(), st.sampled_from(["", "image", "conv", "tower", "inner", "Conv2D", "Functional", "Sequential", "same"]),
-        st.text(max_size=4), st.sampled_from([["image", 0, 0], ["conv", 0, 0], ["tower", 0, 0], [None, 8, 9, 3]]),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4),
-        st.dictionaries(st.sampled_from(["name", "config", "class_name", "layers", "args", "kwargs", "activation"]), inner, max_size=3),
-    ),
-    max_leaves=6,
-)  # fmt: skip
-
-
-def subject() -> Json:
-    """A configuration with a bit of everything in it."""
-    layers = [
-        image(), image("numbers", (5,)), conv("conv", [on("image")], activation="relu", padding="same", strides=[1, 1]),
-        entry("BatchNormalization", "norm", [on("conv")], axis=-1, epsilon=0.001, scale=True, center=True),
-        entry("MaxPooling2D", "pool", [on("norm")], pool_size=[2, 2], strides=None, padding="valid"),
-        tower(nodes=[[["image", 0, 0, {}]], [["image", 0, 0, {}]]]),
-        {**sequential([entry("Dense", "x", units=3, batch_input_shape=[None, 5]), entry("Softmax", "y", axis=-1)]),
-         "name": "side", "inbound_nodes": [on("numbers")]},
-        entry("Flatten", "flat", [on("pool")]), entry("Concatenate", "join", [on("flat", "side")], axis=-1),
-        entry("Dense", "dense", [on("join")], units=2, activation={"class_name": "function", "config": "tanh"}),
-        entry("TFOpLambda", "tf", [[["tower", 0, 0, {"axis": -1}], ["tower", 1, 0, {"axis": -1}]]], function="concat"),
-        entry("Rescaling", "scale", [on("tf")], scale=0.5, offset=[0.0]), entry("Reshape", "shape", [on("scale")], target_shape=[-1, 2]),
-        entry("ZeroPadding2D", "pad", [on("tf")], padding=[[1, 0], [0, 1]]), entry("Add", "add", [on("pad", "pad")]),
-    ]  # fmt: skip
-    return model(layers, [["image", 0, 0], ["numbers", 0, 0]], [["dense", 0, 0], ["shape", 0, 0], ["add", 0, 0]])
-
-
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(place for key, inner in items for place in places(inner, (*path, key)))]
-
-
-PLACES = [place for place in places(subject()) if place]
-
-
-def test_the_subject_of_the_fuzz_is_whole():
-    assert reasons(subject()) == {}
-
-
-@settings(
-    max_examples=int(os.environ.get("FASTACT_FUZZ", "600")), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-@given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES, st.booleans()), min_size=1, max_size=3))
-@example([(("config", "layers", 0, "config", "batch_shape"), [None], False)])
-@example([(("config", "layers", 12, "config", "target_shape"), [], False)])
-def test_fuzz_of_configurations(changes: list[tuple[tuple[Any, ...], Any, bool]]):
-    """Whatever stands in a configuration, only fastact's own errors come out, also when what is left is run."""
-    config = subject()
-    for place, value, remove in changes:
-        target: Any = config
-        try:
-            for key in place[:-1]:
-                target = target[key]
-            if remove:
-                del target[place[-1]]
-            else:
-                target[place[-1]] = copy.deepcopy(value)
-        except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took the place away
-    try:
-        built = handmade(config)
-        frames = {n: np.zeros([m or 7 for m in shape], np.float32) for n, shape in built.input_shapes.items()}
-        if sum(a.size for a in frames.values()) < 10**5 and all((n.map_bytes or 0) < 2**22 for n in built.nodes):
-            assert built.costs is not None
-            Extractor(built, "all")(frames)
-            built.at_size((12, 13))
-    except FastactError as error:
-        assert_is_a_sentence(str(error).replace("Error", ""))

@@ -1,0 +1,170 @@
+"""The references against TensorFlow in float64, for what no layer reaches: parameters, pads and axes of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import KERAS3
+from fastact.kernels import ops, reference
+from fastact.kernels.ops import Row, Unary
+
+SPREAD = np.concatenate([np.linspace(-12, 12, 481), [-700.0, -90.0, -1e-9, -0.0, 1e-9, 90.0, 700.0]])
+
+FUNCTIONS: dict[Unary, list[tuple[float, float, Callable[[Any, Any], Any]]]] = {
+    Unary.CLIP: [(0.0, 6.0, lambda k, x: k.relu6(x)), (-1.0, 1.0, lambda k, x: k.hard_tanh(x))],
+    Unary.LEAKY_RELU: [(0.3, 0.0, lambda k, x: k.leaky_relu(x, 0.3))],
+    Unary.ELU: [(0.7, 0.0, lambda k, x: k.elu(x, 0.7))],
+    Unary.SELU: [(0.0, 0.0, lambda k, x: k.selu(x))],
+    Unary.CELU: [(1.0, 0.0, lambda k, x: k.celu(x)), (2.5, 0.0, lambda k, x: k.celu(x, 2.5))],
+    Unary.SOFTPLUS: [(0.0, 0.0, lambda k, x: k.softplus(x))],
+    Unary.SOFTSIGN: [(0.0, 0.0, lambda k, x: k.softsign(x))],
+    Unary.SQUAREPLUS: [(4.0, 0.0, lambda k, x: k.squareplus(x)), (0.5, 0.0, lambda k, x: k.squareplus(x, 0.5))],
+    Unary.SOFT_SHRINK: [(0.5, 0.0, lambda k, x: k.soft_shrink(x)), (2.0, 0.0, lambda k, x: k.soft_shrink(x, 2.0))],
+    Unary.HARD_SHRINK: [(0.5, 0.0, lambda k, x: k.hard_shrink(x)), (2.0, 0.0, lambda k, x: k.hard_shrink(x, 2.0))],
+    Unary.TANH_SHRINK: [(0.0, 0.0, lambda k, x: k.tanh_shrink(x))],
+    Unary.SPARSE_PLUS: [(0.0, 0.0, lambda k, x: k.sparse_plus(x))],
+    Unary.SPARSE_SIGMOID: [(0.0, 0.0, lambda k, x: k.sparse_sigmoid(x))],
+    Unary.THRESHOLD: [(0.5, -2.0, lambda k, x: k.threshold(x, 0.5, -2.0))],
+    Unary.SIGMOID: [(0.0, 0.0, lambda k, x: k.sigmoid(x))],
+    Unary.LOG_SIGMOID: [(0.0, 0.0, lambda k, x: k.log_sigmoid(x))],
+    Unary.SILU: [(0.0, 0.0, lambda k, x: k.silu(x))],
+    Unary.GELU: [(0.0, 0.0, lambda k, x: k.gelu(x, approximate=False))],
+    Unary.GELU_TANH: [(0.0, 0.0, lambda k, x: k.gelu(x, approximate=True))],
+    Unary.TANH: [(0.0, 0.0, lambda k, x: k.tanh(x))],
+    Unary.HARD_SIGMOID: [(1 / 6, 0.5, lambda k, x: k.hard_sigmoid(x))],
+    Unary.HARD_SILU: [(0.0, 0.0, lambda k, x: k.hard_silu(x))],
+    Unary.EXPONENTIAL: [(0.0, 0.0, lambda k, x: k.exp(x))],
+    Unary.MISH: [(0.0, 0.0, lambda k, x: x * k.tanh(k.softplus(x)))],
+}
+
+
+@pytest.fixture(scope="module")
+def tf(keras_named: Callable[[str], Any]) -> Any:
+    keras_named(KERAS3)
+    return pytest.importorskip("tensorflow")
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).standard_normal(shape)
+
+
+@pytest.mark.parametrize("function", [f for f in Unary if f is not Unary.RELU], ids=lambda f: f.name)
+def test_elementwise(function: Unary, keras_named: Callable[[str], Any]):
+    keras_ops = keras_named(KERAS3).ops
+    for a, b, theirs in FUNCTIONS[function]:
+        expected = np.asarray(
+            keras_ops.convert_to_numpy(theirs(keras_ops, keras_ops.convert_to_tensor(SPREAD, "float64")))
+        )
+        with np.errstate(over="ignore"):
+            actual = reference.run(ops.Elementwise(function, a, b), SPREAD)
+        assert expected.dtype == actual.dtype == np.float64
+        # Keras keeps some constants, such as 1 / 6, in float32.
+        np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_relu_with_slope_and_threshold(keras_named: Callable[[str], Any]):
+    keras = keras_named(KERAS3)
+    for slope, threshold in ((0.0, 0.5), (0.25, 0.5), (0.1, 0.0)):
+        expected = keras.activations.relu(SPREAD.astype(np.float32), negative_slope=slope, threshold=threshold)
+        actual = reference.run(ops.Elementwise(Unary.RELU, slope, threshold), SPREAD.astype(np.float32))
+        np.testing.assert_allclose(actual, np.asarray(expected), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (3, 2)])
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 2, 0, 3), (4, 0, 1, 1)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_conv2d(tf: Any, strides: tuple[int, int], pads: ops.Pads, groups: int):
+    x, weights, bias = normal(9, 10, 4), normal(3, 2, 4 // groups, 6), normal(6)
+    op = ops.Conv2D(
+        weights.astype(np.float32), bias.astype(np.float32), strides, pads, groups=groups, low=-1.0, high=2.0
+    )
+    padding = [[0, 0], list(pads[:2]), list(pads[2:]), [0, 0]]
+    # TensorFlow's CPU kernel has no groups in float64: each by itself.
+    parts = [
+        tf.nn.conv2d(x[None, ..., g * 4 // groups : (g + 1) * 4 // groups], w, strides, padding)
+        for g, w in enumerate(np.split(op.weights.astype(np.float64), groups, axis=-1))
+    ]
+    expected = np.clip(tf.concat(parts, -1).numpy()[0] + op.bias.astype(np.float64), -1.0, 2.0)
+    np.testing.assert_allclose(reference.run(op, x), expected, rtol=1e-12, atol=1e-12)
+    assert op.shape(x.shape) == expected.shape
+
+
+@pytest.mark.parametrize("dilation", [(2, 1), (1, 3), (3, 2)])
+def test_dilated_conv2d(tf: Any, dilation: tuple[int, int]):
+    x, weights = normal(14, 13, 3), normal(3, 4, 3, 5)
+    op = ops.Conv2D(weights.astype(np.float32), np.zeros(5, np.float32), dilation=dilation)
+    expected = tf.nn.convolution(x[None], op.weights.astype(np.float64), padding="VALID", dilations=dilation)
+    np.testing.assert_allclose(reference.run(op, x), expected.numpy()[0], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("size", "strides"), [((2, 2), (2, 2)), ((3, 2), (1, 2)), ((4, 5), (3, 1))])
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 0, 1, 1), (1, 1, 0, 1)])
+def test_pool2d(tf: Any, size: tuple[int, int], strides: tuple[int, int], pads: ops.Pads):
+    x = normal(9, 11, 3)
+    largest = ops.Pool2D(ops.PoolKind.MAX, size, strides, pads)
+    padding = [[0, 0], list(pads[:2]), list(pads[2:]), [0, 0]]
+    expected = tf.nn.max_pool2d(x[None].astype(np.float32), size, strides, padding).numpy()[0]
+    assert np.array_equal(reference.run(largest, x.astype(np.float32)), expected)
+    # The mean of the cells inside: sums of windows over padded values, by those over padded ones.
+    frame = ((pads[0], pads[1]), (pads[2], pads[3]), (0, 0))
+    sums, counts = (
+        tf.nn.avg_pool2d(np.pad(a, frame)[None], size, strides, "VALID").numpy()[0] for a in (x, np.ones_like(x))
+    )
+    mean = reference.run(ops.Pool2D(ops.PoolKind.AVERAGE, size, strides, pads), x)
+    np.testing.assert_allclose(mean, sums / counts, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_along_an_axis(tf: Any, axis: int):
+    x = normal(4, 6, 8)
+    np.testing.assert_allclose(reference.run(ops.RowWise(Row.SOFTMAX, axis), x), tf.nn.softmax(x, axis), rtol=1e-12)
+    log = reference.run(ops.RowWise(Row.LOG_SOFTMAX, axis), x)
+    np.testing.assert_allclose(log, tf.nn.log_softmax(x, axis), rtol=1e-12)
+    first, second = tf.split(x, 2, axis)
+    np.testing.assert_allclose(reference.run(ops.GatedLinear(axis), x), first * tf.sigmoid(second), rtol=1e-12)
+    mean, scale, offset = (normal(i, x.shape[axis])[i - 1].astype(np.float32) for i in (1, 2, 3))
+    expected = np.moveaxis((np.moveaxis(x, axis, -1) - mean) * scale + offset, -1, axis)
+    np.testing.assert_allclose(reference.run(ops.Affine(mean, scale, offset, axis), x), expected, rtol=1e-12)
+
+
+def test_softmax_of_large_values(tf: Any):
+    x = np.array([[1e4, 1e4 - 1, 0.0], [-1e4, -1e4, -2e4]])
+    np.testing.assert_allclose(reference.run(ops.RowWise(Row.SOFTMAX), x), tf.nn.softmax(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0, 1e6])
+def test_sparsemax_is_the_nearest_point_of_the_simplex(spread: float, random: np.random.Generator):
+    """Nothing on the simplex lies nearer, which is what it is defined by; Keras up to 3.15 does not give that."""
+    for _ in range(20):
+        x = spread * random.standard_normal(7)
+        y = reference.run(ops.RowWise(Row.SPARSEMAX), x)
+        assert np.all(y >= 0)
+        assert np.isclose(y.sum(), 1.0)
+        others = random.dirichlet(np.ones(7), 200)
+        others = np.concatenate([others, np.eye(7), 0.99 * y + 0.01 * others])
+        assert np.all(np.linalg.norm(others - x, axis=1) >= np.linalg.norm(y - x) * (1 - 1e-12))
+    assert np.allclose(reference.run(ops.RowWise(Row.SPARSEMAX), np.array([0.0, 0.5, 1.0])), [0.0, 0.25, 0.75])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_of_the_inputs_is_kept(dtype: type):
+    x = normal(6, 6, 4).astype(dtype)
+    parameters = [np.ones(4, np.float32)] * 3
+    pool = {"size": (2, 2), "strides": (1, 1)}
+    for op in (
+        ops.Conv2D(np.ones((2, 2, 4, 3), np.float32), np.ones(3, np.float32), low=0.0),
+        ops.Dense(np.ones((4, 3), np.float32), np.ones(3, np.float32), high=6.0),
+        ops.Pool2D(ops.PoolKind.MAX, **pool), ops.Pool2D(ops.PoolKind.AVERAGE, **pool),
+        ops.GlobalPool(ops.PoolKind.MAX), ops.GlobalPool(ops.PoolKind.AVERAGE), ops.Pad2D((1, 0, 1, 0)),
+        ops.Crop2D((1, 0, 1, 0)), ops.Affine(*parameters), ops.GatedLinear(), ops.Concat(), ops.Reshape((36, 4)),
+        *(ops.Elementwise(f, 1.0, 0.5) for f in Unary), *(ops.RowWise(f) for f in Row),
+    ):  # fmt: skip
+        result = reference.run(op, x)
+        assert result.dtype == dtype, op
+        assert result.shape == op.shape(x.shape), op
+    for merge in ops.Merge:
+        assert reference.run(ops.Binary(merge), x, x[:1, :1]).dtype == dtype
+    assert reference.run(ops.FromBytes(255.0), np.ones((2, 2), np.uint8)).dtype == np.float64

@@ -136,23 +136,29 @@ def _conv2d(op: ops.Conv2D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
     kh, kw, depth, _ = op.weights.shape
     (sy, sx), (dy, dx) = op.strides, op.dilation
     if depth == channels and dx == 1:  # a row of the receptive field is contiguous
-        offsets, length = [4 * ky * dy * width * channels for ky in range(kh)], kw * channels
+        offsets, length = [ky * dy * width * channels for ky in range(kh)], kw * channels
     else:
-        offsets = [4 * channels * (ky * dy * width + kx * dx) for ky in range(kh) for kx in range(kw)]
+        offsets = [channels * (ky * dy * width + kx * dx) for ky in range(kh) for kx in range(kw)]
         length = depth
     segments = np.array(offsets, np.int64)
     per_group = filters // op.groups
     made: list[Row] = []
     for block in split(registers, rows * columns, per_group):
-        for group in range(op.groups) if block.count > 1 else [0]:
+        tile = TILES[registers][block.tile]
+        # One row takes all blocks of a group, or the one block of all groups, whichever there are more of; a row for
+        # each where pixels share vectors, since their weights are repeated.
+        over_groups = block.count == 1 and tile.cluster == 1
+        for group in [0] if over_groups else range(op.groups):
             first = group * per_group + block.first
-            # One row takes all blocks of a group, or the one block of all groups, whichever there are more of.
-            over_groups = block.count == 1
+            weights, bias, weight_step = op.weights.reshape(-1)[first:], op.bias[first:], filters
+            if tile.cluster > 1:
+                own = slice(first, first + tile.filters)
+                weights, bias = np.tile(op.weights[..., own], tile.cluster), np.tile(op.bias[own], tile.cluster)
+                weight_step = tile.cluster * tile.filters
             made.append([
-                TILES[registers][block.tile].name, x.place + 4 * group * depth, y.place + 4 * first,
-                op.weights.reshape(-1)[first:], op.bias[first:],
+                tile.name, x.place + 4 * group * depth, y.place + 4 * first, weights, bias,
                 rows * columns, columns, 4 * sy * width * channels, 4 * sx * channels,
-                segments, len(segments), length, filters, filters, block.last, _bits(op.low), _bits(op.high),
+                segments, len(segments), length, weight_step, filters, block.last, _bits(op.low), _bits(op.high),
                 op.groups if over_groups else block.count,
                 4 * depth if over_groups else 0,
                 4 * (per_group if over_groups else block.stride),

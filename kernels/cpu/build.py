@@ -18,7 +18,6 @@ from typing import Any
 
 from .levels import LEVELS
 
-ENTRY = "fastact_run"
 PREFIX = "fastact_kernel_"
 
 
@@ -68,9 +67,9 @@ def _modules(level: str) -> Iterator[tuple[str, str]]:
     """
     from numba import cfunc, types
 
-    from .catalog import kernels, run
+    from .catalog import ENTRIES, kernels
 
-    entries = {ENTRY: (run, 5)} | {PREFIX + n: (f, 3) for n, f in kernels(LEVELS[level].registers).items()}
+    entries = ENTRIES | {PREFIX + n: (f, 3) for n, f in kernels(LEVELS[level].registers).items()}
     for name, (function, arguments) in entries.items():
         signature = types.void(*[types.int64] * arguments)
         compiled = cfunc(signature, error_model="numpy")(function)

@@ -28,7 +28,7 @@ from .levels import LEVELS, supported
 
 log = logging.getLogger("fastact.kernels")
 
-_ENTRY, _PREFIX = "fastact_run", "fastact_kernel_"
+_PREFIX = "fastact_kernel_"
 
 
 class BuildError(Exception):
@@ -53,17 +53,35 @@ class Library:
         """The address of a kernel."""
         return self.symbol(_PREFIX + name)
 
+    def _entry(self, name: str, arguments: int) -> Callable[..., None]:
+        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)(self.symbol(name))
+
     @functools.cached_property
-    def _entry(self) -> Callable[..., None]:
-        return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(self.symbol(_ENTRY))
+    def _run(self) -> Callable[..., None]:
+        return self._entry("fastact_run", 5)
+
+    @functools.cached_property
+    def lead(self) -> Callable[[int, int, int], None]:
+        """lead(control, table, steps): see team.py, as for `work` and `stop`."""
+        return self._entry("fastact_lead", 3)
+
+    @functools.cached_property
+    def work(self) -> Callable[[int, int], None]:
+        """work(control, me)."""
+        return self._entry("fastact_work", 2)
+
+    @functools.cached_property
+    def stop(self) -> Callable[[int], None]:
+        """stop(control)."""
+        return self._entry("fastact_stop", 1)
 
     def run(self, table: int, steps: int) -> None:
         """Walks `steps` rows of the table at address `table`; Python's lock is released meanwhile."""
-        self._entry(table, 0, steps, 0, 1)
+        self._run(table, 0, steps, 0, 1)
 
     def run_part(self, table: int, first: int, last: int, me: int, team: int) -> None:
         """The share of member `me` of `team` in steps first..last-1: what a team's member does between meetings."""
-        self._entry(table, first, last, me, team)
+        self._run(table, first, last, me, team)
 
 
 @functools.cache

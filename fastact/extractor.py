@@ -14,6 +14,7 @@ import numpy.typing as npt
 from fastact.errors import InputError, KernelError, UnsupportedError
 from fastact.graph import Model, load
 from fastact.kernels.cpu import library
+from fastact.kernels.cpu.threads import MOST, Team
 from fastact.layers import Shape, show
 from fastact.maps import FeatureMaps
 from fastact.node import Node
@@ -38,6 +39,8 @@ class Extractor:
     Args:
         model: a model, or the path of its file.
         layers: a name, a glob, several of them, a predicate of nodes, "all", or None for every convolution.
+        threads: how many compute a frame together, from 1 to 64. The maps are the same to the bit for any number;
+            threads beyond the first sleep between frames.
 
     Raises:
         FileError, ModelError, UnsupportedError: from reading the file.
@@ -46,7 +49,9 @@ class Extractor:
         KernelError: the kernels cannot be compiled or loaded.
     """
 
-    def __init__(self, model: Model | str | os.PathLike[str], layers: Layers = None) -> None:
+    def __init__(self, model: Model | str | os.PathLike[str], layers: Layers = None, *, threads: int = 1) -> None:
+        if not isinstance(threads, int) or not 1 <= threads <= MOST:
+            raise InputError(f"threads must be a whole number from 1 to {MOST}, not {threads!r}")
         self.model = model if isinstance(model, Model) else load(model)
         self._wanted = tuple(n.name for n in select(self.model, layers))
         computable = [n for n in self._wanted if self.model.layers[n].reason is None]
@@ -60,7 +65,8 @@ class Extractor:
             self._library = library.load()
         except library.BuildError as error:
             raise KernelError(str(error)) from error
-        self._lock = threading.Lock()
+        self._team = Team(self._library, threads)
+        self._lock, self._process = threading.Lock(), os.getpid()
         self._plans: dict[tuple[Any, ...], _Prepared] = {}
 
     @property
@@ -80,21 +86,27 @@ class Extractor:
             InputError: a frame of another shape or type, or not the inputs the model has.
         """
         inputs = self._inputs(frame)
-        with self._lock:
+        with self._alone():
             prepared = self._prepared(inputs)
-            return prepared.run(inputs, prepared.blocks.take())
+            return prepared.run(self._team, inputs, prepared.blocks.take())
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[FeatureMaps]:
         """The maps of each frame, always in the same memory: `maps.copy()` to keep them past the next frame."""
         last, block = None, None
         for frame in frames:
             inputs = self._inputs(frame)
-            with self._lock:
+            with self._alone():
                 prepared = self._prepared(inputs)
                 if block is None or prepared is not last:
                     last, block = prepared, prepared.blocks.take()
-                maps = prepared.run(inputs, block)
+                maps = prepared.run(self._team, inputs, block)
             yield maps
+
+    def _alone(self) -> threading.Lock:
+        """What keeps one frame's run from another's; anew in a forked child, where a thread that is gone may hold it."""
+        if self._process != os.getpid():
+            self._lock, self._process = threading.Lock(), os.getpid()
+        return self._lock
 
     def _inputs(self, frame: Frame) -> dict[str, Array]:
         """The inputs by name, checked, contiguous, uint8 or float32."""
@@ -140,10 +152,10 @@ class _Prepared:
         self._arena = _aligned(np.empty(self._plan.arena_bytes + ALIGNMENT, np.uint8))
         self.blocks = _Blocks(self._plan.output_bytes)
 
-    def run(self, inputs: Mapping[str, Array], block: Array) -> FeatureMaps:
+    def run(self, team: Team, inputs: Mapping[str, Array], block: Array) -> FeatureMaps:
         """The maps of one frame, computed into `block`."""
         addresses = [inputs[name].ctypes.data for name in self._plan.inputs]
-        self._plan.run(addresses, self._arena.ctypes.data, block.ctypes.data)
+        self._plan.run(team, addresses, self._arena.ctypes.data, block.ctypes.data)
         values = block.view(np.float32)
         arrays = {}
         for output in self._plan.outputs:

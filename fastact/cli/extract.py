@@ -15,6 +15,7 @@ from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import Picture, read_picture
 from fastact.graph import Model, load
+from fastact.kernels.cpu.threads import MOST
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, save_h5, save_npz
 from fastact.views import Style, color_table, contact_sheet, mosaic, save_png
@@ -74,6 +75,11 @@ def picture_input(model: Model) -> str:
     return model.inputs[0]
 
 
+def _cores() -> int:
+    """The cores this process may use, at most 4: beyond that, small maps leave threads waiting for each other."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 @click.command(short_help="Compute the feature maps of pictures and save them.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model, a Keras .h5 file.")
 @click.option("--image", "-i", "images", required=True, multiple=True, metavar="FILE", help="A picture; repeatable.")
@@ -92,13 +98,17 @@ def picture_input(model: Model) -> str:
 @click.option("--raw", is_flag=True, help="Feed 0..255 as `donkey cnnactivations` does, not 0..1 as the car does.")
 @click.option("--input", "size", type=SIZE, help="Run the same weights at another input size, such as 640x360.")
 @click.option(
+    "--threads", type=click.IntRange(1, MOST), default=_cores, metavar="N",
+    help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
+)  # fmt: skip
+@click.option(
     "--norm", type=click.Choice(["channel", "layer", "percentile"]), default="channel", show_default=True,
     help="What a picture's colours span: each filter's own values, the layer's, or its 1st to 99th percentile."
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
     model_path: str, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str, raw: bool,
-    size: tuple[int, int] | None, norm: str, cmap: str,
+    size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 
@@ -120,7 +130,8 @@ def command(
             raise InputError(f"there is no picture {image!r}")
     model = load(model_path)
     name = picture_input(model)
-    job = Job(Extractor(model.at_size(size) if size else model, list(layers) or None), name, raw, formats, style)
+    extract = Extractor(model.at_size(size) if size else model, list(layers) or None, threads=threads)
+    job = Job(extract, name, raw, formats, style)
     folders = _folders(Path(make_folder(out)), images)
     said: set[str] = set()
     for image, folder in _progress(list(zip(images, folders, strict=True))):

@@ -108,6 +108,7 @@ class Table:
                     self.rows[r, f] = kernel(field) if isinstance(field, str) else field
         self._places = [np.array(p, np.int64).reshape(-1, 2).T for p in places]
         self._flat = self.rows.reshape(-1)
+        self.address = self.rows.ctypes.data
 
     def place(self, region: int, address: int) -> None:
         """Lets `region` start at `address`."""

@@ -164,6 +164,7 @@ def _row_wise(op: ops.RowWise, x: Array) -> Array:
 
 def _sparsemax(x: Array) -> Array:
     """The Euclidean projection of `x` onto the probability simplex (Martins and Astudillo, 2016, algorithm 1)."""
+    x = x - x.max()  # the same result, and large values do not swallow the 1
     ordered = np.sort(x)[::-1]
     sums = np.cumsum(ordered)
     support = np.arange(1, len(x) + 1)

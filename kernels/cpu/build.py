@@ -1,6 +1,6 @@
 """Compiles the kernels to one object file, and links it where the machine has a linker.
 
-    python -m fastact.kernels.cpu.build LEVEL FILE
+    python -m fastact.kernels.cpu.build LEVEL REGISTERS FILE
 
 All compile flags and targets are decided here. Run as a program of its own by `library`, so that the process that
 uses the kernels never loads Numba or LLVM.
@@ -21,16 +21,19 @@ from .levels import LEVELS
 PREFIX = "fastact_kernel_"
 
 
-def main(level: str, path: str) -> None:
-    """Writes the kernels of `level` to `path`, a shared library if the name ends in .so and an object file if not."""
+def main(level: str, registers: str, path: str) -> None:
+    """Writes the kernels of `level`, with the tiles of `registers`, to `path`.
+
+    A shared library if the name ends in .so, an object file if not.
+    """
     # Read once, when Numba is imported; names the target, so that the code does not depend on this very machine.
     os.environ.update(NUMBA_CPU_NAME=LEVELS[level].llvm_cpu, NUMBA_CPU_FEATURES=LEVELS[level].llvm_features)
     target = Path(path)
     if target.suffix != ".so":
-        target.write_bytes(compile_object(level))
+        target.write_bytes(compile_object(level, registers))
         return
     object_file = target.with_suffix(".o")
-    object_file.write_bytes(compile_object(level))
+    object_file.write_bytes(compile_object(level, registers))
     try:
         subprocess.run([linker() or "cc", "-shared", "-o", target, object_file, "-lm"], check=True)
     finally:
@@ -42,12 +45,12 @@ def linker() -> str | None:
     return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 
 
-def compile_object(level: str) -> bytes:
+def compile_object(level: str, registers: str) -> bytes:
     """The object file: the entry, and every kernel under its name, all position independent."""
     import llvmlite.binding as llvm
 
     module: Any = None
-    for name, text in _modules(level):
+    for name, text in _modules(registers):
         part = llvm.parse_assembly(_with_one_symbol(llvm.parse_assembly(text), name))
         if module is None:
             module = part
@@ -60,7 +63,7 @@ def compile_object(level: str) -> bytes:
     return bytes(machine.emit_object(module))
 
 
-def _modules(level: str) -> Iterator[tuple[str, str]]:
+def _modules(registers: str) -> Iterator[tuple[str, str]]:
     """The name and the optimised LLVM IR of every function the object file exports.
 
     `error_model="numpy"`: a division raises nothing, so that no Python symbol is left in the code.
@@ -69,7 +72,7 @@ def _modules(level: str) -> Iterator[tuple[str, str]]:
 
     from .catalog import ENTRIES, kernels
 
-    entries = ENTRIES | {PREFIX + n: (f, 3) for n, f in kernels(LEVELS[level].registers).items()}
+    entries = ENTRIES | {PREFIX + n: (f, 3) for n, f in kernels(registers).items()}
     for name, (function, arguments) in entries.items():
         signature = types.void(*[types.int64] * arguments)
         compiled = cfunc(signature, error_model="numpy")(function)

@@ -37,17 +37,13 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Library:
-    """Compiled kernels in this process."""
+    """Compiled kernels in this process; `registers` names their tile table."""
 
     level: str
+    registers: str
     path: Path
     symbol: Callable[[str], int]
     keep: Any
-
-    @property
-    def registers(self) -> str:
-        """The name of its tile table."""
-        return LEVELS[self.level].registers
 
     def kernel(self, name: str) -> int:
         """The address of a kernel."""
@@ -85,20 +81,24 @@ class Library:
 
 
 @functools.cache
-def load(level: str | None = None) -> Library:
+def load(level: str | None = None, registers: str | None = None) -> Library:
     """The kernels for `level`, or for the best level this CPU has; built first where they are not cached.
+
+    `registers` asks for another tile table than the level's own: tiles are plain vector code, so that those of one
+    machine can be tested on another.
 
     Raises:
         BuildError: the CPU has none of the levels, or the kernels cannot be built or loaded.
     """
     level = level or _best_level()
-    key = _key(level)
+    registers = registers or LEVELS[level].registers
+    key = f"{level}-{registers}-{_version()}"
     folder = platformdirs.user_cache_path("fastact") / "kernels"
     for path in sorted(folder.glob(f"{key}-*")) if _trusted(folder) else ():
         if _digest(path) == path.stem.rpartition("-")[2] and _trusted(path):
-            return _open(level, path)
+            return _open(level, registers, path)
         log.warning("%s is damaged and is built anew", path)
-    return _open(level, _build(level, key, folder))
+    return _open(level, registers, _build(level, registers, key, folder))
 
 
 def _best_level() -> str:
@@ -110,8 +110,8 @@ def _best_level() -> str:
     return levels[0]
 
 
-def _key(level: str) -> str:
-    """Changes with whatever the compiled code depends on: its source, the compiler, the target."""
+def _version() -> str:
+    """Changes with whatever the compiled code depends on beside its target: its source and the compiler."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
         digest.update(source.read_bytes())
@@ -120,7 +120,7 @@ def _key(level: str) -> str:
             digest.update(importlib.metadata.version(package).encode())
         except importlib.metadata.PackageNotFoundError:
             digest.update(b"absent")
-    return f"{level}-{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
 def _digest(path: Path) -> str:
@@ -136,7 +136,7 @@ def _trusted(path: Path) -> bool:
     return os.name != "posix" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
 
 
-def _build(level: str, key: str, folder: Path) -> Path:
+def _build(level: str, registers: str, key: str, folder: Path) -> Path:
     """Builds in a program of its own, then moves the result into the cache under the name of its content."""
     started = time.monotonic()
     log.warning("compiling the kernels for %s, once: this takes about ten seconds on a PC, a minute on a board", level)
@@ -148,7 +148,7 @@ def _build(level: str, key: str, folder: Path) -> Path:
         log.warning("%s cannot be written (%s): the kernels are compiled again in each process", folder, error)
     suffix = ".so" if _has_linker() else ".o"
     made = Path(place) / f"kernels{suffix}"
-    command = [sys.executable, "-m", f"{__package__}.build", level, str(made)]
+    command = [sys.executable, "-m", f"{__package__}.build", level, registers, str(made)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = result.stderr.strip().rpartition("\n")[2] or f"exit status {result.returncode}"
@@ -168,11 +168,12 @@ def _has_linker() -> bool:
     return linker() is not None
 
 
-def _open(level: str, path: Path) -> Library:
-    return _open_object(level, path) if path.suffix == ".o" else _open_shared(level, path)
+def _open(level: str, registers: str, path: Path) -> Library:
+    open_file = _open_object if path.suffix == ".o" else _open_shared
+    return Library(level, registers, path, *open_file(path))
 
 
-def _open_shared(level: str, path: Path) -> Library:
+def _open_shared(path: Path) -> tuple[Callable[[str], int], Any]:
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -181,10 +182,10 @@ def _open_shared(level: str, path: Path) -> Library:
     def symbol(name: str) -> int:
         return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
 
-    return Library(level, path, symbol, library)
+    return symbol, library
 
 
-def _open_object(level: str, path: Path) -> Library:
+def _open_object(path: Path) -> tuple[Callable[[str], int], Any]:
     """Loads an object file with LLVM's own loader: for machines without a linker."""
     import llvmlite.binding as llvm
 
@@ -194,4 +195,4 @@ def _open_object(level: str, path: Path) -> Library:
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_path(str(path)))
     engine.finalize_object()
-    return Library(level, path, engine.get_function_address, engine)
+    return engine.get_function_address, engine

@@ -184,24 +184,26 @@ def sparsemax(step, me, team):
     """max(x - t, 0) along the middle axis, with t such that the values sum to 1.
 
     t is found by Michelot's algorithm (1986), which needs no sorted copy: take the mean excess over 1 of the values
-    above t as the new t until their number stays.
+    above t as the new t until their number stays. Values are taken relative to the largest, beside which a large
+    one would swallow the 1.
     """
     x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
     rows = i64(step, OUTER) * inner
     for row in range(rows * me // team, rows * (me + 1) // team):
         base = _row_start(row, length, inner)
-        threshold, support, count = _largest(x, base, length, inner) - 1.0, 0, -1
+        largest = _largest(x, base, length, inner)
+        threshold, support, count = -1.0, 0, -1
         while count != support and count != 0:
             support, total, count = count, 0.0, 0
             for c in range(length):
-                value = wide(x, base + c * inner)
+                value = wide(x, base + c * inner) - largest
                 if value > threshold:
                     total += value
                     count += 1
             if count > 0:
                 threshold = (total - 1.0) / count
         for c in range(length):
-            set_f32(y, base + c * inner, _max0(wide(x, base + c * inner) - threshold))
+            set_f32(y, base + c * inner, _max0(wide(x, base + c * inner) - largest - threshold))
 
 
 @njit(error_model="numpy", inline="always")

@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -149,24 +150,41 @@ class _Prepared:
         computable = [n for n in wanted if n not in self._missing]
         in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
         self._plan = Plan(nodes, computable, in_bytes, kernels)
-        self._arena = _aligned(np.empty(self._plan.arena_bytes + ALIGNMENT, np.uint8))
+        self._arena = _Memory.of(self._plan.arena_bytes)
         self.blocks = _Blocks(self._plan.output_bytes)
 
-    def run(self, team: Team, inputs: Mapping[str, Array], block: Array) -> FeatureMaps:
+    def run(self, team: Team, inputs: Mapping[str, Array], block: _Block) -> FeatureMaps:
         """The maps of one frame, computed into `block`."""
         addresses = [inputs[name].ctypes.data for name in self._plan.inputs]
-        self._plan.run(team, addresses, self._arena.ctypes.data, block.ctypes.data)
-        values = block.view(np.float32)
-        arrays = {}
-        for output in self._plan.outputs:
-            first = output.offset // 4
-            count = int(np.prod(output.shape, dtype=np.int64))
-            arrays[output.name] = values[first : first + count].reshape(output.shape)
-        return FeatureMaps(arrays, self._missing)
+        self._plan.run(team, addresses, self._arena.address, block.address)
+        maps = {o.name: np.ndarray(o.shape, np.float32, block.array, o.offset) for o in self._plan.outputs}
+        return FeatureMaps(maps, self._missing)
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Bytes, aligned, at `address`; what lies in them is undefined."""
+
+    bytes: memoryview
+    address: int
+
+    @classmethod
+    def of(cls, size: int) -> _Memory:
+        array = np.empty(size + ALIGNMENT, np.uint8)
+        skip = -array.ctypes.data % ALIGNMENT
+        return cls(array[skip : skip + size].data, array.ctypes.data + skip)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Memory lent out: maps made from `array` keep it alive, and when it dies the memory is free again."""
+
+    array: Array
+    address: int
 
 
 class _Blocks:
-    """Memory for wanted maps. A block comes back once no map in it is alive, so that a loop needs two of them.
+    """Memory for wanted maps. It comes back once no map in it is alive, so that a loop needs two blocks.
 
     Fresh memory would cost a page fault for every 4 KB of maps, about a tenth of the time of a 640x360 frame.
     """
@@ -175,24 +193,18 @@ class _Blocks:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._free: list[Array] = []
+        self._free: list[_Memory] = []
 
-    def take(self) -> Array:
-        """A block of `size` bytes, aligned; what lies in it is undefined."""
-        memory = self._free.pop() if self._free else np.empty(self._size + ALIGNMENT, np.uint8)
-        # Through a memoryview, so that maps refer to `block` and not to `memory`, which outlives it.
-        block = np.frombuffer(_aligned(memory).data, np.uint8, self._size)
-        weakref.finalize(block, self._give_back, memory)
-        return block
+    def take(self) -> _Block:
+        """A block that nobody uses."""
+        memory = self._free.pop() if self._free else _Memory.of(self._size)
+        array = np.frombuffer(memory.bytes, np.uint8)
+        weakref.finalize(array, self._give_back, memory).atexit = False
+        return _Block(array, memory.address)
 
-    def _give_back(self, memory: Array) -> None:
+    def _give_back(self, memory: _Memory) -> None:
         if len(self._free) < self._KEPT:
             self._free.append(memory)
-
-
-def _aligned(memory: Array) -> Array:
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : len(memory) - ALIGNMENT + start]
 
 
 def _checked(name: str, array: object, shape: Shape) -> Array:

@@ -107,13 +107,16 @@ class Table:
                 else:
                     self.rows[r, f] = kernel(field) if isinstance(field, str) else field
         self._places = [np.array(p, np.int64).reshape(-1, 2).T for p in places]
+        self._starts: list[int | None] = [None] * regions
         self._flat = self.rows.reshape(-1)
         self.address = self.rows.ctypes.data
 
     def place(self, region: int, address: int) -> None:
         """Lets `region` start at `address`."""
-        where, offsets = self._places[region]
-        self._flat[where] = offsets + address
+        if self._starts[region] != address:
+            where, offsets = self._places[region]
+            self._flat[where] = offsets + address
+            self._starts[region] = address
 
 
 def _bits(value: float) -> int:

@@ -104,7 +104,7 @@ class Extractor:
             yield maps
 
     def _alone(self) -> threading.Lock:
-        """What keeps one frame's run from another's; anew in a forked child, where a thread that is gone may hold it."""
+        """Keeps one frame's run from another's; anew in a forked child, where a thread that is gone may hold it."""
         if self._process != os.getpid():
             self._lock, self._process = threading.Lock(), os.getpid()
         return self._lock

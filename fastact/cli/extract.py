@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -18,8 +19,10 @@ from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, save_h5, save_npz
-from fastact.views import Style, color_table, contact_sheet, mosaic, save_png
 from fastact.writing import make_folder
+
+if TYPE_CHECKING:
+    from fastact.views import Style
 
 _FORMATS = ("png", "npz", "h5")
 
@@ -32,7 +35,7 @@ class Job:
     input_name: str
     raw: bool
     formats: tuple[str, ...]
-    style: Style
+    style: Style | None
 
     def run(self, image: Path, folder: Path) -> tuple[Picture, FeatureMaps]:
         """Computes one picture's maps and writes them into `folder`, which is made."""
@@ -53,6 +56,8 @@ class Job:
         return picture, maps
 
     def _draw(self, image: Path, picture: Picture, maps: FeatureMaps, folder: Path) -> None:
+        from fastact.views import contact_sheet, mosaic, save_png  # not loaded where only arrays are asked for
+
         for (name, array), file_name in zip(maps.items(), file_names(maps), strict=True):
             save_png(mosaic(array, name=name, style=self.style), folder / f"{file_name}.png")
         rows, columns, _ = picture.frame.shape
@@ -123,8 +128,7 @@ def command(
       fastact extract --model pilot.h5 --image large.jpg --input 640x360 --out large
     """
     formats = _formats(save)
-    style = Style(colormap=cmap, normalization=norm)  # type: ignore[arg-type]  # click has checked it
-    color_table(cmap)
+    style = _style(cmap, norm) if "png" in formats else None
     for image in images:
         if not Path(image).is_file():
             raise InputError(f"there is no picture {image!r}")
@@ -144,6 +148,14 @@ def command(
                 said.add(layer)
         click.echo(str(folder))
     return 0
+
+
+def _style(cmap: str, norm: str) -> Style:
+    """How pictures are to look; InputError for a colour map there is none of."""
+    from fastact.views import Style, color_table
+
+    color_table(cmap)
+    return Style(colormap=cmap, normalization=norm)  # type: ignore[arg-type]  # click has checked it
 
 
 def _formats(save: str) -> tuple[str, ...]:

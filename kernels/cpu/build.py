@@ -90,10 +90,8 @@ def compile_object(target: Level, registers: str) -> bytes:
 def _for_target(text: str, target: Level, machine: Any) -> str:
     """IR that says it is for `target`: its triple and layout, and no CPU of the machine that made it."""
     text = re.sub(r'"(target-cpu|target-features|tune-cpu)"="[^"]*"', "", text)
-    text = re.sub(r'^target triple = .*$', f'target triple = "{target.triple}"', text, flags=re.MULTILINE)
-    return re.sub(
-        r'^target datalayout = .*$', f'target datalayout = "{machine.target_data}"', text, flags=re.MULTILINE
-    )
+    text = re.sub(r"^target triple = .*$", f'target triple = "{target.triple}"', text, flags=re.MULTILINE)
+    return re.sub(r"^target datalayout = .*$", f'target datalayout = "{machine.target_data}"', text, flags=re.MULTILINE)
 
 
 def _modules(registers: str) -> Iterator[tuple[str, str]]:

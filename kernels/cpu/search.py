@@ -8,14 +8,11 @@ version, and a hash of the file itself, so that a stale or damaged one is not lo
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.util
 import logging
 import os
 import platform
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ from pathlib import Path
 
 import platformdirs
 
+from ..digest import sha256
 from .levels import LEVELS, supported
 
 log = logging.getLogger("fastact.kernels")
@@ -97,6 +95,9 @@ def build(level: str, registers: str) -> Path:
             f"no compiled kernels for {level} are at hand, and Numba, which compiles them, is not installed: "
             "pip install 'fastact[jit]'"
         )
+    import subprocess  # these two are not loaded where a library is found
+    import tempfile
+
     started = time.monotonic()
     log.warning("compiling the kernels for %s, once: this takes about ten seconds on a PC, a minute on a board", level)
     folder = cache_folder()
@@ -136,7 +137,7 @@ def _suffix(level: str) -> str:
 @functools.cache
 def source_hash() -> str:
     """Changes with the kernels' source."""
-    digest = hashlib.sha256()
+    digest = sha256()
     for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
@@ -148,7 +149,7 @@ def compiler_hash() -> str:
 
     Their version files are read without importing them: importlib.metadata alone would take longer than a frame.
     """
-    digest = hashlib.sha256()
+    digest = sha256()
     for package in ("numba", "llvmlite"):
         spec = importlib.util.find_spec(package)
         version = Path(spec.origin).parent / "_version.py" if spec is not None and spec.origin else None
@@ -157,7 +158,7 @@ def compiler_hash() -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _private(path: Path) -> bool:

@@ -119,7 +119,7 @@ def _rests(
 
 
 def _cost(tile: Tile, registers: str, pixels: int) -> float:
-    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more; two of each a cycle."""
+    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more, two a cycle."""
     slots = max(1, tile.width // _NATIVE_WIDTH[registers])
     multiply_adds = tile.pixels // tile.cluster * tile.vectors * slots
     loads = tile.vectors * slots + tile.pixels

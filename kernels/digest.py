@@ -1,7 +1,7 @@
 """SHA-256 without OpenSSL.
 
-`hashlib` loads OpenSSL, which is 3.6 MB of memory in a process that has 50. CPython has the same function in a module of
-its own, under a name that changed with 3.12; where it has neither, hashlib serves.
+`hashlib` loads OpenSSL, which is 3.6 MB of memory in a process that has 50. CPython has the same function in a module
+of its own, under a name that changed with 3.12; where it has neither, hashlib serves.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ def convolution_tile(tile: Tile) -> Any:
     It computes `tile.pixels` consecutive output pixels, the first at (first_row, first_column) of a map `columns` wide;
     rows of the map lie `row_step` bytes apart in the input, columns `column_step`. The receptive field is
     `segment_count` runs of `segment_length` contiguous floats, at the offsets (in floats) of the int64 table
-    `segments`. Weights are (segments x length) rows `weight_step` floats apart. `y_step` floats lie between output pixels.
-    Accumulators start from the bias and end clipped to low..high, NaN passing through.
+    `segments`. Weights are (segments x length) rows `weight_step` floats apart. `y_step` floats lie between output
+    pixels. Accumulators start from the bias and end clipped to low..high, NaN passing through.
 
     Filters lie in vectors of `tile.width`, side by side, but the last vector starts at float `last`: it may overlap
     the one before it, which is how a number of filters that is no multiple of the width is computed without

@@ -1,8 +1,8 @@
 """How an operation becomes rows of the table that the native entry walks.
 
-A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The names below are the rows'
-layout; the kernels read them by the same names. An address is given as :class:`Place`, a region and an offset into it, since a
-frame's input and output lie elsewhere at each call: :class:`Table` writes the regions' addresses in.
+A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The names below are the layout of
+the rows; the kernels read them by the same names. An address is given as :class:`Place`, a region and an offset
+into it, since a frame's input and output lie elsewhere at each call: :class:`Table` writes the regions' addresses in.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _OLDEST_GLIBC = {"x86_64": "2.17", "aarch64": "2.17"}
 def main(level: str, registers: str, path: str) -> None:
     """Writes the kernels of `level`, with the tiles of `registers`, to `path`.
 
-    A shared library if the name ends in .so, an object file if not.
+    A shared library if the name ends in .so, assembly to read if it ends in .s, an object file if not.
     """
     target, native = LEVELS[level], LEVELS[level].machine == platform.machine()
     # Read once, when Numba is imported; names the target, so that the code does not depend on this very machine.
@@ -38,6 +38,9 @@ def main(level: str, registers: str, path: str) -> None:
     os.environ["NUMBA_CPU_NAME"] = target.llvm_cpu if native else "generic"
     os.environ["NUMBA_CPU_FEATURES"] = target.llvm_features if native else ""
     result = Path(path)
+    if result.suffix == ".s":
+        result.write_text(assembly(target, registers))
+        return
     if result.suffix != ".so":
         result.write_bytes(compile_object(target, registers))
         return
@@ -47,7 +50,10 @@ def main(level: str, registers: str, path: str) -> None:
         command = linker(target)
         if command is None:
             raise RuntimeError("there is no linker: install a C compiler, or ziglang from PyPI")
-        subprocess.run([*command, "-shared", "-o", result, object_file, "-lm"], check=True)
+        link = [*command, "-shared", "-o", str(result), str(object_file), "-lm"]
+        linked = subprocess.run(link, capture_output=True, text=True, check=False)
+        if linked.returncode:
+            raise RuntimeError(f"{command[0]} cannot link them: {linked.stderr.strip().rpartition(chr(10))[2]}")
     finally:
         object_file.unlink()
 
@@ -67,6 +73,18 @@ def linker(target: Level) -> list[str] | None:
 
 def compile_object(target: Level, registers: str) -> bytes:
     """The object file: the entries, and every kernel under its name, all position independent."""
+    machine, module = _machine_and_module(target, registers)
+    return bytes(machine.emit_object(module))
+
+
+def assembly(target: Level, registers: str) -> str:
+    """The same code as :func:`compile_object` gives, as text."""
+    machine, module = _machine_and_module(target, registers)
+    return str(machine.emit_assembly(module))
+
+
+def _machine_and_module(target: Level, registers: str) -> tuple[Any, Any]:
+    """LLVM's machine for `target`, and all kernels as one optimised module for it."""
     import llvmlite.binding as llvm
 
     llvm.initialize_all_targets()
@@ -84,7 +102,7 @@ def compile_object(target: Level, registers: str) -> bytes:
     if target.machine != platform.machine():
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
         builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    return machine, module
 
 
 def _for_target(text: str, target: Level, machine: Any) -> str:

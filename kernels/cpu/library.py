@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,8 @@ def _open(level: str, registers: str, path: Path) -> Library:
 def _open_shared(path: Path) -> tuple[Callable[[str], int], Any]:
     try:
         library = ctypes.CDLL(str(path))
-    except OSError as error:
+        _ = library.fastact_run
+    except (OSError, AttributeError) as error:
         raise BuildError(f"the compiled kernels in {path} cannot be loaded: {error}") from error
 
     def symbol(name: str) -> int:
@@ -113,6 +115,8 @@ def _open_object(path: Path) -> tuple[Callable[[str], int], Any]:
     """Loads an object file with LLVM's own loader: for machines without a linker."""
     import llvmlite.binding as llvm
 
+    if not _whole_object(path.read_bytes()):  # LLVM's loader would take the process with it
+        raise BuildError(f"the compiled kernels in {path} cannot be loaded: it is no object file, or not all of one")
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()
@@ -120,3 +124,11 @@ def _open_object(path: Path) -> tuple[Callable[[str], int], Any]:
     engine.add_object_file(llvm.ObjectFileRef.from_path(str(path)))
     engine.finalize_object()
     return engine.get_function_address, engine
+
+
+def _whole_object(content: bytes) -> bool:
+    """Whether `content` begins as a 64-bit ELF file does, and reaches to the end of the section table it announces."""
+    if len(content) < 64 or content[:5] != b"\x7fELF\x02":
+        return False
+    (start,), (size, count) = struct.unpack_from("<Q", content, 40), struct.unpack_from("<HH", content, 58)
+    return bool(start + size * count <= len(content))

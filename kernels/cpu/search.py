@@ -7,6 +7,7 @@ version, and a hash of the file itself, so that a stale or damaged one is not lo
 
 from __future__ import annotations
 
+import errno
 import functools
 import importlib.util
 import logging
@@ -84,8 +85,8 @@ def _refusal(path: Path, prefix: str, wanted: tuple[str, ...], private: bool) ->
 def build(level: str, registers: str) -> Path:
     """Has the kernels built by a program of their own; the result goes into the cache under the name of its content.
 
-    Two processes that build at once both succeed, with the same result. Where the cache cannot be written, the
-    result lies in a temporary folder.
+    Two processes that build at once both succeed, with the same result. Where the cache cannot be used, the result
+    is an object file in a temporary folder: the linker may need the same cache.
 
     Raises:
         BuildError: Numba is not installed, or the build fails.
@@ -95,31 +96,53 @@ def build(level: str, registers: str) -> Path:
             f"no compiled kernels for {level} are at hand, and Numba, which compiles them, is not installed: "
             "pip install 'fastact[jit]'"
         )
-    import subprocess  # these two are not loaded where a library is found
-    import tempfile
+    import shutil  # these two are not loaded where a library is found
+    import subprocess
 
     started = time.monotonic()
     log.warning("compiling the kernels for %s, once: this takes about ten seconds on a PC, a minute on a board", level)
+    place, kept = _workplace()
+    made = place / f"kernels{_suffix(level) if kept else '.o'}"
+    command = [sys.executable, "-m", f"{__package__}.build", level, registers, str(made)]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            reason = result.stderr.strip().rpartition("\n")[2] or f"exit status {result.returncode}"
+            raise BuildError(f"the kernels cannot be compiled for {level}: {reason}")
+        log.info("compiled in %.1f s", time.monotonic() - started)
+        if not kept:
+            return made
+        made.chmod(0o600)  # whatever the umask is: a file that others can write to would be refused next time
+        final = cache_folder() / file_name(level, registers, made)
+        made.replace(final)
+        return final
+    except OSError as error:
+        raise BuildError(f"the kernels cannot be compiled for {level}: {error}") from error
+    finally:
+        if kept:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _workplace() -> tuple[Path, bool]:
+    """A new folder to build in, and whether it lies in the cache; else it goes when the process ends."""
+    import atexit
+    import shutil
+    import tempfile
+
     folder = cache_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=folder))
+        if not _private(folder):
+            raise PermissionError(errno.EPERM, "others than this user can write to it")
+        return Path(tempfile.mkdtemp(dir=folder)), True
     except OSError as error:
+        log.warning("%s cannot be used (%s): the kernels are compiled again in each process", folder, error.strerror)
+    try:
         place = Path(tempfile.mkdtemp(prefix="fastact-"))
-        log.warning("%s cannot be written (%s): the kernels are compiled again in each process", folder, error.strerror)
-    made = place / f"kernels{_suffix(level)}"
-    command = [sys.executable, "-m", f"{__package__}.build", level, registers, str(made)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = result.stderr.strip().rpartition("\n")[2] or f"exit status {result.returncode}"
-        raise BuildError(f"the kernels cannot be compiled for {level}: {reason}")
-    log.info("compiled in %.1f s", time.monotonic() - started)
-    if place.parent != folder:
-        return made
-    final = folder / file_name(level, registers, made)
-    made.replace(final)
-    place.rmdir()
-    return final
+    except OSError as error:
+        raise BuildError(f"there is no folder to compile the kernels in: {error.strerror}") from error
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place, False
 
 
 def file_name(level: str, registers: str, made: Path) -> str:

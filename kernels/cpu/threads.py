@@ -47,17 +47,22 @@ class Team:
             self._library.lead(self._control.address, table, steps)
 
     def _start(self) -> None:
-        """Starts the workers; with no semaphores to wake them by, the caller works alone and that is said."""
-        self._process = os.getpid()
+        """Starts the workers; with no semaphores to wake them by, or no threads, the caller works alone: that is said.
+
+        What is interrupted here is begun anew at the next run, so that no table waits for workers that are not there.
+        """
+        control: _Control | None = None
         try:
-            control = self._control = _Control(self.size)
-        except OSError as error:
+            control = _Control(self.size)
+            weakref.finalize(self, _stop, self._library, control, os.getpid()).atexit = False
+            for me in range(1, self.size):
+                threading.Thread(target=_work, args=(self._library, control, me), name="fastact", daemon=True).start()
+        except (OSError, RuntimeError) as error:
             log.warning("threads cannot be used here (%s): one thread does all the work", error)
-            self._control = None
-            return
-        for me in range(1, self.size):
-            threading.Thread(target=_work, args=(self._library, control, me), name="fastact", daemon=True).start()
-        weakref.finalize(self, _stop, self._library, control, self._process).atexit = False
+            if control is not None:
+                _stop(self._library, control, os.getpid())
+                control = None
+        self._control, self._process = control, os.getpid()
 
 
 class _Control:

@@ -6,6 +6,7 @@ gives what comes out of it. The second call of a shared layer `stem` is the node
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ class Model:
         if min(size) < 1:
             raise InputError(f"an input of {size[0]} rows and {size[1]} columns is no picture")
         channels = self.input_shapes[pictures[0]][-1]
-        nodes = _wire(self._topology, self._layers, {pictures[0]: (*size, channels)})
+        nodes, _ = _wire(self._topology, self._layers, {pictures[0]: (*size, channels)})
         return replace(self, nodes=nodes)
 
 
@@ -95,13 +96,24 @@ def load(path: str | os.PathLike[str]) -> Model:
         ModelError: the configuration in it does not describe a network.
     """
     with open_model(path) as saved:
-        topology = parse(saved.config)
-        layers = _create(topology, saved.keras_version)
-        nodes = _wire(topology, layers, {})
-        _read_weights(saved, nodes)
-    names = [[_reference_name(topology, r) for r in ends] for ends in (topology.inputs, topology.outputs)]
+        return build(saved)
+
+
+def build(saved: SavedModel) -> Model:
+    """The model of an open file; see :func:`load`."""
+    topology = parse(saved.config)
+    layers = _create(topology, saved.keras_version)
+    nodes, outputs = _wire(topology, layers, {})
+    _read_weights(saved, nodes)
     return Model(
-        os.fspath(path), saved.format, saved.identity, nodes, tuple(names[0]), tuple(names[1]), topology, layers
+        os.fspath(saved.path),
+        saved.format,
+        saved.identity,
+        nodes,
+        tuple(r.layer for r in topology.inputs),
+        outputs,
+        topology,
+        _settled(layers, nodes),
     )
 
 
@@ -120,20 +132,23 @@ def _create(topology: Topology, version: tuple[int, ...], outside: LayerPath = (
     return layers
 
 
-def _wire(topology: Topology, layers: Mapping[LayerPath, Layer | str], sizes: Mapping[str, Shape]) -> tuple[Node, ...]:
-    """All nodes, with shapes; `sizes` overrides the shapes of inputs."""
+def _wire(
+    topology: Topology, layers: Mapping[LayerPath, Layer | str], sizes: Mapping[str, Shape]
+) -> tuple[tuple[Node, ...], tuple[str, ...]]:
+    """All nodes, with shapes, and the names of the outputs; `sizes` overrides the shapes of inputs."""
     nodes: list[Node] = []
-    for node in _nodes(topology, layers, sizes, (), "", {}, nodes):
-        nodes.append(node)
-        if len(nodes) > MOST_LAYERS:
-            raise ModelError(f"the configuration comes to more than {MOST_LAYERS} layers, nested ones counted")
+    places = _lay_open(topology, layers, sizes, (), "", {}, nodes, itertools.count(1))
     for name, count in Counter(n.name for n in nodes).items():
         if count > 1:
             raise ModelError(f"the configuration gives two layers the name {name!r}")
-    return tuple(nodes)
+    outputs = [
+        _called(r.layer, r.call) if place < 0 else nodes[place].name
+        for r, place in zip(topology.outputs, places, strict=True)
+    ]
+    return tuple(nodes), tuple(outputs)
 
 
-def _nodes(
+def _lay_open(
     topology: Topology,
     layers: Mapping[LayerPath, Layer | str],
     sizes: Mapping[str, Shape],
@@ -141,56 +156,50 @@ def _nodes(
     prefix: str,
     given: Mapping[str, int],
     made: list[Node],
-) -> Iterator[Node]:
-    """The nodes of one model, those of models inside it laid open; `given` are a nested model's inputs.
+    calls: Iterator[int],
+) -> list[int]:
+    """Appends to `made` the nodes of one model, those of models inside it laid open; returns its outputs' places.
 
-    Yields each node before the next is asked for, and `made` is what has been yielded so far, over all models.
+    `given` are a nested model's inputs; `calls` counts over all models, since a few that call each other twice over
+    would come to millions.
     """
     results: dict[tuple[str, int], list[int]] = {}
     for entry, number in topology.in_order():
-        call = entry.calls[number]
-        name = prefix + entry.name + (f":{number}" if number else "")
+        if next(calls) > MOST_LAYERS:
+            raise ModelError(f"the configuration comes to more than {MOST_LAYERS} layers, nested ones counted")
         if entry.name in given:
             results[entry.name, number] = [given[entry.name]]
             continue
+        call, name, path = entry.calls[number], prefix + _called(entry.name, number), (*outside, entry.name)
         inputs = [_pick(results, r) for r in call.inputs]
-        path = (*outside, entry.name)
         if entry.inside is None:
-            yield _node(name, entry, layers[path], path, inputs, call.arguments, made, sizes)
+            made.append(_node(name, entry, layers[path], path, inputs, call.arguments, made, sizes))
             results[entry.name, number] = [len(made) - 1]
             continue
         ends = entry.inside.inputs
         if len(ends) != len(inputs):
             raise ModelError(f"model {name!r} has {len(ends)} inputs and is called with {len(inputs)}")
         into = {end.layer: i for end, i in zip(ends, inputs, strict=True)}
-        start = len(made)
-        yield from _nodes(entry.inside, layers, {}, path, name + "/", into, made)
-        by_name = {node.name: start + i for i, node in enumerate(made[start:])}
-        outputs = [
-            into[r.layer] if r.layer in into else by_name[name + "/" + _reference_name(entry.inside, r)]
-            for r in entry.inside.outputs
-        ]
+        outputs = _lay_open(entry.inside, layers, {}, path, name + "/", into, made, calls)
+        if len(outputs) == 1 and outputs[0] >= 0:
+            made.append(Node.alias(name, entry.class_name, outputs[0], made[outputs[0]]))
+            outputs = [len(made) - 1]
         results[entry.name, number] = outputs
-        if len(outputs) == 1:
-            yield Node.alias(name, entry.class_name, outputs[0], made[outputs[0]])
-            results[entry.name, number] = [len(made) - 1]
+    return [_pick(results, r) for r in topology.outputs]
+
+
+def _called(layer: str, call: int) -> str:
+    """The name of a call: the layer's own for the first."""
+    return layer + (f":{call}" if call else "")
 
 
 def _pick(results: Mapping[tuple[str, int], list[int]], reference: Reference) -> int:
+    """The place of what a reference points to.
+
+    An output beyond the first of a layer is -1: what takes it is told that it cannot be had.
+    """
     outputs = results[reference.layer, reference.call]
-    if reference.output >= len(outputs):
-        # An output beyond the first of a layer: what takes it is told that it cannot be had.
-        return -1
-    return outputs[reference.output]
-
-
-def _reference_name(topology: Topology, reference: Reference) -> str:
-    """The node's name, within its model, that a reference points to."""
-    inside = topology.layers[reference.layer].inside
-    name = reference.layer + (f":{reference.call}" if reference.call else "")
-    if inside is not None and len(inside.outputs) > 1:
-        return name + "/" + _reference_name(inside, inside.outputs[reference.output])
-    return name
+    return outputs[reference.output] if reference.output < len(outputs) else -1
 
 
 def _node(
@@ -235,8 +244,18 @@ def _check_weights(layer: Layer, wanted: Mapping[str, tuple[int, ...]]) -> None:
 
 def _read_weights(saved: SavedModel, nodes: tuple[Node, ...]) -> None:
     """Gives every layer that can be computed its weights."""
-    wanted = {n.path: n.weight_shapes for n in nodes if n.reason is None and n.weight_shapes}
+    wanted: dict[LayerPath, Mapping[str, tuple[int, ...]]] = {}
+    for n in nodes:
+        if n.reason is None and n.weight_shapes and wanted.setdefault(n.path, n.weight_shapes) != n.weight_shapes:
+            raise ModelError(f"layer {'/'.join(n.path)!r} is called twice, with inputs that need weights of different shapes")
     arrays = saved.weights.read(wanted)
     for node in nodes:
         if node.path in wanted and node.layer is not None:
             node.layer.weights = dict(arrays[node.path])
+
+
+def _settled(layers: Mapping[LayerPath, Layer | str], nodes: tuple[Node, ...]) -> dict[LayerPath, Layer | str]:
+    """`layers` with the reason for each that no node computes: its weights were not read, so no size changes that."""
+    reasons = {n.path: n.reason for n in nodes if n.reason is not None}
+    computed = {n.path for n in nodes if n.reason is None}
+    return {path: layer if path in computed else reasons.get(path, layer) for path, layer in layers.items()}

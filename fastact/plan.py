@@ -194,7 +194,8 @@ class _Layout:
             root, size = self._root(r.output), _bytes(r.output)
             if root not in self._places:
                 first = self._root(r.inputs[0])
-                if first in alive and last_use[first] == i and steps.runs_in_place(r.op) and alive[first][1] == size:
+                fits = math.prod(r.inputs[0].shape) == math.prod(r.output.shape)  # else it is stretched while it is read
+                if first in alive and last_use[first] == i and steps.runs_in_place(r.op) and fits:
                     alive[root] = alive.pop(first)
                 else:
                     alive[root] = _first_fit(alive.values(), size), size

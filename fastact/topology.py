@@ -16,6 +16,7 @@ from fastact.errors import ModelError
 from fastact.layers import Arguments
 
 MOST_LAYERS = 20_000
+LONGEST_NAME = 1000
 MODEL_CLASSES = ("Model", "Functional", "Sequential")
 
 Json: TypeAlias = "Mapping[str, Any]"
@@ -125,6 +126,8 @@ def _functional(inner: Json) -> Topology:
         calls = tuple(_call(node, listed) for node in nodes) or ((Call(()),) if _is_input(entry) else ())
         layers[entry.name] = replace(entry, calls=calls)
     inputs, outputs = (_ends(inner, key, listed) for key in ("input_layers", "output_layers"))
+    if sorted(r.layer for r in inputs) != sorted(e.name for e in listed.values() if _is_input(e)):
+        raise ModelError(f"the input_layers of model {name[:60]!r} are not its layers of class InputLayer, each once")
     return _renumbered(Topology(name, layers, inputs, outputs))
 
 
@@ -136,6 +139,8 @@ def _entry(item: Any) -> LayerEntry:
     name = item.get("name") or (config.get("name") if isinstance(config, Mapping) else inside and inside.name)
     if not isinstance(name, str) or not isinstance(class_name, str) or not name:
         raise ModelError(f"the configuration lists a layer of class {str(class_name)[:60]!r} without a name")
+    if len(name) > LONGEST_NAME:  # names of nested layers are made of those around them, thousands of times over
+        raise ModelError(f"the configuration lists a layer whose name has {len(name)} characters: {name[:60]!r}")
     return LayerEntry(name, class_name, config if isinstance(config, Mapping) else {}, (), inside)
 
 
@@ -262,6 +267,12 @@ def _renumbered(topology: Topology) -> Topology:
             raise ModelError(
                 f"the configuration points to call {reference.call} of layer {reference.layer!r}, "
                 f"which is called {len(layers[reference.layer].calls)} times"
+            )
+        inside = layers[reference.layer].inside
+        if inside is not None and reference.output >= len(inside.outputs):
+            raise ModelError(
+                f"the configuration points to output {reference.output} of model {reference.layer!r}, "
+                f"which has {len(inside.outputs)}"
             )
     return result
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.kernels.ops import Row, Unary
-from fastact.layers.base import Layer, Shape, Tape, Value, create, register
+from fastact.layers.base import Layer, Shape, Tape, Value, create, known, register
 from fastact.layers.config import Config
 
 _FUNCTIONS: dict[str, tuple[ops.Op, ...]] = {
@@ -61,7 +61,10 @@ class Activation:
         """The shape after the function: glu halves the last axis."""
         for op in self.chain:
             if isinstance(op, ops.GatedLinear):
-                shape = (*shape[:-1], None if shape[-1] is None else shape[-1] // 2)
+                (channels,) = known(shape[-1:])
+                if channels % 2:
+                    raise UnsupportedError(f"its activation glu needs an even number of channels, and gets {channels}")
+                shape = (*shape[:-1], channels // 2)
         return shape
 
 

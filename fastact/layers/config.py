@@ -46,7 +46,7 @@ class Config:
     def integer(self, entry: str, default: int | None = None, low: int = 1) -> int:
         """A whole number from `low` to LARGEST."""
         value = self.entries.get(entry, default)
-        if not _is_integer(value, low):
+        if not is_integer(value, low):
             raise self.fail(entry, f"a whole number from {low} to {LARGEST}")
         return int(value)
 
@@ -75,7 +75,7 @@ class Config:
         """Two whole numbers from `low` to LARGEST, or one that stands for both."""
         value = self.entries.get(entry, default)
         values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value, value]
-        if len(values) != 2 or not all(_is_integer(v, low) for v in values):
+        if len(values) != 2 or not all(is_integer(v, low) for v in values):
             raise self.fail(entry, f"one or two whole numbers from {low} to {LARGEST}")
         return int(values[0]), int(values[1])
 
@@ -85,7 +85,7 @@ class Config:
         rows = value if isinstance(value, list) else [value, value]
         both = [r if isinstance(r, list) else [r, r] for r in rows]
         flat = [n for side in both for n in side]
-        if len(both) != 2 or len(flat) != 4 or not all(_is_integer(n, 0) for n in flat):
+        if len(both) != 2 or len(flat) != 4 or not all(is_integer(n, 0) for n in flat):
             raise self.fail(entry, "rows above and below and columns left and right")
         return flat[0], flat[1], flat[2], flat[3]
 
@@ -100,12 +100,13 @@ class Config:
     def shape(self, entry: str) -> tuple[int | None, ...]:
         """A list of lengths, null where one is open."""
         value = self.entries.get(entry)
-        if not isinstance(value, list) or not all(v is None or _is_integer(v, 1) for v in value):
+        if not isinstance(value, list) or not all(v is None or is_integer(v, 1) for v in value):
             raise self.fail(entry, f"a list of lengths from 1 to {LARGEST}")
         return tuple(value)
 
 
-def _is_integer(value: object, low: int) -> bool:
+def is_integer(value: object, low: int) -> bool:
+    """Whether `value` is a whole number from `low` to LARGEST."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= LARGEST
 
 

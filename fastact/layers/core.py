@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.activation import activation, apply
 from fastact.layers.base import Layer, Shape, Tape, Value, known, register
@@ -20,6 +21,8 @@ class InputLayer(Layer):
         super().__init__(config)
         entry = "batch_shape" if "batch_shape" in config.entries else "batch_input_shape"
         self.shape = config.shape(entry)[1:]
+        if not self.shape:
+            raise UnsupportedError("it takes one number a frame, which this version does not compute")
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return self.shape

@@ -7,7 +7,7 @@ import math
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.base import Layer, Shape, Tape, Value, known, rank, register, show
-from fastact.layers.config import Config
+from fastact.layers.config import Config, is_integer
 from fastact.layers.convolution import refuse_channels_first
 
 
@@ -33,7 +33,7 @@ class Reshape(Layer):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         target = config.entries.get("target_shape")
-        if not isinstance(target, list) or not all(isinstance(n, int) and n >= -1 and n != 0 for n in target):
+        if not isinstance(target, list) or not target or not all(n == -1 or is_integer(n, 1) for n in target):
             raise config.fail("target_shape", "a list of lengths, one of which may be -1")
         if target.count(-1) > 1:
             raise config.fail("target_shape", "a list with at most one -1")

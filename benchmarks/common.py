@@ -1,0 +1,89 @@
+"""What the commands share: their error, their table, files written whole, and what machine this is."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fastact import FastactError
+
+
+class BenchmarkError(Exception):
+    """A measurement cannot be made; the message is for the user."""
+
+
+def run_command(main: Callable[[], int]) -> None:
+    """Ends the process with what `main` returns, or with 2 and one line for an error."""
+    try:
+        status = main()
+    except (BenchmarkError, FastactError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    sys.exit(status)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in plain text: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = []
+    for row in (head, ["-" * w for w in widths], *rows):
+        cells = [c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same table in Markdown."""
+    rule = ["---"] + ["--:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Writes `text` beside `path`, then moves it there: the file is whole at every moment."""
+    try:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+        try:
+            Path(file.name).chmod(mode)
+            os.replace(file.name, path)  # noqa: PTH105
+        except OSError:
+            Path(file.name).unlink()
+            raise
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def cpu_name() -> str:
+    """What the CPU calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for key in ("model name", "Model"):
+        for line in lines:
+            if line.partition(":")[0].strip() == key:
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def version_of(packages: Sequence[str]) -> str | None:
+    """The version of the first of `packages` that is installed."""
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None

@@ -1,0 +1,1 @@
+"""Model files of rivals, built from a chain's weights."""

@@ -1,0 +1,179 @@
+"""Where the time of one frame goes: every step of a plan timed on its own, one thread.
+
+    python -m benchmarks.layers [--model FILE.h5] [--size 640x360] [--layers GLOB] [--rounds N] [--bytes]
+
+The first table has a row a step: the kernel (a convolution's with its tile, pixels x vectors v width), what it writes
+("scratch" for steps that only pad, copy or convert for what follows), and how near its multiply-adds come to the core's
+peak, those a tile does twice included. The second has a row a layer and counts what the layer needs and no more, so
+that waste shows as the difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+from fastact.kernels.cpu import library, steps
+from fastact.kernels.cpu.tiles import TILES, Tile
+
+import fastact
+from benchmarks.cases import cases, parse_size
+from benchmarks.common import BenchmarkError, cpu_name, run_command, table
+from benchmarks.peak import Peak
+from fastact.plan import ALIGNMENT, ARENA, FIRST_INPUT, OUTPUTS, Plan
+from fastact.selection import select
+
+
+@dataclass(frozen=True)
+class _Named(library.Library):
+    """Remembers the name of every kernel it gives the address of."""
+
+    names: dict[int, str] = field(default_factory=dict)
+
+    def kernel(self, name: str) -> int:
+        address = super().kernel(name)
+        self.names[address] = name
+        return address
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row of the plan's table.
+
+    Attributes:
+        layer: whose map it writes, or "scratch".
+        flops: of the tiles it runs, what they compute twice included; 0 where the kernel is no convolution.
+        seconds: the least over the rounds.
+    """
+
+    kernel: str
+    layer: str
+    flops: int
+    seconds: float
+
+
+class Stepper:
+    """A plan with memory of its own, run step by step."""
+
+    def __init__(self, model: fastact.Model, layers: Sequence[str], in_bytes: bool) -> None:
+        loaded = library.load()
+        self._library = _Named(**{f.name: getattr(loaded, f.name) for f in fields(loaded)})
+        self._plan = Plan(model.nodes, layers, dict.fromkeys(model.inputs, in_bytes), self._library)
+        self._table = self._plan.table
+        self._memory: list[np.ndarray] = []
+        self._table.place(ARENA, self._new(self._plan.arena_bytes))
+        self._start = self._new(self._plan.output_bytes)
+        self._table.place(OUTPUTS, self._start)
+        rng = np.random.default_rng(0)
+        for i, name in enumerate(self._plan.inputs):
+            shape = tuple(n or 1 for n in model.layers[name].known_shape)
+            given = rng.random(shape, np.float32)
+            self._memory.append((given * 255).astype(np.uint8) if in_bytes else given)
+            self._table.place(FIRST_INPUT + i, self._memory[-1].ctypes.data)
+
+    def _new(self, size: int) -> int:
+        """The aligned address of `size` bytes."""
+        self._memory.append(np.zeros(size + ALIGNMENT, np.uint8))
+        address = self._memory[-1].ctypes.data
+        return address + -address % ALIGNMENT
+
+    def time(self, rounds: int, peak: Peak) -> tuple[list[Step], float, float]:
+        """Every step; seconds of the least whole run; the core's peak in GFLOP/s."""
+        rows, count = self._table.rows.ctypes.data, len(self._table.rows)
+        best, whole, speed = [float("inf")] * count, float("inf"), 0.0
+        for _ in range(rounds):
+            speed = max(speed, peak.burst())
+            self._library.run(rows, count)
+            start = time.perf_counter_ns()
+            self._library.run(rows, count)
+            whole = min(whole, (time.perf_counter_ns() - start) / 1e9)
+            for i in range(count):
+                start = time.perf_counter_ns()
+                self._library.run_part(rows, i, i + 1, 0, 1)
+                best[i] = min(best[i], (time.perf_counter_ns() - start) / 1e9)
+        return [self._step(i, seconds) for i, seconds in enumerate(best)], whole, speed
+
+    def _step(self, number: int, seconds: float) -> Step:
+        row = [int(n) for n in self._table.rows[number]]
+        name = self._library.names[row[steps.KERNEL]]
+        tile = {t.name: t for t in TILES[self._library.registers]}.get(name)
+        return Step(name, self._layer(row[steps.Y]), _flops(row, tile) if tile else 0, seconds)
+
+    def _layer(self, address: int) -> str:
+        """The layer whose map begins last at or before `address`, if that lies in the block of maps."""
+        offset = address - self._start
+        if not 0 <= offset < self._plan.output_bytes:
+            return "scratch"
+        return max((o for o in self._plan.outputs if o.offset <= offset), key=lambda o: o.offset).name
+
+
+def _flops(row: Sequence[int], tile: Tile) -> int:
+    pixels = -(-row[steps.PIXELS] // tile.pixels) * tile.pixels
+    # Neighbouring pixels may share a tile's vectors, where tiles of that kind are in the table.
+    filters = row[steps.BLOCKS] * tile.vectors * tile.width // getattr(tile, "cluster", 1)
+    return 2 * pixels * filters * row[steps.SEGMENT_COUNT] * row[steps.SEGMENT_LENGTH]
+
+
+def _rate(flops: int, seconds: float, peak: float) -> tuple[str, str]:
+    if not flops:
+        return "", ""
+    return f"{flops / seconds / 1e9:.1f}", f"{flops / seconds / 1e9 / peak:.0%}"
+
+
+def text(model: fastact.Model, made: Sequence[Step], whole: float, peak: float) -> str:
+    """Both tables."""
+    total = sum(s.seconds for s in made)
+    by_step = [
+        (
+            str(i),
+            s.kernel,
+            s.layer,
+            f"{s.seconds * 1e6:.1f}",
+            f"{s.seconds / total:.0%}",
+            *_rate(s.flops, s.seconds, peak),
+        )
+        for i, s in enumerate(made)
+    ]
+    by_layer = []
+    for name in dict.fromkeys(s.layer for s in made):
+        seconds = sum(s.seconds for s in made if s.layer == name)
+        cost = model.costs.get(name)
+        needed, done = 2 * cost.multiply_adds if cost else 0, sum(s.flops for s in made if s.layer == name)
+        waste = f"{done / needed - 1:.1%}" if needed and done else ""
+        by_layer.append((name, f"{seconds * 1e6:.1f}", f"{seconds / total:.0%}", *_rate(needed, seconds, peak), waste))
+    return "\n\n".join(
+        [
+            table(("step", "kernel", "writes", "us", "share", "GFLOP/s", "of peak"), by_step),
+            table(("layer", "us", "share", "GFLOP/s", "of peak", "computed twice"), by_layer),
+            f"steps one by one {total * 1e6:.1f} us, in one call {whole * 1e6:.1f} us; core's peak {peak:.1f} GFLOP/s",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.layers", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", type=Path, action="append", default=[], help="any model fastact reads")
+    parser.add_argument("--size", action="append", default=[], help="width x height; by default the model's own")
+    parser.add_argument("--layers", help="a name or glob; by default every convolution")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--bytes", action="store_true", help="give the frame as uint8, which adds a conversion")
+    options = parser.parse_args(argv)
+    if options.rounds < 1:
+        raise BenchmarkError("--rounds must be 1 or more")
+    peak = Peak()
+    for case in cases(options.model, [parse_size(s) for s in options.size]):
+        model = case.model()
+        wanted = [n.name for n in select(model, options.layers) if n.reason is None]
+        if not wanted:
+            raise BenchmarkError(f"{case.path}: none of the layers asked for can be computed at this size")
+        print(f"{case.path.name}{f' at {case.size[1]}x{case.size[0]}' if case.size else ''}, {cpu_name()}\n")
+        print(text(model, *Stepper(model, wanted, options.bytes).time(options.rounds, peak)) + "\n", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

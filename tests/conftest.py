@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session")
+def keras_named() -> Callable[[str], Any]:
+    """Gives "keras" (Keras 3) or "tf_keras" (Keras 2), both on TensorFlow; the test is skipped where it is absent."""
+
+    def import_keras(name: str) -> Any:
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        pytest.importorskip("tensorflow", reason="TensorFlow is not installed; the golden files stand in for it")
+        return importlib.import_module(name)
+
+    return import_keras
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(20_240_501)

@@ -1,0 +1,295 @@
+"""Plans: where everything lies in memory and when, what is computed at all, and models at other sizes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import KERAS3
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracles import handmade, reference_maps
+
+from fastact import Extractor, Model
+from fastact.errors import InputError, ModelError
+from fastact.kernels.cpu import library, steps
+from fastact.kernels.cpu.steps import Place
+from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _ancestors, _copied_inputs, _Layout
+
+Json = dict[str, Any]
+SHAPE = (5, 6, 4)
+
+
+def entry(class_name: str, name: str, inputs: Sequence[str], **config: Any) -> Json:
+    nodes = [[[source, 0, 0, {}] for source in inputs]] if inputs else []
+    return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+
+
+def model(layers: list[Json]) -> Model:
+    inputs = [[e["name"], 0, 0] for e in layers if e["class_name"] == "InputLayer"]
+    config = {"name": "m", "layers": layers, "input_layers": inputs, "output_layers": [[layers[-1]["name"], 0, 0]]}
+    return handmade({"class_name": "Functional", "config": config})
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> tuple[Model, list[str]]:
+    """A graph of maps of one shape with every kind of step, views, stretched inputs and shared maps; and what is wanted."""
+    layers = [entry("InputLayer", "in", [], batch_shape=[None, *SHAPE])]
+    alike, columns = ["in"], []
+    for i in range(draw(st.integers(2, 14))):
+        kind, name = draw(st.sampled_from(sorted(KINDS))), f"n{i}"
+        class_name, config = KINDS[kind]
+        # The newest map most often, so that chains come up, and sometimes an old one, so that maps have to be kept.
+        newest = st.sampled_from([alike[-1], alike[-1], *alike])
+        inputs = [draw(newest)]
+        if kind in ("add", "multiply"):
+            inputs += draw(st.lists(newest, min_size=1, max_size=2))
+        if kind == "scale":
+            inputs = draw(st.permutations([inputs[0], draw(st.sampled_from(columns))])) if columns else inputs * 2
+        if kind == "join":
+            layers.append(entry("Concatenate", f"{name}_wide", [*inputs, draw(newest)], axis=3))
+            inputs = [f"{name}_wide"]
+        if kind == "view":
+            layers.append(entry("Reshape", f"{name}_flat", inputs, target_shape=[-1, 2]))
+            inputs = [f"{name}_flat"]
+        layers.append(entry(class_name, name, inputs, **config))
+        (columns if kind == "pool" else alike).append(name)
+    names = [e["name"] for e in layers]
+    return model(layers), sorted(draw(st.sets(st.sampled_from(names), min_size=1, max_size=4)), key=names.index)
+
+
+KINDS: dict[str, tuple[str, Json]] = {
+    "add": ("Add", {}),
+    "multiply": ("Multiply", {}),
+    "scale": ("Multiply", {}),
+    "conv": ("Conv2D", {"filters": SHAPE[2], "kernel_size": 3, "padding": "same", "activation": "tanh"}),
+    "join": ("Conv2D", {"filters": SHAPE[2], "kernel_size": 1}),
+    "norm": ("BatchNormalization", {}),
+    "sigmoid": ("Activation", {"activation": "sigmoid"}),
+    "softmax": ("Softmax", {"axis": 2}),
+    "dropout": ("Dropout", {}),
+    "view": ("Reshape", {"target_shape": list(SHAPE)}),
+    "max": ("MaxPooling2D", {"pool_size": 2, "strides": 1, "padding": "same"}),
+    "pool": ("GlobalAveragePooling2D", {"keepdims": True}),
+}
+
+
+@dataclass
+class Laid:
+    """A plan's operations and places, seen from inside."""
+
+    recorder: Recorder
+    layout: _Layout
+    wanted: dict[str, int]
+
+
+def laid(built: Model, wanted: list[str]) -> Laid:
+    recorder = Recorder()
+    given_, values = Plan._record(recorder, built.nodes, _ancestors(built.nodes, set(wanted)), {"in": True})
+    results = {n.name: values[i] for i, n in enumerate(built.nodes) if n.name in wanted}
+    results = _copied_inputs(recorder, results, set(given_))
+    layout = _Layout(recorder, given_, list(results.values()))
+    return Laid(recorder, layout, {name: recorder.root(value) for name, value in results.items()})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks())
+def test_no_two_buffers_alive_at_once_overlap(case: tuple[Model, list[str]]):
+    plan = laid(*case)
+    root, recorded = plan.recorder.root, plan.recorder.recorded
+    born = {root(r.output): i for i, r in enumerate(recorded)}
+    size = {root(r.output): 4 * math.prod(r.output.shape) for r in recorded}
+    dies = {b: max([i, *(k for k, r in enumerate(recorded) if b in map(root, r.inputs))]) for b, i in born.items()}
+    dies.update(dict.fromkeys(plan.wanted.values(), len(recorded)))
+    place = {b: plan.layout.place(recorded[i].output) for b, i in born.items()}
+    for a, b in itertools.combinations(born, 2):
+        if place[a].region != place[b].region or born[a] > dies[b] or born[b] > dies[a]:
+            continue
+        disjoint = place[a].offset + size[a] <= place[b].offset or place[b].offset + size[b] <= place[a].offset
+        first, second = sorted((a, b), key=lambda n: born[n])
+        step = recorded[born[second]]
+        in_place = (
+            steps.runs_in_place(step.op)
+            and root(step.inputs[0]) == first
+            and step.inputs[0].shape == step.output.shape
+            and dies[first] == born[second]
+        )
+        assert disjoint or in_place, (recorded[born[a]], recorded[born[b]])
+    for b in born:
+        assert place[b].region == (OUTPUTS if b in plan.wanted.values() else ARENA)
+        limit = plan.layout.output_bytes if b in plan.wanted.values() else plan.layout.arena_bytes
+        assert 0 <= place[b].offset <= limit - size[b]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.integers(0, 2**32 - 1))
+def test_maps_do_not_depend_on_what_else_is_wanted(case: tuple[Model, list[str]], seed: int):
+    built, wanted = case
+    frame = np.random.default_rng(seed).normal(0, 1, SHAPE).astype(np.float32)
+    alone, together = Extractor(built, wanted)(frame), Extractor(built, "all")(frame)
+    assert list(alone) == wanted
+    exact = reference_maps(built, {"in": frame})
+    for name in wanted:
+        assert alone[name].tobytes() == together[name].tobytes()
+        assert np.allclose(alone[name], exact[name], rtol=1e-4, atol=1e-5 * max(1.0, np.max(np.abs(exact[name]))))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(networks(), st.booleans())
+def test_a_run_stays_in_its_memory(case: tuple[Model, list[str]], in_bytes: bool):
+    built, wanted = case
+    kernels = library.load()
+    plan = Plan(built.nodes, wanted, {"in": in_bytes}, kernels)
+    frame = np.full(SHAPE, 7, np.uint8 if in_bytes else np.float32)
+    guard = 256
+    memory = [np.full(size + 2 * guard, 0xA5, np.uint8) for size in (plan.arena_bytes, plan.output_bytes)]
+    plan.run([frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory))
+    for m in memory:
+        assert np.all(m[:guard] == 0xA5)
+        assert np.all(m[len(m) - guard :] == 0xA5)
+    assert np.all(frame == 7)
+
+
+def test_a_stretched_input_is_not_overwritten_while_it_is_read():
+    """One value and sixteen round up to the same number of bytes."""
+    layers = [
+        entry("InputLayer", "in", [], batch_shape=[None, 1, 1, 1]), entry("Activation", "one", ["in"], activation="tanh"),
+        entry("InputLayer", "row", [], batch_shape=[None, 1, 1, 16]), entry("Multiply", "product", ["one", "row"]),
+    ]  # fmt: skip
+    row = np.arange(16, dtype=np.float32).reshape(1, 1, 16)
+    maps = Extractor(model(layers), "product")({"in": np.full((1, 1, 1), 0.5, np.float32), "row": row})
+    assert np.allclose(maps["product"], np.tanh(0.5) * row)
+
+
+def article(shape: tuple[int | None, ...] = (120, 160, 3), dense: bool = True) -> Model:
+    layers, last = [entry("InputLayer", "in", [], batch_shape=[None, *shape])], "in"
+    for i, (filters, kernel) in enumerate(((12, 5), (24, 5), (48, 5), (64, 3), (64, 3))):
+        layers.append(
+            entry("Conv2D", f"c{i}", [last], filters=filters, kernel_size=kernel, strides=2, activation="relu")
+        )
+        last = f"c{i}"
+    if dense:
+        layers += [entry("Flatten", "flat", [last]), entry("Dense", "out", ["flat"], units=2)]
+    return model(layers)
+
+
+def test_the_arena_is_smaller_than_the_sum_of_its_buffers():
+    plan = laid(article(), ["out"])
+    buffers = [r.output for r in plan.recorder.recorded if plan.recorder.root(r.output) not in plan.wanted.values()]
+    two_largest = sum(sorted(4 * math.prod(b.shape) for b in buffers)[-2:])
+    assert plan.layout.arena_bytes < sum(4 * math.prod(b.shape) for b in buffers)
+    assert plan.layout.arena_bytes <= two_largest + 4 * 64
+
+
+def test_only_what_is_needed_is_computed():
+    assert len(laid(article(), ["c0"]).recorder.recorded) == 2  # bytes to floats, and the convolution
+    assert len(laid(article(), ["c0", "c2"]).recorder.recorded) == 4
+    two = model([
+        entry("InputLayer", "a", [], batch_shape=[None, 3]), entry("InputLayer", "b", [], batch_shape=[None, 3]),
+        entry("ReLU", "left", ["a"]), entry("ReLU", "right", ["b"]),
+    ])  # fmt: skip
+    assert Plan(two.nodes, ["right"], {}, library.load()).inputs == ("b",)
+
+
+def test_an_input_is_copied_and_not_handed_on():
+    built = model([entry("InputLayer", "in", [], batch_shape=[None, 4]), entry("Dropout", "same", ["in"])])
+    frame = np.arange(4, dtype=np.float32)
+    maps = Extractor(built, "all")(frame)
+    for name in ("in", "same"):
+        assert np.array_equal(maps[name], frame)
+        assert not np.shares_memory(maps[name], frame)
+
+
+def test_inputs_are_regions_of_their_own():
+    plan = laid(article(), ["c0"])
+    first = plan.recorder.recorded[0].inputs[0]
+    assert plan.layout.place(first) == Place(FIRST_INPUT)
+
+
+def test_more_memory_than_there_is():
+    built = model([
+        entry("InputLayer", "in", [], batch_shape=[None, 2**20, 2**20, 1]),
+        entry("ZeroPadding2D", "pad", ["in"], padding=1),
+    ])  # fmt: skip
+    with pytest.raises(ModelError, match="GiB"):
+        Plan(built.nodes, ["pad"], {}, library.load())
+
+
+def test_at_size():
+    larger = article().at_size((360, 640))
+    # floor((n + 2p - k) / s) + 1, five times over
+    expected = {"c0": (178, 318, 12), "c1": (87, 157, 24), "c2": (42, 77, 48), "c3": (20, 38, 64), "c4": (9, 18, 64)}
+    assert {name: larger.layers[name].shape for name in expected} == expected
+    assert larger.layers["flat"].shape == (9 * 18 * 64,)
+    assert larger.layers["out"].reason is not None
+    assert "384" in larger.layers["out"].reason
+    maps = Extractor(larger, "c*")(np.zeros((360, 640, 3), np.uint8))
+    assert {name: a.shape for name, a in maps.items()} == expected
+
+
+def test_at_size_is_keras_at_that_size(keras_named: Callable[[str], Any]):
+    keras = keras_named(KERAS3)
+    for size in ((120, 160), (360, 640), (97, 131), (77, 77)):
+        image = y = keras.layers.Input((*size, 3))
+        for i, (filters, kernel) in enumerate(((12, 5), (24, 5), (48, 5), (64, 3), (64, 3))):
+            sized = article().at_size(size)
+            y = keras.layers.Conv2D(filters, kernel, strides=2)(y)
+            assert sized.layers[f"c{i}"].shape == tuple(y.shape[1:])
+            assert sized.layers[f"c{i}"].reason is None
+        assert keras.Model(image, y).output_shape[1:] == sized.layers["c4"].shape
+
+
+def test_at_size_keeps_weights_and_values():
+    small, frame = article((96, 112, 3), dense=False), np.random.default_rng(1).random((96, 112, 3), np.float32)
+    there_and_back = small.at_size((200, 100)).at_size((96, 112))
+    for name in ("c0", "c4"):
+        assert np.array_equal(Extractor(small, "c*")(frame)[name], Extractor(there_and_back, "c*")(frame)[name])
+
+
+def test_a_size_too_small_is_reported_where_it_is():
+    tiny = article().at_size((20, 20))
+    assert tiny.layers["c1"].reason is None
+    assert "vanish" in (tiny.layers["c2"].reason or "")
+    assert "'c2'" in (tiny.layers["c3"].reason or "")
+
+
+@pytest.mark.parametrize("size", [(0, 10), (-1, 5)])
+def test_a_size_that_is_none(size: tuple[int, int]):
+    with pytest.raises(InputError):
+        article().at_size(size)
+
+
+def test_at_size_needs_one_picture():
+    numbers = model([entry("InputLayer", "in", [], batch_shape=[None, 4]), entry("ReLU", "r", ["in"])])
+    with pytest.raises(InputError, match="one picture"):
+        numbers.at_size((10, 10))
+
+
+def test_open_sizes_take_any_frame():
+    built = article((None, None, 3), dense=False)
+    assert built.layers["c0"].shape == (None, None, 12)
+    extract, fixed = Extractor(built, "c4"), article((120, 160, 3), dense=False)
+    for size in ((120, 160), (100, 90), (120, 160), *((80 + i, 80) for i in range(6)), (120, 160)):
+        frame = np.random.default_rng(size[0]).random((*size, 3), np.float32)
+        assert np.array_equal(extract(frame)["c4"], Extractor(fixed.at_size(size), "c4")(frame)["c4"])
+
+
+def test_an_open_length_that_is_no_picture():
+    built = model([entry("InputLayer", "in", [], batch_shape=[None, None]), entry("ReLU", "r", ["in"])])
+    with pytest.raises(InputError, match="'in'"):
+        Extractor(built, "r")(np.zeros(4, np.float32))
+
+
+def test_costs_of_the_article():
+    costs = article().costs
+    expected = {"c0": 58 * 78 * 12 * 75, "c1": 27 * 37 * 24 * 300, "c4": 2 * 3 * 64 * 576, "flat": 0, "out": 384 * 2}
+    assert {name: costs[name].multiply_adds for name in expected} == expected
+    sight = {name: costs[name].sight for name in ("c0", "c1", "c2", "c3", "c4", "flat")}
+    assert [s and (s.size, s.jump) for s in sight.values()] == [
+        ((5, 5), (2, 2)), ((13, 13), (4, 4)), ((29, 29), (8, 8)), ((45, 45), (16, 16)), ((77, 77), (32, 32)), None,
+    ]  # fmt: skip

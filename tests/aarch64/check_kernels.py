@@ -1,10 +1,8 @@
 """Compares every kernel of the library that fastact finds on this machine with fastact.kernels.reference.
 
-    python check_kernels.py [EVERY [FIRST]]
+    python check_kernels.py
 
-Needs fastact and NumPy alone, so that it runs on a board or an emulated one. The table of shapes is fixed; with EVERY,
-only each EVERY-th row of it from row FIRST on is run, and kernels that this leaves out are not missed.
-
+Needs fastact and NumPy alone, so that it runs on a board or an emulated one. The table of shapes is always the same.
 Every row is run by teams of 1, 2 and 3, one member after the other, and by two threads; all must agree to the bit, keep
 inside their buffers, and agree with the reference within the bounds that rounding allows.
 """
@@ -230,7 +228,7 @@ def check(op: ops.Op, inputs: Sequence[np.ndarray], actual: np.ndarray) -> None:
 
 def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.ndarray:
     """How far a result may be from the exact one."""
-    if isinstance(op, ops.Conv2D | ops.Dense):  # any order of n float32 additions keeps this: n roundings of sum |terms|
+    if isinstance(op, ops.Conv2D | ops.Dense):  # any order of n additions keeps this: n roundings of the sum of |terms|
         bare = dataclasses.replace(op, weights=np.abs(op.weights), bias=np.abs(op.bias), low=-math.inf, high=math.inf)
         return (math.prod(op.weights.shape[:-1]) + 2) * EPSILON * reference.run(bare, np.abs(inputs[0]))
     if isinstance(op, ops.Pool2D) and op.kind is ops.PoolKind.AVERAGE:
@@ -260,15 +258,15 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
     assert np.array_equal(x, start + pairs * rounds), "a thread went on before the other had done its share"
 
 
-def main(every: int = 1, first: int = 0) -> int:
+def main() -> int:
     """Runs the table; 0 if all is well."""
     kernels = library.load()
     print(f"{kernels.level}, tiles {kernels.registers}, from {kernels.path}")
     runner = Runner(kernels)
     random = np.random.default_rng(SEED)
     rows = [case for part in (convolutions, dense, elementwise, others) for case in part(random)]
-    chosen, failures = rows[first::every], 0
-    for op, inputs in chosen:
+    failures = 0
+    for op, inputs in rows:
         try:
             check(op, inputs, runner.run(op, inputs))
         except AssertionError as error:  # what else is raised is no finding but a fault, and may end all
@@ -281,14 +279,14 @@ def main(every: int = 1, first: int = 0) -> int:
         print(f"two threads: {error}")
     exported = {n.removeprefix(PREFIX) for n in read(Path(kernels.path)).exports if n.startswith(PREFIX)}
     idle = exported - runner.used
-    if every == 1 and idle:
+    if idle:
         failures += 1
         print(f"kernels that no row runs: {', '.join(sorted(idle))}")
     loaded = sorted({"numba", "llvmlite"} & set(sys.modules))
     if loaded:
         failures += 1
         print(f"imported without need: {', '.join(loaded)}")
-    print(f"{len(chosen)} of {len(rows)} rows, {len(exported & runner.used)} of {len(exported)} kernels, {failures} failures")
+    print(f"{len(rows)} rows, {len(exported & runner.used)} of {len(exported)} kernels, {failures} failures")
     return 1 if failures else 0
 
 
@@ -299,4 +297,4 @@ def _show(op: ops.Op) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))
+    sys.exit(main())

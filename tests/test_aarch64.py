@@ -103,7 +103,7 @@ class Emulated:
         path = os.pathsep.join(map(str, (installed, self.FOLDER / "site")))
         self._root = self.FOLDER / "root"
         self._environment = {"HOME": str(home), "PYTHONHOME": str(self._root / "usr"), "PYTHONPATH": path}
-        self._environment |= {"QEMU_CPU": "cortex-a57", "PYTHONDONTWRITEBYTECODE": "1"}
+        self._environment |= {"QEMU_CPU": "cortex-a57", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
         self._home = home
 
     @classmethod

@@ -19,6 +19,7 @@ from fastact import Extractor, Model
 from fastact.errors import InputError, ModelError
 from fastact.kernels.cpu import library, steps
 from fastact.kernels.cpu.steps import Place
+from fastact.kernels.cpu.threads import Team
 from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _ancestors, _copied_inputs, _Layout
 
 Json = dict[str, Any]

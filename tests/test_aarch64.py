@@ -129,7 +129,7 @@ def emulated(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Emula
 @pytest.mark.usefixtures("linked")
 def test_doctor_finds_the_shipped_library_and_no_numba(emulated: Emulated, installed: Path):
     said = emulated.python("-m", "fastact", "doctor")
-    assert f"kernels: aarch64 from {shipped(installed)}\n" in said
+    assert f"kernels: aarch64 from {shipped(installed)} (shipped)\n" in said
     assert "kernels it can run: aarch64\n" in said
     assert "numba is not installed" in said
 

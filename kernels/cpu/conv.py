@@ -22,8 +22,8 @@ from .steps import (
     PIXELS,
     ROW_STEP,
     SEGMENT_COUNT,
-    SEGMENT_LENGTH,
     SEGMENTS,
+    TOGETHER,
     WEIGHT_STEP,
     WEIGHTS,
     X_BLOCK,
@@ -47,7 +47,7 @@ def convolution(tile: Tile) -> Callable[..., Any]:
         x_block, filter_block = i64(step, X_BLOCK), i64(step, FILTER_BLOCK)
         pixels, columns, y_step = i64(step, PIXELS), i64(step, OUT_COLUMNS), i64(step, Y_STEP)
         row_step, column_step, weight_step = i64(step, ROW_STEP), i64(step, COLUMN_STEP), i64(step, WEIGHT_STEP)
-        segments, count, length = i64(step, SEGMENTS), i64(step, SEGMENT_COUNT), i64(step, SEGMENT_LENGTH)
+        segments, count, together = i64(step, SEGMENTS), i64(step, SEGMENT_COUNT), i64(step, TOGETHER)
         last, low, high = i64(step, LAST), bits_f32(i64(step, LOW)), bits_f32(i64(step, HIGH))
         tiles = (pixels + px - 1) // px
         work = i64(step, BLOCKS) * tiles
@@ -61,7 +61,7 @@ def convolution(tile: Tile) -> Callable[..., Any]:
             row = pixel // columns
             run(
                 x + block * x_block, row, pixel - row * columns, columns, row_step, column_step,
-                segments, count, length, weights + block * filter_block, weight_step, bias + block * filter_block,
+                segments, count, together, weights + block * filter_block, weight_step, bias + block * filter_block,
                 y + block * filter_block + 4 * pixel * y_step, y_step, last, low, high,
             )  # fmt: skip
             tile_number += 1

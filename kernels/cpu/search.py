@@ -114,6 +114,8 @@ def build(level: str, registers: str) -> Path:
             return made
         made.chmod(0o600)  # whatever the umask is: a file that others can write to would be refused next time
         final = cache_folder() / file_name(level, registers, made)
+        if final.is_dir():
+            shutil.rmtree(final)
         made.replace(final)
         return final
     except OSError as error:

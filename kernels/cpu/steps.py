@@ -8,6 +8,7 @@ into it, since a frame's input and output lie elsewhere at each call: :class:`Ta
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from .. import ops
 from .tiles import TILES, split
 
 FIELDS = 32
+
+SUM = 128
+"""Products that a convolution adds up in one float32 sum, about: the rounding error of a sum grows with its length."""
 
 
 # Where things stand in a row. Every row: the address of its kernel, its first input and its output.
@@ -38,7 +42,7 @@ X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 # Convolution: see the micro-kernel in simd.py. BLOCKS blocks of filters,
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8
-SEGMENTS, SEGMENT_COUNT, SEGMENT_LENGTH, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
+SEGMENTS, SEGMENT_COUNT, TOGETHER, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
 LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK = 15, 16, 17, 18, 19
 
 
@@ -140,11 +144,10 @@ def _conv2d(op: ops.Conv2D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
     kh, kw, depth, _ = op.weights.shape
     (sy, sx), (dy, dx) = op.strides, op.dilation
     if depth == channels and dx == 1:  # a row of the receptive field is contiguous
-        offsets, length = [ky * dy * width * channels for ky in range(kh)], kw * channels
+        segments, together = _segments([ky * dy * width * channels for ky in range(kh)], kw * channels)
     else:
         offsets = [channels * (ky * dy * width + kx * dx) for ky in range(kh) for kx in range(kw)]
-        length = depth
-    segments = np.array(offsets, np.int64)
+        segments, together = _segments(offsets, depth)
     per_group = filters // op.groups
     made: list[Row] = []
     for block in split(registers, rows * columns, per_group):
@@ -162,12 +165,20 @@ def _conv2d(op: ops.Conv2D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
             made.append([
                 tile.name, x.place + 4 * group * depth, y.place + 4 * first, weights, bias,
                 rows * columns, columns, 4 * sy * width * channels, 4 * sx * channels,
-                segments, len(segments), length, weight_step, filters, block.last, _bits(op.low), _bits(op.high),
+                segments, len(segments), together, weight_step, filters, block.last, _bits(op.low), _bits(op.high),
                 op.groups if over_groups else block.count,
                 4 * depth if over_groups else 0,
                 4 * (per_group if over_groups else block.stride),
             ])  # fmt: skip
     return made
+
+
+def _segments(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The runs (from, to) that the micro-kernel adds up, none much longer than SUM, and how many make one sum."""
+    parts = max(1, round(length / SUM))
+    cuts = [length * i // parts for i in range(parts + 1)]
+    runs = [(offset + a, offset + b) for offset in offsets for a, b in itertools.pairwise(cuts)]
+    return np.array(runs, np.int64), max(1, SUM * parts // length)
 
 
 def _dense(op: ops.Dense, x: Buffer, y: Buffer, registers: str) -> list[Row]:

@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types format figures bench-check fuzz golden clean
+.PHONY: demo test lint types format figures bench-check fuzz golden wheel clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -37,14 +37,19 @@ fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test
 golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow that is installed
 	$(BIN)/python tests/make_golden.py
 
+wheel: $(VENV)/.runs             ## a wheel with compiled kernels for every machine, in dist/
+	$(PIP) install build ziglang
+	$(BIN)/python -m fastact.kernels.cpu.ship kernels/cpu/lib
+	$(BIN)/python -m build --wheel --outdir dist .
+
 clean:
-	rm -rf $(VENV) .types build *.egg-info demo
+	rm -rf $(VENV) .types build dist *.egg-info demo kernels/cpu/lib
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runs: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install -e .
+	$(PIP) install -e '.[jit]'
 	touch $@
 
 # tf-keras asks for the whole of TensorFlow; the CPU build serves it as well.

@@ -114,7 +114,7 @@ class Stepper:
 def _flops(row: Sequence[int], tile: Tile) -> int:
     pixels = -(-row[steps.PIXELS] // tile.pixels) * tile.pixels
     # Neighbouring pixels may share a tile's vectors, where tiles of that kind are in the table.
-    filters = row[steps.BLOCKS] * tile.vectors * tile.width // getattr(tile, "cluster", 1)
+    filters = row[steps.BLOCKS] * tile.vectors * tile.width // tile.cluster
     return 2 * pixels * filters * row[steps.SEGMENT_COUNT] * row[steps.SEGMENT_LENGTH]
 
 

@@ -6,6 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from fastact.errors import InputError, KernelError, UnsupportedError
 from fastact.graph import Model, load
 from fastact.kernels.cpu import library
+from fastact.kernels.cpu.threads import MOST, Team
 from fastact.layers import Shape, show
 from fastact.maps import FeatureMaps
 from fastact.node import Node
@@ -38,6 +40,8 @@ class Extractor:
     Args:
         model: a model, or the path of its file.
         layers: a name, a glob, several of them, a predicate of nodes, "all", or None for every convolution.
+        threads: how many compute a frame together, from 1 to 64. The maps are the same to the bit for any number;
+            threads beyond the first sleep between frames.
 
     Raises:
         FileError, ModelError, UnsupportedError: from reading the file.
@@ -46,7 +50,9 @@ class Extractor:
         KernelError: the kernels cannot be compiled or loaded.
     """
 
-    def __init__(self, model: Model | str | os.PathLike[str], layers: Layers = None) -> None:
+    def __init__(self, model: Model | str | os.PathLike[str], layers: Layers = None, *, threads: int = 1) -> None:
+        if not isinstance(threads, int) or not 1 <= threads <= MOST:
+            raise InputError(f"threads must be a whole number from 1 to {MOST}, not {threads!r}")
         self.model = model if isinstance(model, Model) else load(model)
         self._wanted = tuple(n.name for n in select(self.model, layers))
         computable = [n for n in self._wanted if self.model.layers[n].reason is None]
@@ -60,7 +66,8 @@ class Extractor:
             self._library = library.load()
         except library.BuildError as error:
             raise KernelError(str(error)) from error
-        self._lock = threading.Lock()
+        self._team = Team(self._library, threads)
+        self._lock, self._process = threading.Lock(), os.getpid()
         self._plans: dict[tuple[Any, ...], _Prepared] = {}
 
     @property
@@ -80,21 +87,27 @@ class Extractor:
             InputError: a frame of another shape or type, or not the inputs the model has.
         """
         inputs = self._inputs(frame)
-        with self._lock:
+        with self._alone():
             prepared = self._prepared(inputs)
-            return prepared.run(inputs, prepared.blocks.take())
+            return prepared.run(self._team, inputs, prepared.blocks.take())
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[FeatureMaps]:
         """The maps of each frame, always in the same memory: `maps.copy()` to keep them past the next frame."""
         last, block = None, None
         for frame in frames:
             inputs = self._inputs(frame)
-            with self._lock:
+            with self._alone():
                 prepared = self._prepared(inputs)
                 if block is None or prepared is not last:
                     last, block = prepared, prepared.blocks.take()
-                maps = prepared.run(inputs, block)
+                maps = prepared.run(self._team, inputs, block)
             yield maps
+
+    def _alone(self) -> threading.Lock:
+        """Keeps one frame's run from another's; anew in a forked child, where a thread that is gone may hold it."""
+        if self._process != os.getpid():
+            self._lock, self._process = threading.Lock(), os.getpid()
+        return self._lock
 
     def _inputs(self, frame: Frame) -> dict[str, Array]:
         """The inputs by name, checked, contiguous, uint8 or float32."""
@@ -141,24 +154,41 @@ class _Prepared:
         computable = [n for n in wanted if n not in self._missing]
         in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
         self._plan = Plan(nodes, computable, in_bytes, kernels)
-        self._arena = _aligned(np.empty(self._plan.arena_bytes + ALIGNMENT, np.uint8))
+        self._arena = _Memory.of(self._plan.arena_bytes)
         self.blocks = _Blocks(self._plan.output_bytes)
 
-    def run(self, inputs: Mapping[str, Array], block: Array) -> FeatureMaps:
+    def run(self, team: Team, inputs: Mapping[str, Array], block: _Block) -> FeatureMaps:
         """The maps of one frame, computed into `block`."""
         addresses = [inputs[name].ctypes.data for name in self._plan.inputs]
-        self._plan.run(addresses, self._arena.ctypes.data, block.ctypes.data)
-        values = block.view(np.float32)
-        arrays = {}
-        for output in self._plan.outputs:
-            first = output.offset // 4
-            count = int(np.prod(output.shape, dtype=np.int64))
-            arrays[output.name] = values[first : first + count].reshape(output.shape)
-        return FeatureMaps(arrays, self._missing)
+        self._plan.run(team, addresses, self._arena.address, block.address)
+        maps = {o.name: np.ndarray(o.shape, np.float32, block.array, o.offset) for o in self._plan.outputs}
+        return FeatureMaps(maps, self._missing)
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """Bytes, aligned, at `address`; what lies in them is undefined."""
+
+    bytes: memoryview
+    address: int
+
+    @classmethod
+    def of(cls, size: int) -> _Memory:
+        array = np.empty(size + ALIGNMENT, np.uint8)
+        skip = -array.ctypes.data % ALIGNMENT
+        return cls(array[skip : skip + size].data, array.ctypes.data + skip)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Memory lent out: maps made from `array` keep it alive, and when it dies the memory is free again."""
+
+    array: Array
+    address: int
 
 
 class _Blocks:
-    """Memory for wanted maps. A block comes back once no map in it is alive, so that a loop needs two of them.
+    """Memory for wanted maps. It comes back once no map in it is alive, so that a loop needs two blocks.
 
     Fresh memory would cost a page fault for every 4 KB of maps, about a tenth of the time of a 640x360 frame.
     """
@@ -167,24 +197,18 @@ class _Blocks:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._free: list[Array] = []
+        self._free: list[_Memory] = []
 
-    def take(self) -> Array:
-        """A block of `size` bytes, aligned; what lies in it is undefined."""
-        memory = self._free.pop() if self._free else np.empty(self._size + ALIGNMENT, np.uint8)
-        # Through a memoryview, so that maps refer to `block` and not to `memory`, which outlives it.
-        block = np.frombuffer(_aligned(memory).data, np.uint8, self._size)
-        weakref.finalize(block, self._give_back, memory)
-        return block
+    def take(self) -> _Block:
+        """A block that nobody uses."""
+        memory = self._free.pop() if self._free else _Memory.of(self._size)
+        array = np.frombuffer(memory.bytes, np.uint8)
+        weakref.finalize(array, self._give_back, memory).atexit = False
+        return _Block(array, memory.address)
 
-    def _give_back(self, memory: Array) -> None:
+    def _give_back(self, memory: _Memory) -> None:
         if len(self._free) < self._KEPT:
             self._free.append(memory)
-
-
-def _aligned(memory: Array) -> Array:
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : len(memory) - ALIGNMENT + start]
 
 
 def _checked(name: str, array: object, shape: Shape) -> Array:

@@ -17,6 +17,7 @@ from fastact.kernels import ops
 from fastact.kernels.cpu import steps
 from fastact.kernels.cpu.library import Library
 from fastact.kernels.cpu.steps import Buffer, Place
+from fastact.kernels.cpu.threads import Team
 from fastact.layers import Tape, Value
 from fastact.node import Node
 
@@ -100,7 +101,6 @@ class Plan:
             inputs = [Buffer(layout.place(v), v.shape) for v in r.inputs]
             rows += steps.encode(r.op, inputs, Buffer(layout.place(r.output), r.output.shape), library.registers)
         self.table = steps.Table(rows, FIRST_INPUT + len(given), library.kernel)
-        self._library = library
 
     @staticmethod
     def _record(
@@ -121,10 +121,11 @@ class Plan:
                 values[i] = node.layer.lower(recorder, *(values[k] for k in node.inputs))
         return given, values
 
-    def run(self, inputs: Sequence[int], arena: int, outputs: int) -> None:
+    def run(self, team: Team, inputs: Sequence[int], arena: int, outputs: int) -> None:
         """Computes the wanted maps.
 
         Args:
+            team: the threads that do it.
             inputs: the addresses of :attr:`inputs`, in that order.
             arena: the address of `arena_bytes`.
             outputs: the address of `output_bytes`.
@@ -133,7 +134,7 @@ class Plan:
         self.table.place(OUTPUTS, outputs)
         for i, address in enumerate(inputs):
             self.table.place(FIRST_INPUT + i, address)
-        self._library.run(self.table.rows.ctypes.data, len(self.table.rows))
+        team.run(self.table.address, len(self.table.rows))
 
 
 def _shape(node: Node) -> ops.Shape:

@@ -359,13 +359,15 @@ def test_split_covers_every_filter_once_and_stays_inside(registers: str):
             for block in split(registers, pixels, filters):
                 tile = TILES[registers][block.tile]
                 assert tile.pixels <= pixels
-                starts = [v * tile.width for v in range(tile.vectors - 1)] + [block.last]
+                starts, width = [v * tile.width for v in range(tile.vectors - 1)] + [block.last], tile.width
+                if tile.cluster > 1:  # pixels share the vectors: just so many filters, no more and no fewer
+                    starts, width = [0], tile.filters
                 for b in range(block.count):
                     for start in starts:
                         first = block.first + b * block.stride + start
                         assert first >= 0
-                        assert first + tile.width <= filters
-                        covered[first : first + tile.width] += 1
+                        assert first + width <= filters
+                        covered[first : first + width] += 1
             assert covered.min() >= 1
 
 
@@ -375,7 +377,9 @@ def test_tiles_fit_the_registers(registers: str):
     for tile in TILES[registers]:
         assert tile.width <= width
         weights_and_value = min(tile.vectors, tile.pixels) + 1
-        assert tile.pixels * tile.vectors + weights_and_value <= count
+        values = tile.cluster - 1  # beside the one, where pixels share vectors
+        assert tile.pixels // tile.cluster * tile.vectors + weights_and_value + values <= count
+        assert tile.vectors * tile.width % tile.cluster == 0
 
 
 @tables

@@ -13,6 +13,7 @@ import pytest
 from cases import KERAS3
 from fastact.kernels.cpu import library, steps
 from fastact.kernels.cpu.steps import Place
+from fastact.kernels.cpu.threads import Team
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import handmade, reference_maps
@@ -148,7 +149,7 @@ def test_a_run_stays_in_its_memory(case: tuple[Model, list[str]], in_bytes: bool
     frame = np.full(SHAPE, 7, np.uint8 if in_bytes else np.float32)
     guard = 256
     memory = [np.full(size + 2 * guard, 0xA5, np.uint8) for size in (plan.arena_bytes, plan.output_bytes)]
-    plan.run([frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory))
+    plan.run(Team(kernels, 1), [frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory))
     for m in memory:
         assert np.all(m[:guard] == 0xA5)
         assert np.all(m[len(m) - guard :] == 0xA5)

@@ -20,6 +20,7 @@ from fastact.errors import FastactError
 __all__ = ["main"]
 
 _COMMANDS = {
+    "doctor": "Show the CPU, which compiled kernels are used, and why.",
     "demo": "Run the main job on the samples that come with fastact.",
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -15,10 +16,13 @@ from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import Picture, read_picture
 from fastact.graph import Model, load
+from fastact.kernels.cpu.threads import MOST
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, save_h5, save_npz
-from fastact.views import Style, color_table, contact_sheet, mosaic, save_png
 from fastact.writing import make_folder
+
+if TYPE_CHECKING:
+    from fastact.views import Style
 
 _FORMATS = ("png", "npz", "h5")
 
@@ -31,7 +35,7 @@ class Job:
     input_name: str
     raw: bool
     formats: tuple[str, ...]
-    style: Style
+    style: Style | None
 
     def run(self, image: Path, folder: Path) -> tuple[Picture, FeatureMaps]:
         """Computes one picture's maps and writes them into `folder`, which is made."""
@@ -52,6 +56,8 @@ class Job:
         return picture, maps
 
     def _draw(self, image: Path, picture: Picture, maps: FeatureMaps, folder: Path) -> None:
+        from fastact.views import contact_sheet, mosaic, save_png  # not loaded where only arrays are asked for
+
         for (name, array), file_name in zip(maps.items(), file_names(maps), strict=True):
             save_png(mosaic(array, name=name, style=self.style), folder / f"{file_name}.png")
         rows, columns, _ = picture.frame.shape
@@ -74,6 +80,11 @@ def picture_input(model: Model) -> str:
     return model.inputs[0]
 
 
+def _cores() -> int:
+    """The cores this process may use, at most 4: beyond that, small maps leave threads waiting for each other."""
+    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 @click.command(short_help="Compute the feature maps of pictures and save them.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model, a Keras .h5 file.")
 @click.option("--image", "-i", "images", required=True, multiple=True, metavar="FILE", help="A picture; repeatable.")
@@ -92,13 +103,17 @@ def picture_input(model: Model) -> str:
 @click.option("--raw", is_flag=True, help="Feed 0..255 as `donkey cnnactivations` does, not 0..1 as the car does.")
 @click.option("--input", "size", type=SIZE, help="Run the same weights at another input size, such as 640x360.")
 @click.option(
+    "--threads", type=click.IntRange(1, MOST), default=_cores, metavar="N",
+    help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
+)  # fmt: skip
+@click.option(
     "--norm", type=click.Choice(["channel", "layer", "percentile"]), default="channel", show_default=True,
     help="What a picture's colours span: each filter's own values, the layer's, or its 1st to 99th percentile."
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
     model_path: str, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str, raw: bool,
-    size: tuple[int, int] | None, norm: str, cmap: str,
+    size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 
@@ -113,14 +128,14 @@ def command(
       fastact extract --model pilot.h5 --image large.jpg --input 640x360 --out large
     """
     formats = _formats(save)
-    style = Style(colormap=cmap, normalization=norm)  # type: ignore[arg-type]  # click has checked it
-    color_table(cmap)
+    style = _style(cmap, norm) if "png" in formats else None
     for image in images:
         if not Path(image).is_file():
             raise InputError(f"there is no picture {image!r}")
     model = load(model_path)
     name = picture_input(model)
-    job = Job(Extractor(model.at_size(size) if size else model, list(layers) or None), name, raw, formats, style)
+    extract = Extractor(model.at_size(size) if size else model, list(layers) or None, threads=threads)
+    job = Job(extract, name, raw, formats, style)
     folders = _folders(Path(make_folder(out)), images)
     said: set[str] = set()
     for image, folder in _progress(list(zip(images, folders, strict=True))):
@@ -133,6 +148,14 @@ def command(
                 said.add(layer)
         click.echo(str(folder))
     return 0
+
+
+def _style(cmap: str, norm: str) -> Style:
+    """How pictures are to look; InputError for a colour map there is none of."""
+    from fastact.views import Style, color_table
+
+    color_table(cmap)
+    return Style(colormap=cmap, normalization=norm)  # type: ignore[arg-type]  # click has checked it
 
 
 def _formats(save: str) -> tuple[str, ...]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
-from rich.console import Console
-from rich.markup import escape
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def say(text: str) -> None:
@@ -14,12 +17,16 @@ def say(text: str) -> None:
 
 def console() -> Console:
     """Where tables go: stdout, as wide as it takes where that is no terminal, since a table cut off is of no use."""
+    from rich.console import Console
+
     terminal = Console(highlight=False)
     return terminal if terminal.is_terminal else Console(highlight=False, width=200)
 
 
 def plain(text: str) -> str:
     """Text from a file, so that rich takes no bracket in it for markup and no control character gets out."""
+    from rich.markup import escape
+
     return escape("".join(c if c.isprintable() else "?" for c in text))
 
 

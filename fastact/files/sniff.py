@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from fastact.kernels.digest import sha256
 
 from ..errors import FileError
 from .text import quoted
@@ -105,7 +106,7 @@ def describe(kind: str) -> str:
 
 def identity(descriptor: int) -> str:
     """Return the SHA-256 of the file's bytes in hexadecimal, reading a megabyte at a time."""
-    digest = hashlib.sha256()
+    digest = sha256()
     offset = 0
     while block := os.pread(descriptor, 2**20, offset):
         digest.update(block)

@@ -1,14 +1,18 @@
-"""Compiles the kernels to one object file, and links it where the machine has a linker.
+"""Compiles the kernels to one object file, and links it where there is a linker.
 
     python -m fastact.kernels.cpu.build LEVEL REGISTERS FILE
 
-All compile flags and targets are decided here. Run as a program of its own by `library`, so that the process that
-uses the kernels never loads Numba or LLVM.
+All compile flags and targets are decided here. Run as a program of its own by `library` and `ship`, so that the
+process that uses the kernels never loads Numba or LLVM. A level of another machine is compiled here, too: the
+vectors are explicit in the IR, and LLVM has every back end.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -16,52 +20,96 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .levels import LEVELS
+from .levels import LEVELS, Level
 
-ENTRY = "fastact_run"
 PREFIX = "fastact_kernel_"
+_OLDEST_GLIBC = {"x86_64": "2.17", "aarch64": "2.17"}
+"""What a library linked by zig runs on: CentOS 7 and all since, Ubuntu 18.04 of a Jetson Nano among them."""
 
 
 def main(level: str, registers: str, path: str) -> None:
     """Writes the kernels of `level`, with the tiles of `registers`, to `path`.
 
-    A shared library if the name ends in .so, an object file if not.
+    A shared library if the name ends in .so, assembly to read if it ends in .s, an object file if not.
     """
+    target, native = LEVELS[level], LEVELS[level].machine == platform.machine()
     # Read once, when Numba is imported; names the target, so that the code does not depend on this very machine.
-    os.environ.update(NUMBA_CPU_NAME=LEVELS[level].llvm_cpu, NUMBA_CPU_FEATURES=LEVELS[level].llvm_features)
-    target = Path(path)
-    if target.suffix != ".so":
-        target.write_bytes(compile_object(level, registers))
+    # For another machine Numba makes IR for the plainest CPU of this one, and it is optimised again for its own.
+    os.environ["NUMBA_CPU_NAME"] = target.llvm_cpu if native else "generic"
+    os.environ["NUMBA_CPU_FEATURES"] = target.llvm_features if native else ""
+    result = Path(path)
+    if result.suffix == ".s":
+        result.write_text(assembly(target, registers))
         return
-    object_file = target.with_suffix(".o")
-    object_file.write_bytes(compile_object(level, registers))
+    if result.suffix != ".so":
+        result.write_bytes(compile_object(target, registers))
+        return
+    object_file = result.with_suffix(".o")
+    object_file.write_bytes(compile_object(target, registers))
     try:
-        subprocess.run([linker() or "cc", "-shared", "-o", target, object_file, "-lm"], check=True)
+        command = linker(target)
+        if command is None:
+            raise RuntimeError("there is no linker: install a C compiler, or ziglang from PyPI")
+        link = [*command, "-shared", "-o", str(result), str(object_file), "-lm"]
+        linked = subprocess.run(link, capture_output=True, text=True, check=False)
+        if linked.returncode:
+            raise RuntimeError(f"{command[0]} cannot link them: {linked.stderr.strip().rpartition(chr(10))[2]}")
     finally:
         object_file.unlink()
 
 
-def linker() -> str | None:
-    """The compiler driver that links a shared library here, or None."""
-    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+def linker(target: Level) -> list[str] | None:
+    """The command that links a shared library for `target`, or None.
+
+    zig (the package ziglang) comes first: what it links runs on old systems, and it links for other machines. A
+    system's own compiler links for its own machine and the versions of libraries that it has.
+    """
+    if importlib.util.find_spec("ziglang") is not None:
+        triple = f"{target.machine}-linux-gnu.{_OLDEST_GLIBC[target.machine]}"
+        return [sys.executable, "-m", "ziglang", "cc", "-target", triple]
+    driver = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    return [driver] if driver and target.machine == platform.machine() else None
 
 
-def compile_object(level: str, registers: str) -> bytes:
-    """The object file: the entry, and every kernel under its name, all position independent."""
+def compile_object(target: Level, registers: str) -> bytes:
+    """The object file: the entries, and every kernel under its name, all position independent."""
+    machine, module = _machine_and_module(target, registers)
+    return bytes(machine.emit_object(module))
+
+
+def assembly(target: Level, registers: str) -> str:
+    """The same code as :func:`compile_object` gives, as text."""
+    machine, module = _machine_and_module(target, registers)
+    return str(machine.emit_assembly(module))
+
+
+def _machine_and_module(target: Level, registers: str) -> tuple[Any, Any]:
+    """LLVM's machine for `target`, and all kernels as one optimised module for it."""
     import llvmlite.binding as llvm
 
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    machine = llvm.Target.from_triple(target.triple).create_target_machine(
+        cpu=target.llvm_cpu, features=target.llvm_features, opt=3, reloc="pic", codemodel="small"
+    )
     module: Any = None
     for name, text in _modules(registers):
-        part = llvm.parse_assembly(_with_one_symbol(llvm.parse_assembly(text), name))
+        part = llvm.parse_assembly(_with_one_symbol(llvm.parse_assembly(_for_target(text, target, machine)), name))
         if module is None:
             module = part
         else:
             module.link_in(part)
-    features = LEVELS[level].llvm_features
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=LEVELS[level].llvm_cpu, features=features, opt=3, reloc="pic", codemodel="small"
-    )
-    return bytes(machine.emit_object(module))
+    if target.machine != platform.machine():
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+        builder.getModulePassManager().run(module, builder)
+    return machine, module
+
+
+def _for_target(text: str, target: Level, machine: Any) -> str:
+    """IR that says it is for `target`: its triple and layout, and no CPU of the machine that made it."""
+    text = re.sub(r'"(target-cpu|target-features|tune-cpu)"="[^"]*"', "", text)
+    text = re.sub(r"^target triple = .*$", f'target triple = "{target.triple}"', text, flags=re.MULTILINE)
+    return re.sub(r"^target datalayout = .*$", f'target datalayout = "{machine.target_data}"', text, flags=re.MULTILINE)
 
 
 def _modules(registers: str) -> Iterator[tuple[str, str]]:
@@ -71,9 +119,9 @@ def _modules(registers: str) -> Iterator[tuple[str, str]]:
     """
     from numba import cfunc, types
 
-    from .catalog import kernels, run
+    from .catalog import ENTRIES, kernels
 
-    entries = {ENTRY: (run, 5)} | {PREFIX + n: (f, 3) for n, f in kernels(registers).items()}
+    entries = ENTRIES | {PREFIX + n: (f, 3) for n, f in kernels(registers).items()}
     for name, (function, arguments) in entries.items():
         signature = types.void(*[types.int64] * arguments)
         compiled = cfunc(signature, error_model="numpy")(function)

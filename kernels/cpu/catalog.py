@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, pointwise
+from . import move, pointwise, team
 from .conv import convolution
 from .simd import call_step, i64
 from .steps import FIELDS, KERNEL
@@ -44,10 +44,19 @@ def kernels(registers: str) -> dict[str, Kernel]:
 
 
 def run(table, first, last, me, team):
-    """Member `me` of `team` does its share of steps first..last-1 of a table: the library's one entry.
+    """Member `me` of `team` does its share of steps first..last-1 of a table.
 
-    Steps depend on those before them, so a team meets after each.
+    Steps depend on those before them: a team must meet after each (see team.py).
     """
     for s in range(first, last):
         step = table + 8 * FIELDS * s
         call_step(i64(step, KERNEL), step, me, team)
+
+
+ENTRIES: dict[str, tuple[Kernel, int]] = {
+    "fastact_run": (run, 5),
+    "fastact_lead": (team.lead, 3),
+    "fastact_work": (team.work, 2),
+    "fastact_stop": (team.stop, 1),
+}
+"""What the library exports beside kernels: the function and how many int64 it takes."""

@@ -1,6 +1,6 @@
 """The convolution's loops: blocks of filters, then tiles of output pixels, then the micro-kernel.
 
-This is where the time goes: the inner loop is :func:`.simd.convolution_tile`.
+This is where the time goes: the inner loop is :func:`.microkernel.convolution_tile`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .simd import bits_f32, convolution_tile, i64
+from .microkernel import convolution_tile
+from .simd import bits_f32, i64
 from .steps import (
     BIAS,
     BLOCKS,
@@ -21,8 +22,8 @@ from .steps import (
     PIXELS,
     ROW_STEP,
     SEGMENT_COUNT,
-    SEGMENT_LENGTH,
     SEGMENTS,
+    TOGETHER,
     WEIGHT_STEP,
     WEIGHTS,
     X_BLOCK,
@@ -42,23 +43,29 @@ def convolution(tile: Tile) -> Callable[..., Any]:
     run, px = convolution_tile(tile), tile.pixels
 
     def conv(step, me, team):
-        pixels, columns = i64(step, PIXELS), i64(step, OUT_COLUMNS)
+        x, y, weights, bias = i64(step, X), i64(step, Y), i64(step, WEIGHTS), i64(step, BIAS)
+        x_block, filter_block = i64(step, X_BLOCK), i64(step, FILTER_BLOCK)
+        pixels, columns, y_step = i64(step, PIXELS), i64(step, OUT_COLUMNS), i64(step, Y_STEP)
+        row_step, column_step, weight_step = i64(step, ROW_STEP), i64(step, COLUMN_STEP), i64(step, WEIGHT_STEP)
+        segments, count, together = i64(step, SEGMENTS), i64(step, SEGMENT_COUNT), i64(step, TOGETHER)
+        last, low, high = i64(step, LAST), bits_f32(i64(step, LOW)), bits_f32(i64(step, HIGH))
         tiles = (pixels + px - 1) // px
         work = i64(step, BLOCKS) * tiles
-        for item in range(work * me // team, work * (me + 1) // team):
-            block = item // tiles
-            pixel = (item - block * tiles) * px
+        begin, end = work * me // team, work * (me + 1) // team
+        block = begin // tiles
+        tile_number = begin - block * tiles
+        for _ in range(begin, end):
+            pixel = tile_number * px
             if pixel > pixels - px:
                 pixel = pixels - px
             row = pixel // columns
-            filters = block * i64(step, FILTER_BLOCK)
             run(
-                i64(step, X) + block * i64(step, X_BLOCK), row, pixel - row * columns, columns,
-                i64(step, ROW_STEP), i64(step, COLUMN_STEP),
-                i64(step, SEGMENTS), i64(step, SEGMENT_COUNT), i64(step, SEGMENT_LENGTH),
-                i64(step, WEIGHTS) + filters, i64(step, WEIGHT_STEP), i64(step, BIAS) + filters,
-                i64(step, Y) + filters + 4 * pixel * i64(step, Y_STEP), i64(step, Y_STEP), i64(step, LAST),
-                bits_f32(i64(step, LOW)), bits_f32(i64(step, HIGH)),
+                x + block * x_block, row, pixel - row * columns, columns, row_step, column_step,
+                segments, count, together, weights + block * filter_block, weight_step, bias + block * filter_block,
+                y + block * filter_block + 4 * pixel * y_step, y_step, last, low, high,
             )  # fmt: skip
+            tile_number += 1
+            if tile_number == tiles:
+                tile_number, block = 0, block + 1
 
     return conv

@@ -17,11 +17,16 @@ class Level:
     llvm_features: str
     needs: tuple[str, ...]
 
+    @property
+    def triple(self) -> str:
+        """LLVM's name for the machine and system."""
+        return f"{self.machine}-unknown-linux-gnu"
+
 
 LEVELS = {
     "x86-64-v4": Level("avx512", "x86_64", "x86-64-v4", "", ("AVX2", "FMA3", "AVX512_SKX")),
     "x86-64-v3": Level("avx2", "x86_64", "x86-64-v3", "", ("AVX2", "FMA3")),
-    "aarch64": Level("neon", "aarch64", "generic", "+neon", ("ASIMD",)),
+    "aarch64": Level("neon", "aarch64", "cortex-a57", "", ("ASIMD",)),
 }
 """Best first."""
 

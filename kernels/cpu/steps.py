@@ -1,13 +1,14 @@
 """How an operation becomes rows of the table that the native entry walks.
 
-A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The names below are the rows'
-layout; the kernels read them by the same names. An address is given as :class:`Place`, a region and an offset into it, since
-a frame's input and output lie elsewhere at each call: :class:`Table` writes the regions' addresses in.
+A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The names below are the layout of
+the rows; the kernels read them by the same names. An address is given as :class:`Place`, a region and an offset
+into it, since a frame's input and output lie elsewhere at each call: :class:`Table` writes the regions' addresses in.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from .. import ops
 from .tiles import TILES, split
 
 FIELDS = 32
+
+SUM = 128
+"""Products that a convolution adds up in one float32 sum, about: the rounding error of a sum grows with its length."""
 
 
 # Where things stand in a row. Every row: the address of its kernel, its first input and its output.
@@ -38,7 +42,7 @@ X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 # Convolution: see the micro-kernel in simd.py. BLOCKS blocks of filters,
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8
-SEGMENTS, SEGMENT_COUNT, SEGMENT_LENGTH, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
+SEGMENTS, SEGMENT_COUNT, TOGETHER, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
 LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK = 15, 16, 17, 18, 19
 
 
@@ -107,12 +111,16 @@ class Table:
                 else:
                     self.rows[r, f] = kernel(field) if isinstance(field, str) else field
         self._places = [np.array(p, np.int64).reshape(-1, 2).T for p in places]
+        self._starts: list[int | None] = [None] * regions
         self._flat = self.rows.reshape(-1)
+        self.address = self.rows.ctypes.data
 
     def place(self, region: int, address: int) -> None:
         """Lets `region` start at `address`."""
-        where, offsets = self._places[region]
-        self._flat[where] = offsets + address
+        if self._starts[region] != address:
+            where, offsets = self._places[region]
+            self._flat[where] = offsets + address
+            self._starts[region] = address
 
 
 def _bits(value: float) -> int:
@@ -136,28 +144,41 @@ def _conv2d(op: ops.Conv2D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
     kh, kw, depth, _ = op.weights.shape
     (sy, sx), (dy, dx) = op.strides, op.dilation
     if depth == channels and dx == 1:  # a row of the receptive field is contiguous
-        offsets, length = [4 * ky * dy * width * channels for ky in range(kh)], kw * channels
+        segments, together = _segments([ky * dy * width * channels for ky in range(kh)], kw * channels)
     else:
-        offsets = [4 * channels * (ky * dy * width + kx * dx) for ky in range(kh) for kx in range(kw)]
-        length = depth
-    segments = np.array(offsets, np.int64)
+        offsets = [channels * (ky * dy * width + kx * dx) for ky in range(kh) for kx in range(kw)]
+        segments, together = _segments(offsets, depth)
     per_group = filters // op.groups
     made: list[Row] = []
     for block in split(registers, rows * columns, per_group):
-        for group in range(op.groups) if block.count > 1 else [0]:
+        tile = TILES[registers][block.tile]
+        # One row takes all blocks of a group, or the one block of all groups, whichever there are more of; a row for
+        # each where pixels share vectors, since their weights are repeated.
+        over_groups = block.count == 1 and tile.cluster == 1
+        for group in [0] if over_groups else range(op.groups):
             first = group * per_group + block.first
-            # One row takes all blocks of a group, or the one block of all groups, whichever there are more of.
-            over_groups = block.count == 1
+            weights, bias, weight_step = op.weights.reshape(-1)[first:], op.bias[first:], filters
+            if tile.cluster > 1:
+                own = slice(first, first + tile.filters)
+                weights, bias = np.tile(op.weights[..., own], tile.cluster), np.tile(op.bias[own], tile.cluster)
+                weight_step = tile.cluster * tile.filters
             made.append([
-                TILES[registers][block.tile].name, x.place + 4 * group * depth, y.place + 4 * first,
-                op.weights.reshape(-1)[first:], op.bias[first:],
+                tile.name, x.place + 4 * group * depth, y.place + 4 * first, weights, bias,
                 rows * columns, columns, 4 * sy * width * channels, 4 * sx * channels,
-                segments, len(segments), length, filters, filters, block.last, _bits(op.low), _bits(op.high),
+                segments, len(segments), together, weight_step, filters, block.last, _bits(op.low), _bits(op.high),
                 op.groups if over_groups else block.count,
                 4 * depth if over_groups else 0,
                 4 * (per_group if over_groups else block.stride),
             ])  # fmt: skip
     return made
+
+
+def _segments(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
+    """The runs (from, to) that the micro-kernel adds up, none much longer than SUM, and how many make one sum."""
+    parts = max(1, round(length / SUM))
+    cuts = [length * i // parts for i in range(parts + 1)]
+    runs = [(offset + a, offset + b) for offset in offsets for a, b in itertools.pairwise(cuts)]
+    return np.array(runs, np.int64), max(1, SUM * parts // length)
 
 
 def _dense(op: ops.Dense, x: Buffer, y: Buffer, registers: str) -> list[Row]:

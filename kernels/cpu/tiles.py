@@ -13,19 +13,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tile:
-    """`pixels` output pixels x `vectors` vectors of `width` filters."""
+    """`pixels` output pixels x `vectors` vectors of `width` filters.
+
+    With a `cluster` above 1, that many neighbouring pixels share `vectors` vectors: their filters stand side by side,
+    cluster * filters = vectors * width, so that 12 filters fill 8-wide vectors (two pixels, three vectors).
+    """
 
     pixels: int
     vectors: int
     width: int
+    cluster: int = 1
 
     @property
     def name(self) -> str:
         """f32-nhwc-conv, then the tile, as pixels x vectors v width."""
-        return f"f32_nhwc_conv_{self.pixels}x{self.vectors}v{self.width}"
+        shared = f"c{self.cluster}" if self.cluster > 1 else ""
+        return f"f32_nhwc_conv_{self.pixels}x{self.vectors}v{self.width}{shared}"
+
+    @property
+    def filters(self) -> int:
+        """How many filters it computes, at most where vectors may overlap and exactly where they are shared."""
+        return self.vectors * self.width // self.cluster
 
 
-def _tiles(*rows: tuple[int, int, int]) -> tuple[Tile, ...]:
+def _tiles(*rows: tuple[int, ...]) -> tuple[Tile, ...]:
     return tuple(Tile(*row) for row in rows)
 
 
@@ -33,10 +44,12 @@ TILES: dict[str, tuple[Tile, ...]] = {
     "avx512": _tiles(
         (6, 4, 16), (8, 3, 16), (12, 2, 16), (12, 1, 16),
         (8, 3, 8), (12, 2, 8), (12, 1, 8), (12, 2, 4), (12, 1, 4), (8, 1, 1),
+        (8, 5, 8, 2), (12, 3, 8, 2), (12, 1, 8, 2),
         (1, 4, 16), (1, 3, 16), (1, 2, 16), (1, 1, 16), (1, 2, 8), (1, 1, 8), (1, 1, 4), (1, 1, 1),
     ),
     "avx2": _tiles(
         (4, 3, 8), (6, 2, 8), (10, 1, 8), (6, 2, 4), (10, 1, 4), (8, 1, 1),
+        (6, 3, 8, 2), (12, 1, 8, 2),
         (1, 4, 8), (1, 3, 8), (1, 2, 8), (1, 1, 8), (1, 1, 4), (1, 1, 1),
     ),
     "neon": _tiles(
@@ -76,32 +89,38 @@ def split(registers: str, pixels: int, filters: int) -> tuple[Block, ...]:
     def cost(tile: int) -> float:
         return _cost(table[tile], registers, pixels)
 
-    splits = []
+    splits: list[tuple[Block, ...]] = []
     for width in {t.width for t in table if t.width <= filters}:
-        fitting = [i for i, t in enumerate(table) if t.width == width and t.pixels <= pixels]
+        fitting = [i for i, t in enumerate(table) if t.width == width and t.pixels <= pixels and t.cluster == 1]
         counts = {table[i].vectors for i in fitting}
         tiles = {v: min((i for i in fitting if table[i].vectors == v), key=cost) for v in counts}
-        splits += [_blocks(tiles, vectors, width, filters) for vectors in tiles]
-    return min(filter(None, splits), key=lambda blocks: (sum(b.count * cost(b.tile) for b in blocks), blocks[0].tile))
+        for vectors, tile in tiles.items():
+            size = vectors * width
+            full = (Block(tile, 0, filters // size, size, size - width),) if filters >= size else ()
+            left = filters % size
+            splits += [full + rest for rest in _rests(table, tiles, width, filters, left, pixels)] if left else [full]
+    return min(splits, key=lambda blocks: (sum(b.count * cost(b.tile) for b in blocks), blocks[0].tile))
 
 
-def _blocks(tiles: dict[int, int], vectors: int, width: int, filters: int) -> tuple[Block, ...]:
-    """Full blocks of `vectors` vectors, and the smallest tile that covers what they leave; () if none does."""
-    size = vectors * width
-    full, left = divmod(filters, size)
-    blocks = [Block(tiles[vectors], 0, full, size, size - width)] if full else []
-    if left:
-        need = min(v for v in tiles if v * width >= left)
-        if (need - 1) * width >= filters:
-            return ()
+def _rests(
+    table: tuple[Tile, ...], tiles: dict[int, int], width: int, filters: int, left: int, pixels: int
+) -> list[tuple[Block, ...]]:
+    """The ways to compute the last `left` of `filters`: a shared tile made for just so many, or one that overlaps."""
+    rests: list[tuple[Block, ...]] = [
+        (Block(i, filters - left, 1, left, 0),)
+        for i, t in enumerate(table)
+        if t.cluster > 1 and t.filters == left and t.pixels <= pixels
+    ]
+    need = min((v for v in tiles if v * width >= left and (v - 1) * width < filters), default=None)
+    if need is not None:
         first = max(0, filters - need * width)
-        blocks.append(Block(tiles[need], first, 1, need * width, filters - first - width))
-    return tuple(blocks)
+        rests.append((Block(tiles[need], first, 1, need * width, filters - first - width),))
+    return rests
 
 
 def _cost(tile: Tile, registers: str, pixels: int) -> float:
-    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more; two of each a cycle."""
+    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more, two a cycle."""
     slots = max(1, tile.width // _NATIVE_WIDTH[registers])
-    multiply_adds = tile.pixels * tile.vectors * slots
+    multiply_adds = tile.pixels // tile.cluster * tile.vectors * slots
     loads = tile.vectors * slots + tile.pixels
     return -(-pixels // tile.pixels) * (max(multiply_adds, loads) + 0.125 * loads)

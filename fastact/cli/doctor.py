@@ -1,0 +1,59 @@
+"""`fastact doctor`: what fastact found on this machine, and why it does what it does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+
+import click
+
+from fastact import __version__
+from fastact.kernels.cpu.levels import LEVELS, supported
+from fastact.kernels.cpu.library import BuildError, load
+from fastact.kernels.cpu.search import cache_folder, candidates
+
+_OPTIONAL = {
+    "numba": "compiles kernels where none are at hand (extra jit)",
+    "ziglang": "links them where there is no C compiler",
+    "tensorflow": "for verify (extra verify)",
+    "keras": "for verify (extra verify)",
+    "tf_keras": "for verify of files by Keras 2 that Keras 3 does not load",
+}
+
+
+@click.command(short_help="Show the CPU, which compiled kernels are used, and why.")
+def command() -> int:
+    """Show the CPU, which compiled kernels are used and why others are not, and what optional packages there are."""
+    click.echo(f"fastact {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    click.echo(f"CPU: {_cpu()}, {os.cpu_count()} cores; kernels it can run: {', '.join(supported()) or 'none'}")
+    for name, level in LEVELS.items():
+        if name not in supported():
+            click.echo(f"  not {name}: it needs {level.machine} with {', '.join(level.needs)}")
+    click.echo(f"cache: {cache_folder()}")
+    status = 0
+    try:
+        library = load()
+        click.echo(f"kernels: {library.level} from {library.path}")
+    except BuildError as error:
+        click.echo(f"kernels: none: {error}")
+        status = 2
+    for level in supported():
+        for candidate in candidates(level, LEVELS[level].registers):
+            if candidate.refusal is not None:
+                click.echo(f"  not {candidate.path} ({candidate.origin}): {candidate.refusal}")
+    for package, use in _OPTIONAL.items():
+        there = "is there" if importlib.util.find_spec(package) else "is not installed"
+        click.echo(f"{package} {there}: {use}")
+    return status
+
+
+def _cpu() -> str:
+    """The CPU's name, from Linux's account of it where there is one."""
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
+            for line in lines:
+                if line.startswith(("model name", "Model")):
+                    return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -6,12 +6,36 @@ of its own, under a name that changed with 3.12; where it has neither, hashlib s
 
 from __future__ import annotations
 
-try:
-    from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
-except ImportError:
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        from hashlib import sha256
+import importlib
+from collections.abc import Callable
+from typing import Protocol
 
 __all__ = ["sha256"]
+
+
+class Hash(Protocol):
+    """What every hash of Python's does."""
+
+    def update(self, data: bytes, /) -> None:
+        """Takes more data in."""
+
+    def hexdigest(self) -> str:
+        """The hash so far, in hexadecimal."""
+        ...
+
+
+def _find() -> Callable[[bytes], Hash]:
+    for module in ("_sha2", "_sha256"):
+        try:
+            found: Callable[[bytes], Hash] = importlib.import_module(module).sha256
+            return found
+        except ImportError:
+            continue
+    import hashlib
+
+    return hashlib.sha256
+
+
+def sha256(data: bytes = b"") -> Hash:
+    """A hash that has taken in `data`."""
+    return _find()(data)

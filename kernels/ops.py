@@ -89,7 +89,7 @@ class Conv2D(Op):
 
     def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
         kh, kw, depth, _ = self.weights.shape
-        return math.prod(self.shape(*inputs)) * kh * kw * depth
+        return math.prod(self.shape(*inputs)) * int(kh * kw * depth)
 
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-
 from fastact.kernels.cpu.build import PREFIX
 from fastact.kernels.cpu.levels import LEVELS
 from fastact.kernels.cpu.tiles import TILES, Tile

@@ -28,9 +28,9 @@ def command() -> int:
     """Show the CPU, which compiled kernels are used and why others are not, and what optional packages there are."""
     click.echo(f"fastact {__version__}, Python {platform.python_version()}, {platform.platform()}")
     click.echo(f"CPU: {_cpu()}, {os.cpu_count()} cores; kernels it can run: {', '.join(supported()) or 'none'}")
-    for name, level in LEVELS.items():
+    for name, target in LEVELS.items():
         if name not in supported():
-            click.echo(f"  not {name}: it needs {level.machine} with {', '.join(level.needs)}")
+            click.echo(f"  not {name}: it needs {target.machine} with {', '.join(target.needs)}")
     click.echo(f"cache: {cache_folder()}")
     status = 0
     try:

@@ -30,7 +30,7 @@ def plain(text: str) -> str:
     return escape("".join(c if c.isprintable() else "?" for c in text))
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.2 on
     """WIDTHxHEIGHT, as (rows, columns)."""
 
     name = "WIDTHxHEIGHT"

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 from elf import read
-
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import library, steps
 from fastact.kernels.cpu.threads import Team

@@ -141,7 +141,15 @@ def _entry(item: Any) -> LayerEntry:
         raise ModelError(f"the configuration lists a layer of class {str(class_name)[:60]!r} without a name")
     if len(name) > LONGEST_NAME:  # names of nested layers are made of those around them, thousands of times over
         raise ModelError(f"the configuration lists a layer whose name has {len(name)} characters: {name[:60]!r}")
+    if not (name + class_name).isprintable():  # they are shown in terminals
+        raise ModelError(f"the configuration lists a layer with control characters in its name or class: {name[:60]!r}")
     return LayerEntry(name, class_name, config if isinstance(config, Mapping) else {}, (), inside)
+
+
+def _shown(value: object) -> str:
+    """A value from the file in one short line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _is_input(entry: LayerEntry) -> bool:
@@ -183,7 +191,7 @@ def _is_triple(value: Any, layers: Json) -> bool:
 
 def _reference(triple: Any, layers: Json) -> Reference:
     if not _is_triple(triple, layers):
-        raise ModelError(f"the configuration points to {str(triple)[:60]}, which is no output of a layer in it")
+        raise ModelError(f"the configuration points to {_shown(triple)}, which is no output of a layer in it")
     if triple[1] < 0 or triple[2] < 0:
         raise ModelError(f"the configuration points to output {triple[2]} of call {triple[1]} of {triple[0]!r}")
     return Reference(triple[0], triple[1], triple[2])
@@ -193,7 +201,7 @@ def _call(node: Any, layers: Json) -> Call:
     if isinstance(node, Mapping):
         return _keras3_call(node, layers)
     if not isinstance(node, list):
-        raise ModelError(f"the configuration has a call that fastact cannot read: {str(node)[:60]}")
+        raise ModelError(f"the configuration has a call that fastact cannot read: {_shown(node)}")
     return _keras2_call([node] if node and isinstance(node[0], str) else node, layers)
 
 
@@ -222,7 +230,7 @@ def _keras3_call(node: Json, layers: Json) -> Call:
     inputs: list[Reference] = []
     args, kwargs = node.get("args", []), node.get("kwargs", {})
     if not isinstance(args, list) or not isinstance(kwargs, Mapping):
-        raise ModelError(f"the configuration has a call that fastact cannot read: {str(node)[:60]}")
+        raise ModelError(f"the configuration has a call that fastact cannot read: {_shown(node)}")
     positional = tuple(a for a in args if not _take_tensors(a, layers, inputs) and a is not None)
     keywords = {k: v for k, v in kwargs.items() if not _take_tensors(v, layers, inputs) and v is not None}
     return Call(tuple(inputs), Arguments(positional, keywords))

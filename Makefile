@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint types format figures bench-check fuzz golden wheel clean
+.PHONY: demo test lint types format figures bench-check fuzz golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -38,9 +38,15 @@ golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow t
 	$(BIN)/python tests/make_golden.py
 
 wheel: $(VENV)/.runs             ## a wheel with compiled kernels for every machine, in dist/
+	rm -rf build  # setuptools would pack the libraries of earlier builds, which lie there, too
 	$(PIP) install build ziglang
 	$(BIN)/python -m fastact.kernels.cpu.ship kernels/cpu/lib
 	$(BIN)/python -m build --wheel --outdir dist .
+
+test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the first time fetches about 80 MB
+	$(PIP) install pytest
+	wheel=$$(ls -t dist/*.whl | head -n 1) && tests/aarch64/prepare .aarch64 "$$wheel" $(BIN)/python && \
+		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
 	rm -rf $(VENV) .types build dist *.egg-info demo kernels/cpu/lib

@@ -49,7 +49,7 @@ test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the fir
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
-	rm -rf $(VENV) .types build dist *.egg-info demo kernels/cpu/lib
+	rm -rf $(VENV) .types build dist *.egg-info demo kernels/cpu/lib .aarch64
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

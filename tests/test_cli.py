@@ -72,7 +72,7 @@ def test_version_and_help(run):
     assert top.status == 0
     assert "Examples:" in top.out
     assert "Exit status:" in top.out
-    for command in ("extract", "info", "verify", "demo"):
+    for command in ("extract", "info", "verify", "demo", "doctor"):
         help_text = run(command, "--help")
         assert help_text.status == 0
         assert command in top.out
@@ -242,6 +242,14 @@ def test_a_16_bit_picture(run, tmp_path):
 def test_a_picture_bomb(run, tmp_path):
     Image.new("1", (20000, 20000)).save(tmp_path / "a.png")
     assert "pixels" in run("extract", "-m", PILOT, "-i", "a.png").complaint
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [("towers-keras", "2 inputs, in_0, in_1"), ("functions-keras", "which no picture is")]
+)
+def test_a_model_that_does_not_take_one_picture(run, model, words):
+    golden = Path(__file__).parent / "golden" / f"{model}.h5"
+    assert words in run("extract", "-m", golden, "-i", SMALL, "-l", "all").complaint
 
 
 def test_a_layer_that_matches_nothing_lists_what_exists(run):

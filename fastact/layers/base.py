@@ -112,7 +112,7 @@ def create(class_name: str, config: Config) -> Layer:
     """The layer for a configuration; raises UnsupportedError for a class fastact does not know."""
     layer = _REGISTRY.get(class_name)
     if layer is None:
-        raise UnsupportedError(f"fastact does not know layers of class {class_name}")
+        raise UnsupportedError(f"fastact does not know layers of class {class_name[:60]!r}")
     return layer(config)
 
 

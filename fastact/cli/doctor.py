@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import platform
-import sys
 
 import click
 
 from fastact import __version__
 from fastact.kernels.cpu.levels import LEVELS, supported
 from fastact.kernels.cpu.library import BuildError, load
-from fastact.kernels.cpu.search import cache_folder, candidates
+from fastact.kernels.cpu.search import SHIPPED, cache_folder, candidates
 
 _OPTIONAL = {
     "numba": "compiles kernels where none are at hand (extra jit)",
@@ -35,12 +35,13 @@ def command() -> int:
     status = 0
     try:
         library = load()
-        click.echo(f"kernels: {library.level} from {library.path}")
+        origin = {SHIPPED: "shipped", cache_folder(): "cache"}.get(library.path.parent, "of this process alone")
+        click.echo(f"kernels: {library.level} from {library.path} ({origin})")
     except BuildError as error:
         click.echo(f"kernels: none: {error}")
         status = 2
-    for level in supported():
-        for candidate in candidates(level, LEVELS[level].registers):
+    for name in supported():
+        for candidate in candidates(name, LEVELS[name].registers):
             if candidate.refusal is not None:
                 click.echo(f"  not {candidate.path} ({candidate.origin}): {candidate.refusal}")
     for package, use in _OPTIONAL.items():
@@ -51,9 +52,8 @@ def command() -> int:
 
 def _cpu() -> str:
     """The CPU's name, from Linux's account of it where there is one."""
-    if sys.platform == "linux":
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
-            for line in lines:
-                if line.startswith(("model name", "Model")):
-                    return line.partition(":")[2].strip()
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123
+        for line in lines:
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

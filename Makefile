@@ -20,7 +20,7 @@ lint: $(VENV)/.lints             ## style
 types: $(VENV)/.runs $(VENV)/.lints   ## types, strict
 	rm -rf .types && mkdir -p .types/fastact
 	ln -s $(CURDIR)/fastact/* .types/fastact/ && ln -s $(CURDIR)/kernels .types/fastact/kernels
-	MYPYPATH=.types $(BIN)/mypy -p fastact
+	MYPYPATH=.types $(BIN)/mypy --cache-dir /dev/null -p fastact
 
 format: $(VENV)/.lints           ## write what lint asks for
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -51,7 +51,7 @@ class Extractor:
     """
 
     def __init__(self, model: Model | str | os.PathLike[str], layers: Layers = None, *, threads: int = 1) -> None:
-        if not isinstance(threads, int) or not 1 <= threads <= MOST:
+        if type(threads) is not int or not 1 <= threads <= MOST:
             raise InputError(f"threads must be a whole number from 1 to {MOST}, not {threads!r}")
         self.model = model if isinstance(model, Model) else load(model)
         self._wanted = tuple(n.name for n in select(self.model, layers))

@@ -47,28 +47,36 @@ def main(level: str, registers: str, path: str) -> None:
     object_file = result.with_suffix(".o")
     object_file.write_bytes(compile_object(target, registers))
     try:
-        command = linker(target)
-        if command is None:
-            raise RuntimeError("there is no linker: install a C compiler, or ziglang from PyPI")
-        link = [*command, "-shared", "-o", str(result), str(object_file), "-lm"]
-        linked = subprocess.run(link, capture_output=True, text=True, check=False)
-        if linked.returncode:
-            raise RuntimeError(f"{command[0]} cannot link them: {linked.stderr.strip().rpartition(chr(10))[2]}")
+        link(linker(target), object_file, result)
     finally:
         object_file.unlink()
 
 
-def linker(target: Level) -> list[str] | None:
-    """The command that links a shared library for `target`, or None.
+def link(command: list[str] | None, object_file: Path, result: Path) -> None:
+    """Makes a shared library of an object file; RuntimeError, one sentence, where that cannot be done."""
+    if command is None:
+        raise RuntimeError("there is no linker: install a C compiler, or ziglang from PyPI")
+    arguments = [*command, "-shared", "-o", str(result), str(object_file), "-lm"]
+    linked = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    if linked.returncode:
+        raise RuntimeError(f"{command[0]} cannot link them: {linked.stderr.strip().rpartition(chr(10))[2]}")
 
-    zig (the package ziglang) comes first: what it links runs on old systems, and it links for other machines. A
-    system's own compiler links for its own machine and the versions of libraries that it has.
+
+def linker(target: Level) -> list[str] | None:
+    """The command that links a shared library for `target` to be used here, or None.
+
+    The system's own compiler, which is there at once; else zig, which first spends half a minute on a cache.
     """
-    if importlib.util.find_spec("ziglang") is not None:
-        triple = f"{target.machine}-linux-gnu.{_OLDEST_GLIBC[target.machine]}"
-        return [sys.executable, "-m", "ziglang", "cc", "-target", triple]
     driver = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    return [driver] if driver and target.machine == platform.machine() else None
+    return [driver] if driver and target.machine == platform.machine() else portable_linker(target)
+
+
+def portable_linker(target: Level) -> list[str] | None:
+    """The command that links for any machine and for older systems: zig (the package ziglang), or None."""
+    if importlib.util.find_spec("ziglang") is None:
+        return None
+    triple = f"{target.machine}-linux-gnu.{_OLDEST_GLIBC[target.machine]}"
+    return [sys.executable, "-m", "ziglang", "cc", "-target", triple]
 
 
 def compile_object(target: Level, registers: str) -> bytes:

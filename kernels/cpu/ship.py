@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .build import link, portable_linker
 from .levels import LEVELS
 from .search import SHIPPED, file_name
 
@@ -24,9 +25,10 @@ def main(folder: str = str(SHIPPED)) -> None:
         old.unlink()
     with tempfile.TemporaryDirectory() as place:
         for name, level in LEVELS.items():
-            made = Path(place) / f"{name}.so"
-            command = [sys.executable, "-m", f"{__package__}.build", name, level.registers, str(made)]
+            made, compiled = Path(place) / f"{name}.so", Path(place) / f"{name}.o"
+            command = [sys.executable, "-m", f"{__package__}.build", name, level.registers, str(compiled)]
             subprocess.run(command, check=True)
+            link(portable_linker(level), compiled, made)
             final = target / file_name(name, level.registers, made)
             final.write_bytes(made.read_bytes())
             print(f"{final.name}: {final.stat().st_size} bytes")

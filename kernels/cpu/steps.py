@@ -119,6 +119,7 @@ class Table:
         """Lets `region` start at `address`."""
         if self._starts[region] != address:
             where, offsets = self._places[region]
+            self._starts[region] = None  # an interrupt or a fork may come before the next two lines are done
             self._flat[where] = offsets + address
             self._starts[region] = address
 

@@ -11,6 +11,7 @@ that waste shows as the difference.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -115,7 +116,14 @@ def _flops(row: Sequence[int], tile: Tile) -> int:
     pixels = -(-row[steps.PIXELS] // tile.pixels) * tile.pixels
     # Neighbouring pixels may share a tile's vectors, where tiles of that kind are in the table.
     filters = row[steps.BLOCKS] * tile.vectors * tile.width // tile.cluster
-    return 2 * pixels * filters * row[steps.SEGMENT_COUNT] * row[steps.SEGMENT_LENGTH]
+    return 2 * pixels * filters * _products(row)
+
+
+def _products(row: Sequence[int]) -> int:
+    """Products that make one output value: the floats in all runs (from, to) of the receptive field."""
+    count = row[steps.SEGMENT_COUNT]
+    runs = np.ctypeslib.as_array((ctypes.c_int64 * (2 * count)).from_address(row[steps.SEGMENTS])).reshape(-1, 2)
+    return int((runs[:, 1] - runs[:, 0]).sum())
 
 
 def _rate(flops: int, seconds: float, peak: float) -> tuple[str, str]:

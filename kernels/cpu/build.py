@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .levels import LEVELS, Level
 
@@ -27,10 +27,24 @@ _OLDEST_GLIBC = {"x86_64": "2.17", "aarch64": "2.17"}
 """What a library linked by zig runs on: CentOS 7 and all since, Ubuntu 18.04 of a Jetson Nano among them."""
 
 
+class Code(NamedTuple):
+    """How code reaches what lies elsewhere: LLVM's names for the relocation and the code model."""
+
+    reloc: str
+    model: str
+
+
+LINKED = Code("pic", "small")
+"""For a shared library."""
+LOADED = Code("static", "large")
+"""For llvmlite's loader, which may put the sections of an object file gigabytes apart."""
+
+
 def main(level: str, registers: str, path: str) -> None:
     """Writes the kernels of `level`, with the tiles of `registers`, to `path`.
 
-    A shared library if the name ends in .so, assembly to read if it ends in .s, an object file if not.
+    The name's ending says as what: .so a shared library, .lo an object file to link, .o one for llvmlite to load, .s
+    assembly to read.
     """
     target, native = LEVELS[level], LEVELS[level].machine == platform.machine()
     # Read once, when Numba is imported; names the target, so that the code does not depend on this very machine.
@@ -40,16 +54,15 @@ def main(level: str, registers: str, path: str) -> None:
     result = Path(path)
     if result.suffix == ".s":
         result.write_text(assembly(target, registers))
-        return
-    if result.suffix != ".so":
-        result.write_bytes(compile_object(target, registers))
-        return
-    object_file = result.with_suffix(".o")
-    object_file.write_bytes(compile_object(target, registers))
-    try:
-        link(linker(target), object_file, result)
-    finally:
-        object_file.unlink()
+    elif result.suffix == ".so":
+        object_file = result.with_suffix(".lo")
+        object_file.write_bytes(compile_object(target, registers))
+        try:
+            link(linker(target), object_file, result)
+        finally:
+            object_file.unlink()
+    else:
+        result.write_bytes(compile_object(target, registers, LINKED if result.suffix == ".lo" else LOADED))
 
 
 def link(command: list[str] | None, object_file: Path, result: Path) -> None:
@@ -79,26 +92,26 @@ def portable_linker(target: Level) -> list[str] | None:
     return [sys.executable, "-m", "ziglang", "cc", "-target", triple]
 
 
-def compile_object(target: Level, registers: str) -> bytes:
-    """The object file: the entries, and every kernel under its name, all position independent."""
-    machine, module = _machine_and_module(target, registers)
+def compile_object(target: Level, registers: str, code: Code = LINKED) -> bytes:
+    """The object file: the entries, and every kernel under its name."""
+    machine, module = _machine_and_module(target, registers, code)
     return bytes(machine.emit_object(module))
 
 
 def assembly(target: Level, registers: str) -> str:
     """The same code as :func:`compile_object` gives, as text."""
-    machine, module = _machine_and_module(target, registers)
+    machine, module = _machine_and_module(target, registers, LINKED)
     return str(machine.emit_assembly(module))
 
 
-def _machine_and_module(target: Level, registers: str) -> tuple[Any, Any]:
+def _machine_and_module(target: Level, registers: str, code: Code) -> tuple[Any, Any]:
     """LLVM's machine for `target`, and all kernels as one optimised module for it."""
     import llvmlite.binding as llvm
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.llvm_cpu, features=target.llvm_features, opt=3, reloc="pic", codemodel="small"
+        cpu=target.llvm_cpu, features=target.llvm_features, opt=3, reloc=code.reloc, codemodel=code.model
     )
     module: Any = None
     for name, text in _modules(registers):

@@ -120,7 +120,8 @@ def _open_object(path: Path) -> tuple[Callable[[str], int], Any]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    # Not with llvmlite's own memory manager, AArch64's default, which takes no object files.
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine, use_lmm=False)
     engine.add_object_file(llvm.ObjectFileRef.from_path(str(path)))
     engine.finalize_object()
     return engine.get_function_address, engine

@@ -25,7 +25,7 @@ def main(folder: str = str(SHIPPED)) -> None:
         old.unlink()
     with tempfile.TemporaryDirectory() as place:
         for name, level in LEVELS.items():
-            made, compiled = Path(place) / f"{name}.so", Path(place) / f"{name}.o"
+            made, compiled = Path(place) / f"{name}.so", Path(place) / f"{name}.lo"
             command = [sys.executable, "-m", f"{__package__}.build", name, level.registers, str(compiled)]
             subprocess.run(command, check=True)
             link(portable_linker(level), compiled, made)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.kernels.ops import Row, Unary
-from fastact.layers.base import Layer, Shape, Tape, Value, create, known, register
+from fastact.layers.base import Layer, Shape, Tape, Value, create, frame_axis, known, register
 from fastact.layers.config import Config
 
 _FUNCTIONS: dict[str, tuple[ops.Op, ...]] = {
@@ -162,12 +162,7 @@ class Softmax(FunctionLayer):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        axis = config.entries.get("axis", -1)
-        if isinstance(axis, list) and len(axis) == 1:
-            axis = axis[0]
-        if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
-            raise UnsupportedError(f"softmax over axis {str(axis)[:60]} is not supported, only over an axis of a frame")
-        self.axis = axis if axis < 0 else axis - 1
+        self.axis = frame_axis(config.entries.get("axis", -1), "softmax along axis")
         self.chain = (ops.RowWise(Row.SOFTMAX, self.axis),)
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102

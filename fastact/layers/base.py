@@ -116,6 +116,17 @@ def create(class_name: str, config: Config) -> Layer:
     return layer(config)
 
 
+def frame_axis(value: object, what: str) -> int:
+    """An axis as Keras writes it, the batch being 0, as an axis of one frame; some writers put it in a list.
+
+    Raises UnsupportedError, `what` being what is done along it, for the batch axis and for several axes.
+    """
+    axis = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
+        raise UnsupportedError(f"{what} {str(axis)[:60]} is not supported, only along one axis of a frame")
+    return axis if axis < 0 else axis - 1
+
+
 def known(shape: Shape) -> ops.Shape:
     """A shape of which every length is known; raises UnsupportedError otherwise."""
     if any(n is None for n in shape):

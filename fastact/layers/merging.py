@@ -6,11 +6,13 @@ from typing import ClassVar
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, register, show
+from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, frame_axis, register, show
 from fastact.layers.config import Config
 
 MOST_AXES = 4
 """Axes the merging kernels walk."""
+
+_JOINING = "joining along axis"
 
 
 class Merge(Layer):
@@ -60,7 +62,7 @@ class Concatenate(Layer):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.axis = _frame_axis(config.entries.get("axis", -1))
+        self.axis = frame_axis(config.entries.get("axis", -1), _JOINING)
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return _joined(self.axis, *inputs)
@@ -85,7 +87,7 @@ class FunctionCall(Layer):
 
     def check_call(self, count: int, arguments: Arguments) -> None:  # noqa: D102
         given = arguments.keywords.get("axis", *arguments.positional[:1] or (None,))
-        axis = _frame_axis(given)
+        axis = frame_axis(given, _JOINING)
         if self.axis not in (None, axis):
             raise UnsupportedError("it is called twice, along different axes")
         self.axis = axis
@@ -102,13 +104,6 @@ class FunctionCall(Layer):
 
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
         return tape.emit(ops.Concat(self._joined_axis), *inputs)
-
-
-def _frame_axis(axis: object) -> int:
-    """An axis that counts the batch as 0, without it."""
-    if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
-        raise UnsupportedError(f"joining along axis {str(axis)[:60]} is not supported, only along an axis of a frame")
-    return axis if axis < 0 else axis - 1
 
 
 def _joined(axis: int, *inputs: Shape) -> Shape:

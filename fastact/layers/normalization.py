@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.layers.base import Layer, Shape, Tape, Value, floats, known, register
+from fastact.layers.base import Layer, Shape, Tape, Value, floats, frame_axis, known, register
 from fastact.layers.config import Config
 
 
@@ -16,12 +15,7 @@ class BatchNormalization(Layer):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        axis = config.entries.get("axis", -1)
-        if isinstance(axis, list) and len(axis) == 1:
-            axis = axis[0]
-        if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
-            raise UnsupportedError(f"batch normalization over axis {str(axis)[:60]} is not supported, only over one")
-        self.axis = axis if axis < 0 else axis - 1
+        self.axis = frame_axis(config.entries.get("axis", -1), "batch normalization along axis")
         self.epsilon = config.number("epsilon", 1e-3)
         self.scale, self.center = config.flag("scale", True), config.flag("center", True)
 

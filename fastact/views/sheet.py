@@ -30,7 +30,7 @@ _FRAME = Room(640, 480)
 _VECTOR = Room(400, 170)
 _FIRST_HEIGHT = 840
 # For up to so many layers with maps: the width and height of the box for each, and the grid's proportions.
-_SIZES = ((8, 860, 560, 1.8), (16, 600, 320, 1.8), (40, 480, 260, 1.7), (10**9, 330, 180, 1.7))
+_SIZES = ((8, 796, 500, 1.8), (16, 600, 320, 1.8), (40, 480, 260, 1.7), (10**9, 330, 180, 1.7))
 
 
 @dataclass(frozen=True)

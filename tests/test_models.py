@@ -1,7 +1,7 @@
 """Models of the world outside: every .h5 in a folder that has a .npz of TensorFlow's maps beside it.
 
-The folder is FASTACT_CORPUS, or shared/data/models beside the checkout where that exists; without one there is
-nothing to test here, and the golden files have to do.
+The folder is FASTACT_CORPUS, or a `data/models` in a folder beside the checkout; without one there is nothing to test
+here, and the golden files have to do.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from oracles import assert_as_recorded
 
 import fastact
 
-CORPUS = Path(os.environ.get("FASTACT_CORPUS") or Path(__file__).parents[2] / "shared" / "data" / "models")
-FILES = sorted(p for p in CORPUS.glob("*.h5") if p.with_suffix(".npz").exists()) if CORPUS.is_dir() else []
+BESIDE = sorted(Path(__file__).parents[2].glob("*/data/models"))
+FOLDERS = [Path(os.environ["FASTACT_CORPUS"])] if "FASTACT_CORPUS" in os.environ else BESIDE
+FILES = sorted(p for folder in FOLDERS for p in folder.glob("*.h5") if p.with_suffix(".npz").exists())
 NOT_YET = ("TimeDistributed", "LSTM")
 
 

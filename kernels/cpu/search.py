@@ -101,7 +101,7 @@ def build(level: str, registers: str) -> Path:
 
     started = time.monotonic()
     log.warning("compiling the kernels for %s, once: this takes about ten seconds on a PC, a minute on a board", level)
-    place, kept = _workplace()
+    place, kept = _build_folder()
     made = place / f"kernels{_suffix(level) if kept else '.o'}"
     command = [sys.executable, "-m", f"{__package__}.build", level, registers, str(made)]
     try:
@@ -125,7 +125,7 @@ def build(level: str, registers: str) -> Path:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _workplace() -> tuple[Path, bool]:
+def _build_folder() -> tuple[Path, bool]:
     """A new folder to build in, and whether it lies in the cache; else it goes when the process ends."""
     import atexit
     import shutil

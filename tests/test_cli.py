@@ -323,6 +323,8 @@ def test_interrupted(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "fastact", "extract", "-m", PILOT, *images, "--out", "o"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell lets what it starts in the background ignore the signal, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("o/*/sheet.png")) and time.monotonic() < deadline:

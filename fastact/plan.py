@@ -79,7 +79,7 @@ class Plan:
     Attributes:
         outputs: where each wanted map lies in a block of `output_bytes`.
         arena_bytes: scratch memory a run needs beside it.
-        input_shapes: of the inputs that are used, in order, with whether each is given as bytes.
+        inputs: the names of the inputs that are used, in the order in which `run` takes their addresses.
     """
 
     def __init__(self, nodes: Sequence[Node], wanted: Iterable[str], in_bytes: Mapping[str, bool], library: Library):

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from fastact.errors import ModelError
+from fastact.files.model import MODEL_CLASSES
 from fastact.layers import Arguments
 
 MOST_LAYERS = 20_000
 LONGEST_NAME = 1000
-MODEL_CLASSES = ("Model", "Functional", "Sequential")
 
 Json: TypeAlias = "Mapping[str, Any]"
 

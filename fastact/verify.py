@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastact.errors import MissingExtraError, UnsupportedError
+from fastact.files.model import MODEL_CLASSES
 from fastact.graph import Model
 from fastact.kernels.ops import Floats
 from fastact.maps import FeatureMaps
@@ -113,11 +114,11 @@ def _calls(network: Any) -> Iterator[tuple[str, Any, list[Any], list[Any]]]:
     of "layer_ib-number", the layer being its id in Keras 3 and its name in Keras 2.
     """
     network = getattr(network, "_functional", None) or network
-    own = getattr(network, "_nodes", None) or network._network_nodes
+    own = set(getattr(network, "_nodes", None) or network._network_nodes)
     for layer in getattr(network, "operations", None) or network.layers:
         kept = 0
         for number, node in enumerate(layer._inbound_nodes):
-            if not {f"{id(layer)}_ib-{number}", f"{layer.name}_ib-{number}"} & set(own):
+            if not {f"{id(layer)}_ib-{number}", f"{layer.name}_ib-{number}"} & own:
                 continue
             name = layer.name + (f":{kept}" if kept else "")
             kept += 1
@@ -131,4 +132,4 @@ def _calls(network: Any) -> Iterator[tuple[str, Any, list[Any], list[Any]]]:
 
 
 def _is_model(layer: Any) -> bool:
-    return type(layer).__name__ in ("Functional", "Model", "Sequential")
+    return type(layer).__name__ in MODEL_CLASSES

@@ -20,13 +20,12 @@ from h5py import h5g
 from ..errors import FileError, UnsupportedError
 from . import bounded_json, hdf5, sniff
 from .legacy_weights import LegacyWeights
-from .model import SavedModel
+from .model import MODEL_CLASSES, SavedModel
 from .text import listed, quoted
 
 __all__ = ["open_model"]
 
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])")
-_MODEL_CLASSES = ("Functional", "Model", "Sequential")
 _SHORT = 64
 """The most bytes of a version or a back end's name."""
 _SAVE_AGAIN = "load it with Keras 2.0 to 2.2 and save it again"
@@ -129,10 +128,10 @@ def _configuration(file: hdf5.H5File, text: bytes) -> dict[str, Any]:
         raise file.problem(f"cannot be read: its model_config {error}") from None
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise file.problem("is damaged: its model_config names no class of model")
-    if config["class_name"] not in _MODEL_CLASSES:
+    if config["class_name"] not in MODEL_CLASSES:
         raise UnsupportedError(
             f"{quoted(file.path)} holds a model of class {quoted(config['class_name'])}, and fastact reads "
-            f"{listed(_MODEL_CLASSES)}"
+            f"{listed(MODEL_CLASSES)}"
         )
     if not isinstance(config.get("config"), (dict, list)):
         raise file.problem("is damaged: its model_config holds no layers")

@@ -14,6 +14,9 @@ __all__ = ["LayerPath", "SavedModel", "Shape", "WeightReader"]
 
 Shape = tuple[int, ...]
 
+MODEL_CLASSES = ("Functional", "Model", "Sequential")
+"""Keras's names for models whose network is in their configuration."""
+
 LayerPath = tuple[str, ...]
 """Layer names from the outside in: ``("conv2d_1",)``, or ``("tower", "conv2d_2")`` inside a nested model."""
 

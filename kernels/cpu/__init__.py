@@ -13,4 +13,5 @@ build, ship  Numba and LLVM compile the catalog: for this machine, or for every 
 search       finds what is compiled, or has it built
 library      compiled kernels in this process
 threads      starts and stops teams
+control      the layout of the memory that team and threads share
 """

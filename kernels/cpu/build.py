@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -20,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .levels import LEVELS, Level
+from .levels import LEVELS, Level, machine
+from .steps import PREFIX
 
-PREFIX = "fastact_kernel_"
 _OLDEST_GLIBC = {"x86_64": "2.17", "aarch64": "2.17"}
 """What a library linked by zig runs on: CentOS 7 and all since, Ubuntu 18.04 of a Jetson Nano among them."""
 
@@ -46,7 +45,7 @@ def main(level: str, registers: str, path: str) -> None:
     The name's ending says as what: .so a shared library, .lo an object file to link, .o one for llvmlite to load, .s
     assembly to read.
     """
-    target, native = LEVELS[level], LEVELS[level].machine == platform.machine()
+    target, native = LEVELS[level], LEVELS[level].machine == machine()
     # Read once, when Numba is imported; names the target, so that the code does not depend on this very machine.
     # For another machine Numba makes IR for the plainest CPU of this one, and it is optimised again for its own.
     os.environ["NUMBA_CPU_NAME"] = target.llvm_cpu if native else "generic"
@@ -81,7 +80,7 @@ def linker(target: Level) -> list[str] | None:
     The system's own compiler, which is there at once; else zig, which first spends half a minute on a cache.
     """
     driver = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    return [driver] if driver and target.machine == platform.machine() else portable_linker(target)
+    return [driver] if driver and target.machine == machine() else portable_linker(target)
 
 
 def portable_linker(target: Level) -> list[str] | None:
@@ -94,14 +93,14 @@ def portable_linker(target: Level) -> list[str] | None:
 
 def compile_object(target: Level, registers: str, code: Code = LINKED) -> bytes:
     """The object file: the entries, and every kernel under its name."""
-    machine, module = _machine_and_module(target, registers, code)
-    return bytes(machine.emit_object(module))
+    llvm_machine, module = _machine_and_module(target, registers, code)
+    return bytes(llvm_machine.emit_object(module))
 
 
 def assembly(target: Level, registers: str) -> str:
     """The same code as :func:`compile_object` gives, as text."""
-    machine, module = _machine_and_module(target, registers, LINKED)
-    return str(machine.emit_assembly(module))
+    llvm_machine, module = _machine_and_module(target, registers, LINKED)
+    return str(llvm_machine.emit_assembly(module))
 
 
 def _machine_and_module(target: Level, registers: str, code: Code) -> tuple[Any, Any]:
@@ -110,20 +109,20 @@ def _machine_and_module(target: Level, registers: str, code: Code) -> tuple[Any,
 
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
-    machine = llvm.Target.from_triple(target.triple).create_target_machine(
+    llvm_machine = llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.llvm_cpu, features=target.llvm_features, opt=3, reloc=code.reloc, codemodel=code.model
     )
     module: Any = None
     for name, text in _modules(registers):
-        part = llvm.parse_assembly(_with_one_symbol(llvm.parse_assembly(_for_target(text, target, machine)), name))
+        part = llvm.parse_assembly(_with_one_symbol(llvm.parse_assembly(_for_target(text, target, llvm_machine)), name))
         if module is None:
             module = part
         else:
             module.link_in(part)
-    if target.machine != platform.machine():
-        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    if target.machine != machine():
+        builder = llvm.create_pass_builder(llvm_machine, llvm.create_pipeline_tuning_options(speed_level=3))
         builder.getModulePassManager().run(module, builder)
-    return machine, module
+    return llvm_machine, module
 
 
 def _for_target(text: str, target: Level, machine: Any) -> str:

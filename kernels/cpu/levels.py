@@ -31,11 +31,16 @@ LEVELS = {
 """Best first."""
 
 
+def machine() -> str:
+    """This machine's architecture under the name the levels have for it."""
+    name = platform.machine().lower()
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(name, name)
+
+
 def supported() -> list[str]:
     """The levels this CPU runs, best first; empty if none."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
-    features = _features()
-    return [n for n, v in LEVELS.items() if v.machine == machine and all(features.get(f) for f in v.needs)]
+    own, features = machine(), _features()
+    return [n for n, v in LEVELS.items() if v.machine == own and all(features.get(f) for f in v.needs)]
 
 
 def _features() -> dict[str, bool]:

@@ -17,10 +17,9 @@ from typing import Any
 
 from .levels import LEVELS
 from .search import BuildError, best_level, build, candidates
+from .steps import PREFIX
 
 log = logging.getLogger("fastact.kernels")
-
-_PREFIX = "fastact_kernel_"
 
 __all__ = ["BuildError", "Library", "load"]
 
@@ -37,7 +36,7 @@ class Library:
 
     def kernel(self, name: str) -> int:
         """The address of a kernel."""
-        return self.symbol(_PREFIX + name)
+        return self.symbol(PREFIX + name)
 
     def _entry(self, name: str, arguments: int) -> Callable[..., None]:
         return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)(self.symbol(name))

@@ -158,26 +158,27 @@ def binary(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return run
 
 
-def softmax(step, me, team):
-    """exp(x - max) / sum of the same, along the middle axis."""
-    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
-    rows = i64(step, OUTER) * inner
-    for row in range(rows * me // team, rows * (me + 1) // team):
-        base = _row_start(row, length, inner)
-        shift = _log_sum(x, base, length, inner)
-        for c in range(length):
-            set_f32(y, base + c * inner, math.exp(wide(x, base + c * inner) - shift))
+SOFTMAXES: dict[ops.Row, Callable[[Any], Any]] = {
+    ops.Row.SOFTMAX: lambda x: math.exp(x),
+    ops.Row.LOG_SOFTMAX: lambda x: x,
+}
+"""What becomes of x - log(sum of exp(x))."""
 
 
-def log_softmax(step, me, team):
-    """x - log(sum of exp(x)), along the middle axis."""
-    x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
-    rows = i64(step, OUTER) * inner
-    for row in range(rows * me // team, rows * (me + 1) // team):
-        base = _row_start(row, length, inner)
-        shift = _log_sum(x, base, length, inner)
-        for c in range(length):
-            set_f32(y, base + c * inner, wide(x, base + c * inner) - shift)
+def softmax(function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The kernel that applies one of :data:`SOFTMAXES` along the middle axis."""
+    apply = njit(error_model="numpy", inline="always")(function)
+
+    def run(step, me, team):
+        x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
+        rows = i64(step, OUTER) * inner
+        for row in range(rows * me // team, rows * (me + 1) // team):
+            base = _row_start(row, length, inner)
+            shift = _log_sum(x, base, length, inner)
+            for c in range(length):
+                set_f32(y, base + c * inner, apply(wide(x, base + c * inner) - shift))
+
+    return run
 
 
 def sparsemax(step, me, team):

@@ -22,6 +22,9 @@ from .tiles import TILES, split
 
 FIELDS = 32
 
+PREFIX = "fastact_kernel_"
+"""What a kernel's name begins with in the compiled library."""
+
 SUM = 128
 """Products that a convolution adds up in one float32 sum, about: the rounding error of a sum grows with its length."""
 

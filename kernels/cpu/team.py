@@ -15,13 +15,22 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .control import (
+    ARRIVED,
+    JOB,
+    MEETING,
+    SEM_POST,
+    SEM_WAIT,
+    SEMAPHORE_BYTES,
+    SEMAPHORES,
+    SIZE,
+    STEPS,
+    STOP,
+    TABLE,
+    YIELD,
+)  # fmt: skip
 from .simd import call_step, i64
 from .steps import FIELDS, KERNEL
-
-# The control block, in int64. What members write lies on cache lines of its own.
-SIZE, SEM_WAIT, SEM_POST, YIELD, SEMAPHORES, TABLE, STEPS, STOP = range(8)
-JOB, ARRIVED, MEETING, WORDS = 16, 32, 48, 64
-SEMAPHORE_BYTES = 64
 
 _LOOKS = 50_000
 """Times a worker looks for the next table before it sleeps: about 0.1 ms."""

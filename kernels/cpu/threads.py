@@ -9,6 +9,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from .control import SEM_POST, SEM_WAIT, SEMAPHORE_BYTES, SEMAPHORES, SIZE, WORDS, YIELD
+
 if TYPE_CHECKING:
     from .library import Library
 
@@ -16,9 +18,6 @@ log = logging.getLogger("fastact.kernels")
 
 MOST = 64
 """Threads a team may have."""
-
-# The control block's layout; team.py, which Numba compiles, has the same numbers.
-_SIZE, _SEM_WAIT, _SEM_POST, _YIELD, _SEMAPHORES, _WORDS, _SEMAPHORE_BYTES = 0, 1, 2, 3, 4, 64, 64
 
 
 class Team:
@@ -75,15 +74,15 @@ class _Control:
             initialise = libc.sem_init
         except AttributeError as error:
             raise OSError("the C library has no semaphores") from error
-        self._memory = ctypes.create_string_buffer(8 * _WORDS + _SEMAPHORE_BYTES * (size + 1))
+        self._memory = ctypes.create_string_buffer(8 * WORDS + SEMAPHORE_BYTES * (size + 1))
         start = ctypes.addressof(self._memory)
         self.address = start + -start % 64
-        words = (ctypes.c_int64 * _WORDS).from_address(self.address)
-        words[_SIZE], words[_SEMAPHORES] = size, self.address + 8 * _WORDS
-        for place, function in zip((_SEM_WAIT, _SEM_POST, _YIELD), functions, strict=True):
+        words = (ctypes.c_int64 * WORDS).from_address(self.address)
+        words[SIZE], words[SEMAPHORES] = size, self.address + 8 * WORDS
+        for place, function in zip((SEM_WAIT, SEM_POST, YIELD), functions, strict=True):
             words[place] = ctypes.cast(function, ctypes.c_void_p).value or 0
         for me in range(1, size):
-            if initialise(ctypes.c_void_p(words[_SEMAPHORES] + _SEMAPHORE_BYTES * me), 0, 0):
+            if initialise(ctypes.c_void_p(words[SEMAPHORES] + SEMAPHORE_BYTES * me), 0, 0):
                 raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 

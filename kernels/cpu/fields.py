@@ -10,6 +10,8 @@ FIELDS = 32
 
 # Every row: the address of its kernel, its first input and its output.
 KERNEL, X, Y = 0, 1, 2
+# Lanes: their number, the first of the rows they run, and where (in rows) each lane ends, after a 0.
+LANES, INSIDE, ENDS = 3, 4, 5
 # From bytes, element-wise: how many values; the divisor's float32 bits, or where two float64 lie.
 COUNT, PARAMETERS = 3, 4
 # Copy: OUTER runs of LENGTH floats, X_STRIDE and Y_STRIDE floats apart.

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from . import move, pointwise, pool, team
-from .conv import convolution
+from .conv import convolution, depthwise
 from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
 from .simd import call_step, i64
-from .tiles import TILES
+from .tiles import DEPTHWISE, TILES, depthwise_name
 
 Kernel = Callable[..., Any]
 
@@ -30,6 +30,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
         **pool.KERNELS,
         **pointwise.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
+        **{depthwise_name(tile): depthwise(tile) for tile in DEPTHWISE[registers]},
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, pointwise, pool, team
+from . import depthwise, move, pointwise, pool, team
 from .conv import convolution
 from .fields import FIELDS, KERNEL
 from .simd import call_step, i64
@@ -27,6 +27,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
     return {
         **move.KERNELS,
         **pool.KERNELS,
+        **depthwise.KERNELS,
         **pointwise.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
     }

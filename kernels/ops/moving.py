@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
-from .base import Op, Pads, Shape, Window
+from .base import Op, Shape, Sides, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,25 +16,42 @@ class FromBytes(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class Pad2D(Op):
-    """(H, W, C) with rows and columns of zeros around it."""
+class Pad(Op):
+    """The input in a frame of zeros; from the first axis with any to the last there are three at most."""
 
-    pads: Pads
+    sides: Sides
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        (height, width, channels), (top, bottom, left, right) = inputs[0], self.pads
-        return (height + top + bottom, width + left + right, channels)
+        shape, framed = inputs[0], len(self.sides)
+        return (*(n + sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
 
 
 @dataclass(frozen=True, eq=False)
-class Crop2D(Op):
-    """(H, W, C) less rows above, below and columns left, right."""
+class Crop(Op):
+    """The input less cells at its sides."""
 
-    crops: Pads
+    sides: Sides
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        (height, width, channels), (top, bottom, left, right) = inputs[0], self.crops
-        return (height - top - bottom, width - left - right, channels)
+        shape, framed = inputs[0], len(self.sides)
+        return (*(n - sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Op):
+    """Each cell of the first axes so many times in a row, a number for each axis."""
+
+    times: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        shape, repeated = inputs[0], len(self.times)
+        return (*(n * times for n, times in zip(shape, self.times, strict=False)), *shape[repeated:])
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell, its copies a fraction of a cell apart."""
+        rows, columns = (*self.times, 1)[:2]
+        return Window((1, 1), (Fraction(1, rows), Fraction(1, columns)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,7 +128,7 @@ class Extractor:
         if key not in self._plans:
             if len(self._plans) >= _PLANS_KEPT:
                 del self._plans[next(iter(self._plans))]
-            self._plans[key] = _Prepared(self._sized(inputs), self._wanted, inputs, self._library)
+            self._plans[key] = _Prepared(self._sized(inputs), self._wanted, inputs, self._library, self._team.size)
         return self._plans[key]
 
     def _sized(self, inputs: Mapping[str, Array]) -> tuple[Node, ...]:
@@ -147,13 +147,18 @@ class _Prepared:
     """A plan with its memory."""
 
     def __init__(
-        self, nodes: tuple[Node, ...], wanted: tuple[str, ...], inputs: Mapping[str, Array], kernels: library.Library
+        self,
+        nodes: tuple[Node, ...],
+        wanted: tuple[str, ...],
+        inputs: Mapping[str, Array],
+        kernels: library.Library,
+        members: int,
     ) -> None:
         by_name = {n.name: n for n in nodes}
         self._missing = {n: by_name[n].reason or "" for n in wanted if by_name[n].reason is not None}
         computable = [n for n in wanted if n not in self._missing]
         in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
-        self._plan = Plan(nodes, computable, in_bytes, kernels)
+        self._plan = Plan(nodes, computable, in_bytes, kernels, members)
         self._arena = _Memory.of(self._plan.arena_bytes)
         self.blocks = _Blocks(self._plan.output_bytes)
 

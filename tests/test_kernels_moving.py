@@ -17,14 +17,33 @@ from kernel_checks import (
 )
 
 
-@examples(40)
-@given(st.tuples(small, small, small), st.tuples(*[st.integers(0, 4)] * 4), seeds)
-def test_pad2d_and_crop2d(shape: tuple[int, int, int], sides: ops.Pads, seed: int):
+@st.composite
+def frames(draw: st.DrawFn) -> tuple[list[int], ops.Sides]:
+    """A shape, and a frame along three axes at most, one after the other."""
+    shape = draw(st.lists(st.integers(1, 6), min_size=1, max_size=5))
+    first = draw(st.integers(0, len(shape) - 1))
+    framed = draw(st.integers(0, min(3, len(shape) - first)))
+    sides = [(0, 0)] * first + [(draw(st.integers(0, 4)), draw(st.integers(0, 4))) for _ in range(framed)]
+    return shape, tuple(sides)
+
+
+@examples(80)
+@given(frames(), seeds)
+def test_pad_and_crop(case: tuple[list[int], ops.Sides], seed: int):
+    shape, sides = case
     x = normal(seed, *shape)
-    padded = run(library.load(), ops.Pad2D(sides), x)
-    assert np.array_equal(padded, reference.run(ops.Pad2D(sides), x))
-    assert np.array_equal(run(library.load(), ops.Crop2D(sides), padded), x)
-    assert np.array_equal(reference.run(ops.Crop2D(sides), padded), x)
+    padded = run(library.load(), ops.Pad(sides), x)
+    assert np.array_equal(padded, reference.run(ops.Pad(sides), x))
+    assert np.array_equal(run(library.load(), ops.Crop(sides), padded), x)
+    assert np.array_equal(reference.run(ops.Crop(sides), padded), x)
+
+
+@examples(40)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.lists(st.integers(1, 4), max_size=3), seeds)
+def test_repeat(shape: list[int], times: list[int], seed: int):
+    op = ops.Repeat(tuple(times[: len(shape)]))
+    x = normal(seed, *shape)
+    assert np.array_equal(run(library.load(), op, x), reference.run(op, x))
 
 
 @examples(40)

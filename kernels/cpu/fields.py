@@ -10,6 +10,8 @@ FIELDS = 32
 
 # Every row: the address of its kernel, its first input and its output.
 KERNEL, X, Y = 0, 1, 2
+# Lanes: their number, the first of the rows they run, and where (in rows) each lane ends, after a 0.
+LANES, INSIDE, ENDS = 3, 4, 5
 # From bytes, element-wise: how many values; the divisor's float32 bits, or where two float64 lie.
 COUNT, PARAMETERS = 3, 4
 # Affine, row-wise, gated linear: the memory as (OUTER, LENGTH, INNER).
@@ -19,8 +21,6 @@ BOX, X_STEPS, Y_STEPS = 3, 8, 13
 # Pad, pools, depthwise: the input's (IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS), the output's (PLANES, ROWS, COLUMNS),
 # the cells of padding before the first plane, row and column; how many such maps there are, or the windows' sizes and
 # strides along planes, rows and columns.
-IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS), the output's (PLANES, ROWS, COLUMNS), the cells of
-# padding before the first plane, row and column; how many such maps there are.
 IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS, PLANES, ROWS, COLUMNS = 3, 4, 5, 6, 7, 8, 9
 FRONT, TOP, LEFT, MAPS = 10, 11, 12, 13
 SIZE_Z, SIZE_Y, SIZE_X, STRIDE_Z, STRIDE_Y, STRIDE_X = 13, 14, 15, 16, 17, 18

@@ -5,7 +5,7 @@ geometry (padding is always four numbers) and knows the shape it gives; it compu
 once in :mod:`.reference` (plain NumPy, the specification); how it is computed fast lies in :mod:`.cpu`.
 """
 
-from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Sides, Window, axis_split, span
+from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Sides, Strip, Window, axis_split, span
 from .convolution import Conv2D, Dense
 from .depthwise import DepthwiseConv2D
 from .moving import Concat, Crop, FromBytes, Pad, Repeat, Reshape, Slice, Transpose
@@ -42,6 +42,7 @@ __all__ = [
     "Shape",
     "Sides",
     "Slice",
+    "Strip",
     "Transpose",
     "Unary",
     "Window",

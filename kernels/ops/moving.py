@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .base import Op, Shape, Sides, Window
+from .base import Op, Shape, Sides, Strip, Window, same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,6 +13,9 @@ class FromBytes(Op):
     """uint8 to float32, divided by `divisor` (255 for a picture scaled to 0..1, 1 for raw values)."""
 
     divisor: float
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +27,12 @@ class Pad(Op):
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         shape, framed = inputs[0], len(self.sides)
         return (*(n + sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        (top, _), *others = self.sides
+        start, stop = (min(max(row - top, 0), inputs[0][0]) for row in (first, last))
+        above = min(max(top - first, 0), last - first)
+        return Strip(Pad(((above, last - first - above - (stop - start)), *others)), start, stop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +73,9 @@ class Concat(Op):
         shape = list(inputs[0])
         shape[self.axis] = sum(i[self.axis] for i in inputs)
         return tuple(shape)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
 
 
 @dataclass(frozen=True, eq=False)

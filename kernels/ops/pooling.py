@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .base import Op, Shape, Sides, Window, span
+from .base import Op, Shape, Sides, Strip, Window, span, window_rows
 
 
 class PoolKind(enum.IntEnum):
@@ -31,6 +31,10 @@ class Pool(Op):
         *lengths, channels = inputs[0]
         each = zip(lengths, self.sides, self.size, self.strides, strict=True)
         return (*(span(n + sum(side), k, stride) for n, side, k, stride in each), channels)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        seen = window_rows(first, last, inputs[0][0], self.size[0], self.strides[0], self.sides[0])
+        return seen and Strip(replace(self, sides=(seen[2:], *self.sides[1:])), *seen[:2])
 
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102

@@ -120,8 +120,10 @@ class Conv(Convolution):
         weights, bias = self.window_weights("kernel"), self.bias(self.filters)
         low, high = self.activation.low, self.activation.high
         if self.axes == 3:
-            geometry = windows.strides, windows.sides, windows.dilation
-            return tape.emit(ops.Conv3D(weights, bias, *geometry, self.groups, low, high), x)
+            if any(sum(side) for side in windows.sides):
+                x = tape.emit(ops.Pad(windows.sides), x)
+            op = ops.Conv3D(weights, bias, windows.strides, windows.dilation, self.groups, low, high)
+            return tape.emit(op, x)
         return tape.emit(ops.Conv2D(weights, bias, *windows.flat(), self.groups, low, high), x)
 
 

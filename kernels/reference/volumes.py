@@ -6,12 +6,11 @@ import numpy as np
 
 from .. import ops
 from .base import Array, reference
-from .moving import pad
 
 
 @reference(ops.Conv3D)
 def _conv3d(op: ops.Conv3D, x: Array) -> Array:
-    weights, padded = op.weights.astype(x.dtype), pad(x, op.sides, 0.0)
+    weights = op.weights.astype(x.dtype)
     *shape, filters = op.shape(x.shape)
     *kernel, depth, _ = weights.shape
     per_group = filters // op.groups
@@ -19,7 +18,7 @@ def _conv3d(op: ops.Conv3D, x: Array) -> Array:
     for place in np.ndindex(*kernel):
         starts = [k * d for k, d in zip(place, op.dilation, strict=True)]
         each = zip(starts, shape, op.strides, strict=True)
-        cells = padded[tuple(slice(start, start + (n - 1) * stride + 1, stride) for start, n, stride in each)]
+        cells = x[tuple(slice(start, start + (n - 1) * stride + 1, stride) for start, n, stride in each)]
         for g in range(op.groups):
             outputs = slice(g * per_group, (g + 1) * per_group)
             y[..., outputs] += cells[..., g * depth : (g + 1) * depth] @ weights[place][:, outputs]

@@ -89,12 +89,11 @@ def volumes(random: np.random.Generator) -> Iterator[Case]:
     for filters in (1, 3, 8, 12, 16, 40):
         for groups in (1, 2):
             kernel, dilation, strides = (tuple(random.integers(1, n, 3).tolist()) for n in (4, 3, 3))
-            sides = [((0, 0),) * 3, ((1, 1), (0, 2), (1, 0))][random.integers(2)]
             shape = [(k - 1) * d + 1 + int(random.integers(0, 5)) for k, d in zip(kernel, dilation, strict=True)]
             depth = int(random.integers(1, 6))
             weights, bias = normal(random, *kernel, depth, filters * groups), normal(random, filters * groups)
             x = normal(random, *shape, depth * groups)
-            yield ops.Conv3D(weights, bias, strides, sides, dilation, groups, low=0.0), (x,)
+            yield ops.Conv3D(weights, bias, strides, dilation, groups, low=0.0), (x,)
 
 
 def dense(random: np.random.Generator) -> Iterator[Case]:

@@ -36,8 +36,6 @@ def legalize(op: ops.Op) -> tuple[ops.Op, ...]:
     """`op` as a chain of operations the kernels have: a padded convolution pads first."""
     if isinstance(op, ops.Conv2D) and op.pads != ops.NO_PADS:
         return ops.Pad((op.pads[:2], op.pads[2:])), dataclasses.replace(op, pads=ops.NO_PADS)
-    if isinstance(op, ops.Conv3D) and any(any(side) for side in op.sides):
-        return ops.Pad(op.sides), dataclasses.replace(op, sides=((0, 0),) * 3)
     return (op,)
 
 

@@ -58,6 +58,22 @@ def test_concat(shape: list[int], lengths: list[int], axis: int, seed: int):
     assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
 
 
+@examples(60)
+@given(st.data(), small, small, st.tuples(*[st.integers(1, 4)] * 2), st.integers(1, 12), seeds)
+def test_interleave(data: st.DataObject, rows: int, columns: int, strides: tuple[int, int], channels: int, seed: int):
+    everywhere = [(r, c) for r in range(min(rows, strides[0])) for c in range(min(columns, strides[1]))]
+    origins = data.draw(st.lists(st.sampled_from(everywhere), min_size=1, unique=True))
+    inputs, starts = [], []
+    for n, (row, column) in enumerate(origins):
+        row += strides[0] * data.draw(st.integers(0, (rows - 1 - row) // strides[0]))
+        height = data.draw(st.integers(1, (rows - 1 - row) // strides[0] + 1))
+        width = (columns - 1 - column) // strides[1] + 1
+        starts.append((row, column))
+        inputs.append(normal(seed + n, height, width, channels))
+    op = ops.Interleave((rows, columns), strides, tuple(starts), normal(seed, channels))
+    assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
+
+
 @examples(80)
 @given(st.data(), st.lists(small, min_size=1, max_size=5), seeds)
 def test_slice(data: st.DataObject, shape: list[int], seed: int):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -36,14 +35,12 @@ class Convolution(SpatialLayer):
     """
 
     is_convolution = True
-    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.kernel_size = config.lengths("kernel_size", self.axes)
         self.strides = config.lengths("strides", self.axes, 1)
         self.dilation_rate = config.lengths("dilation_rate", self.axes, 1)
-        self.padding = config.choice("padding", "valid", self.paddings + ("causal",) * (self.axes == 1))
         self.use_bias = config.flag("use_bias", True)
         self.activation = activation(config)
 
@@ -57,24 +54,8 @@ class Convolution(SpatialLayer):
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return self.activation.output_shape(super().output_shape(*inputs))
 
-    def map_shape(self, shape: Shape) -> Shape:  # noqa: D102
-        lengths = (
-            window_length(n, k, s, d, self.padding)
-            for n, k, s, d in zip(shape, self.kernel_size, self.strides, self.dilation_rate, strict=False)
-        )
-        (channels,) = known(shape[-1:])
-        return vanished((*lengths, self.map_channels(channels)), self.kernel_size, shape)
-
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
         return apply(tape, self.activation.rest, super().lower(tape, *inputs))
-
-    def lower_map(self, tape: Tape, x: Value) -> Value:  # noqa: D102
-        sides = window_sides(x.shape, self.kernel_size, self.strides, self.dilation_rate, self.padding)
-        if self.axes > 1:
-            return self.convolve(tape, x, Windows(self.strides, sides, self.dilation_rate))
-        row = tape.emit(ops.Reshape((1, *x.shape)), x)
-        y = self.convolve(tape, row, Windows((1, *self.strides), ((0, 0), *sides), (1, *self.dilation_rate)))
-        return tape.emit(ops.Reshape(y.shape[1:]), y)
 
     def bias(self, channels: int) -> ops.Floats:
         """The bias of `channels` channels of the map."""
@@ -93,13 +74,37 @@ class Convolution(SpatialLayer):
     def map_channels(self, channels: int) -> int:
         """The channels of the map, before the activation, for an input of `channels` channels."""
 
+
+class MovingWindow(Convolution):
+    """A convolution whose window moves over its input."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.padding = config.choice("padding", "valid", ("valid", "same") + ("causal",) * (self.axes == 1))
+
+    def map_shape(self, shape: Shape) -> Shape:  # noqa: D102
+        lengths = (
+            window_length(n, k, s, d, self.padding)
+            for n, k, s, d in zip(shape, self.kernel_size, self.strides, self.dilation_rate, strict=False)
+        )
+        (channels,) = known(shape[-1:])
+        return vanished((*lengths, self.map_channels(channels)), self.kernel_size, shape)
+
+    def lower_map(self, tape: Tape, x: Value) -> Value:  # noqa: D102
+        sides = window_sides(x.shape, self.kernel_size, self.strides, self.dilation_rate, self.padding)
+        if self.axes > 1:
+            return self.convolve(tape, x, Windows(self.strides, sides, self.dilation_rate))
+        row = tape.emit(ops.Reshape((1, *x.shape)), x)
+        y = self.convolve(tape, row, Windows((1, *self.strides), ((0, 0), *sides), (1, *self.dilation_rate)))
+        return tape.emit(ops.Reshape(y.shape[1:]), y)
+
     @abstractmethod
     def convolve(self, tape: Tape, x: Value, windows: Windows) -> Value:
         """Appends the operations on `x`, a map of two or three axes and its channels."""
 
 
 @register("Conv1D", "Conv2D", "Conv3D")
-class Conv(Convolution):
+class Conv(MovingWindow):
     """Cross-correlation with `filters` filters: weights HWIO, I = channels / groups."""
 
     def __init__(self, config: Config) -> None:
@@ -128,7 +133,7 @@ class Conv(Convolution):
 
 
 @register("DepthwiseConv1D", "DepthwiseConv2D")
-class DepthwiseConv(Convolution):
+class DepthwiseConv(MovingWindow):
     """Cross-correlation of each channel with `depth_multiplier` filters of its own."""
 
     def __init__(self, config: Config) -> None:

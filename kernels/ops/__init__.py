@@ -8,7 +8,7 @@ once in :mod:`.reference` (plain NumPy, the specification); how it is computed f
 from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Sides, Strip, Window, axis_split, span
 from .convolution import Conv2D, Dense
 from .depthwise import DepthwiseConv2D
-from .moving import Concat, Crop, FromBytes, Pad, Repeat, Reshape, Slice, Transpose
+from .moving import Concat, Crop, FromBytes, Interleave, Pad, Repeat, Reshape, Slice, Transpose
 from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
 from .pooling import GlobalPool, Pool, PoolKind
 from .volumes import Conv3D
@@ -29,6 +29,7 @@ __all__ = [
     "FromBytes",
     "GatedLinear",
     "GlobalPool",
+    "Interleave",
     "Merge",
     "Op",
     "Pad",

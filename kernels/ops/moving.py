@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .base import Op, Shape, Sides, Strip, Window, same_rows
+from .base import Floats, Op, Shape, Sides, Strip, Window, same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,28 @@ class Concat(Op):
 
     def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
         return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Interleave(Op):
+    """Maps put in between each other: (size, channels), every cell of which one input at most gives.
+
+    Cell (i, j) of input number n comes to origins[n] + (i, j) * strides; cells that nothing comes to hold `fill`, a
+    value for each channel.
+    """
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    origins: tuple[tuple[int, int], ...]
+    fill: Floats
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return (*self.size, inputs[0][-1])
+
+    @property
+    def window(self) -> Window:  # type: ignore[override]
+        """One cell, the next a fraction of a cell away."""
+        return Window((1, 1), (Fraction(1, self.strides[0]), Fraction(1, self.strides[1])))
 
 
 @dataclass(frozen=True, eq=False)

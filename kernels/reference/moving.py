@@ -35,6 +35,16 @@ def _concat(op: ops.Concat, *inputs: Array) -> Array:
     return np.concatenate(inputs, axis=op.axis)
 
 
+@reference(ops.Interleave)
+def _interleave(op: ops.Interleave, *inputs: Array) -> Array:
+    y = np.empty(op.shape(*(x.shape for x in inputs)), inputs[0].dtype)
+    y[:] = op.fill
+    for (row, column), x in zip(op.origins, inputs, strict=True):
+        (height, width, _), (down, across) = x.shape, op.strides
+        y[row : row + height * down : down, column : column + width * across : across] = x
+    return y
+
+
 @reference(ops.Slice)
 def _slice(op: ops.Slice, x: Array) -> Array:
     return np.take(x, range(op.start, op.start + op.count * op.step, op.step), axis=op.axis)

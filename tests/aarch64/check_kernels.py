@@ -180,6 +180,10 @@ def others(random: np.random.Generator) -> Iterator[Case]:
         yield ops.Pad(sides), (x,)
         yield ops.Crop(sides), (np.pad(x, (*sides, *[(0, 0)] * (3 - len(sides))), constant_values=7),)
         yield ops.Repeat((1 + top, 1 + left, 1 + right)), (normal(random, rows, columns, 2, channels),)
+    for strides in ((1, 2), (2, 2), (3, 4)):
+        origins = tuple((row, column) for row in range(strides[0]) for column in range(1, strides[1]))
+        woven = tuple(normal(random, 5, 6, 7) for _ in origins)
+        yield ops.Interleave((5 * strides[0], 6 * strides[1]), strides, origins, normal(random, 7)), woven
     for size, strides in (((2,), (2,)), ((3,), (1,)), ((2, 3, 2), (1, 2, 2)), ((1, 2, 2), (1, 2, 2))):
         sides = tuple((n // 2, (n - 1) // 2) for n in size)
         for kind in ops.PoolKind:

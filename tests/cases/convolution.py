@@ -114,3 +114,37 @@ DEPTHWISE = (
     one("separable1d", "SeparableConv1D", (20, 5), 8, 3, activation="swish"),
     one("separable1d-same", "SeparableConv1D", (21, 5), 8, 4, strides=2, padding="same", depth_multiplier=2),
 )
+
+TRANSPOSED = (
+    one("transposed-plain", "Conv2DTranspose", (5, 6, 4), 7, 3),
+    one("transposed-same", "Conv2DTranspose", (5, 6, 4), 7, 3, padding="same", activation="relu"),
+    one("transposed-same-even-window", "Conv2DTranspose", (5, 6, 4), 12, (2, 4), padding="same"),
+    one("transposed-latent", "Conv2DTranspose", (4, 5, 8), 16, 3, strides=2, activation="relu"),
+    *(
+        one(f"transposed-{padding}-{k}-by-{s}", "Conv2DTranspose", (4, 5, 3), 6, k, strides=s, padding=padding)
+        for padding in ("valid", "same")
+        for k, s in ((1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (2, 3), (5, 3), (7, 4))
+    ),
+    one("transposed-unequal", "Conv2DTranspose", (4, 5, 3), 6, (5, 2), strides=(1, 3), padding="same", use_bias=False),
+    one("transposed-one-cell", "Conv2DTranspose", (1, 1, 3), 6, (5, 2), strides=(2, 3), activation="tanh"),
+    *(
+        one(
+            f"transposed-{padding}-output-padding-{k}-by-{s}-{extra}",
+            "Conv2DTranspose",
+            (4, 5, 3),
+            6,
+            k,
+            strides=s,
+            padding=padding,
+            output_padding=extra,
+            activation="relu",
+        )
+        for padding in ("valid", "same")
+        for k, s, extra in ((3, 2, 0), (3, 2, 1), (4, 2, 1), (2, 3, 2), (5, 4, 3), (7, 3, 1))
+    ),
+    one("transposed-dilation", "Conv2DTranspose", (6, 7, 3), 6, 3, dilation_rate=2),
+    one("transposed-dilation-same", "Conv2DTranspose", (6, 7, 3), 6, 3, dilation_rate=3, padding="same"),
+    one("transposed1d", "Conv1DTranspose", (9, 4), 5, 3),
+    one("transposed1d-same", "Conv1DTranspose", (9, 4), 5, 4, strides=3, padding="same", activation="relu"),
+    one("transposed1d-output-padding", "Conv1DTranspose", (9, 4), 5, 3, strides=2, output_padding=1),
+)

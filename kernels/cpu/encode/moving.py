@@ -66,6 +66,18 @@ def _concat(op: ops.Concat, inputs: Sequence[Buffer], y: Buffer, registers: str)
     return made
 
 
+@encoder(ops.Interleave)
+def _interleave(op: ops.Interleave, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
+    made: list[Row] = []
+    if sum(math.prod(x.shape[:2]) for x in inputs) < math.prod(op.size):
+        made += copied(op.fill, y.place, y.shape, [0, 0, 1])
+    down, across, _ = strides(y.shape)
+    steps = [op.strides[0] * down, op.strides[1] * across, 1]
+    for (row, column), x in zip(op.origins, inputs, strict=True):
+        made += copied(x.place, y.place + 4 * (row * down + column * across), x.shape, strides(x.shape), steps)
+    return made
+
+
 @encoder(ops.Slice)
 def _slice(op: ops.Slice, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     (x,) = inputs
@@ -88,7 +100,11 @@ def strides(shape: Sequence[int]) -> list[int]:
 
 
 def copied(
-    x: Place, y: Place, lengths: Sequence[int], x_steps: Sequence[int], y_steps: Sequence[int] | None = None
+    x: Place | ops.Floats,
+    y: Place,
+    lengths: Sequence[int],
+    x_steps: Sequence[int],
+    y_steps: Sequence[int] | None = None,
 ) -> list[Row]:
     """The rows that copy a box of `lengths` values, so many floats apart in x and in y (there in one piece if None).
 
@@ -109,8 +125,9 @@ def copied(
     return _rows_of_box(x, y, axes)
 
 
-def _rows_of_box(x: Place, y: Place, axes: list[tuple[int, int, int]]) -> list[Row]:
+def _rows_of_box(x: Place | ops.Floats, y: Place, axes: list[tuple[int, int, int]]) -> list[Row]:
     if len(axes) > AXES:
+        assert isinstance(x, Place), "a box of weights has few axes"
         shortest = min(range(len(axes) - 1), key=lambda a: axes[a][0])
         length, x_step, y_step = axes[shortest]
         rest = axes[:shortest] + axes[shortest + 1 :]

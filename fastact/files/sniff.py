@@ -96,7 +96,7 @@ def opened(path: Path, within: int | None = None) -> Iterator[int]:
 
 
 def recognise(descriptor: int) -> str:
-    """Return the kind of the file: ``"hdf5"``, ``"zip"``, ``"tflite"``, ``"savedmodel"`` or one described for people."""
+    """Return the kind of the file: ``"hdf5"``, ``"zip"``, ``"tflite"``, ``"savedmodel"``, or words for people."""
     size = os.fstat(descriptor).st_size
     head = os.pread(descriptor, 512, 0)
     offset = 0

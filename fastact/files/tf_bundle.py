@@ -25,6 +25,8 @@ __all__ = ["Bundle", "Entry"]
 
 _FIELDS = 2_000_000
 _MOST_SHARDS = 64
+_MOST_BYTES = 2**33
+"""Of all files with numbers, what the optimizer left in them included: all of it goes into the identity."""
 _MOST_AXES = 32
 
 # TensorFlow's numbers for types: those that are read, and names for the rest where people have some.
@@ -120,6 +122,9 @@ class Bundle:
         count = self._shard_count()
         names = (f"variables/variables.data-{number:05}-of-{count:05}" for number in range(count))
         self._shards = [directory.member(name) for name in names]
+        total = sum(shard.size for shard in self._shards)
+        if total > _MOST_BYTES:
+            raise DamageError(f"goes with {total} bytes of variables, more than the {_MOST_BYTES} that are read")
 
     def __contains__(self, key: str) -> bool:
         """Whether there is a variable of that name."""

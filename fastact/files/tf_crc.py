@@ -9,11 +9,12 @@ a byte, and keeps half a megabyte of tables.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["crc32c", "masked"]
+__all__ = ["Bytes", "crc32c", "masked"]
 
 _POLYNOMIAL = 0x82F63B78
 _LANE = 512
@@ -22,8 +23,10 @@ _MASK_DELTA = 0xA282EAD8
 
 _Table = NDArray[np.uint32]
 
+Bytes: TypeAlias = "bytes | bytearray | memoryview"
 
-def crc32c(data: bytes | memoryview, before: int = 0) -> int:
+
+def crc32c(data: Bytes, before: int = 0) -> int:
     """The CRC-32C of `data`; of what came before and `data`, given the sum of what came before."""
     state = before ^ 0xFFFFFFFF
     at = 0

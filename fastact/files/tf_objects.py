@@ -63,6 +63,7 @@ class Objects:
         self._budget = Budget(_FIELDS)
         self._nodes = listed_nodes(memoryview(data), self._budget)
         self._children: dict[int, Mapping[str, int]] = {}
+        self._variables: dict[int, Mapping[str, Variable]] = {}
         if not self._nodes:
             raise DamageError("holds no objects")
 
@@ -86,10 +87,12 @@ class Objects:
             self._children[node] = found
         return self._children[node]
 
-    def variables(self, node: int) -> dict[str, Variable]:
+    def variables(self, node: int) -> Mapping[str, Variable]:
         """The children of an object that are variables, by their local names."""
-        found = {name: self._variable(child) for name, child in self.children(node).items()}
-        return {name: variable for name, variable in found.items() if variable is not None}
+        if node not in self._variables:
+            found = {name: self._variable(child) for name, child in self.children(node).items()}
+            self._variables[node] = {name: variable for name, variable in found.items() if variable is not None}
+        return self._variables[node]
 
     def _variable(self, node: int) -> Variable | None:
         found: Variable | None = None

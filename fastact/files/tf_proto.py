@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
+from .tf_crc import Bytes
+
 __all__ = [
     "Budget",
     "DamageError",
@@ -58,7 +60,7 @@ class Budget:
             raise DamageError(f"has more than the {self._most} fields that are read")
 
 
-def varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
+def varint(data: Bytes, at: int) -> tuple[int, int]:
     """Read an unsigned integer of seven bits a byte at `at`; return it and where it ends.
 
     Raises:
@@ -124,14 +126,14 @@ def sections(descriptor: int, start: int, end: int, budget: Budget) -> Iterator[
         at += after
 
 
-def _tag(data: bytes | memoryview, at: int) -> tuple[int, int, int]:
+def _tag(data: Bytes, at: int) -> tuple[int, int, int]:
     key, at = varint(data, at)
     if not 0 < key >> 3 < 2**29:
         raise DamageError("has a field whose number no message can have")
     return key >> 3, key & 7, at
 
 
-def _extent(data: bytes | memoryview, at: int, wire: int) -> tuple[int, int]:
+def _extent(data: Bytes, at: int, wire: int) -> tuple[int, int]:
     """Where a value that is no varint starts and ends; it may end behind the data."""
     if wire == _BYTES:
         length, at = varint(data, at)

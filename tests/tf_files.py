@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +49,9 @@ def block(entries: Iterable[tuple[bytes, bytes]], restarts: Sequence[int] = (0,)
     """A block's keys and values, each key without what it shares with the one before."""
     out, before = bytearray(), b""
     for key, value in entries:
-        shared = len(os.path.commonprefix([key, before]))
+        shared = 0
+        while key[shared : shared + 1] == before[shared : shared + 1] != b"":
+            shared += 1
         out += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
         before = key
     return bytes(out) + b"".join(r.to_bytes(4, "little") for r in restarts) + len(restarts).to_bytes(4, "little")

@@ -58,8 +58,8 @@ def entry(path: Path) -> Path:
     """The file to open for `path`: ``saved_model.pb`` in a directory that has one, otherwise `path` itself."""
     inside = path / "saved_model.pb"
     try:
-        return inside if inside.is_file() else path
-    except (OSError, ValueError):  # `opened` says what is wrong
+        return inside if stat.S_ISREG(os.stat(inside).st_mode) else path
+    except (OSError, ValueError):  # no such directory: `opened` says what it is
         return path
 
 
@@ -75,12 +75,15 @@ def opened(path: Path, within: int | None = None) -> Iterator[int]:
     Raises:
         FileError: missing, forbidden, a directory, a pipe or a device, empty, or being written to.
     """
-    name, links = (path, True) if within is None else (path.name, False)
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         # Opening a device may act on it, and opening a pipe waits for a writer unless O_NONBLOCK is given.
-        _check_regular(path, os.stat(name, dir_fd=within, follow_symlinks=links))
-        descriptor = os.open(name, flags, dir_fd=within)
+        if within is None:
+            _check_regular(path, path.stat())
+            descriptor = os.open(path, flags)
+        else:
+            _check_regular(path, os.stat(path.name, dir_fd=within, follow_symlinks=False))
+            descriptor = os.open(path.name, flags | os.O_NOFOLLOW, dir_fd=within)
     except FileNotFoundError:
         raise FileError(f"{quoted(path)} does not exist") from None
     except PermissionError:

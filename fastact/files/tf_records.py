@@ -133,7 +133,7 @@ def _guarded(member: Member, parse: Callable[[Member], dict[int, memoryview]]) -
     try:
         return parse(member)
     except DamageError as error:
-        raise member.problem(f"cannot be read: it {error}: copy or save the model again") from None
+        raise member.problem(f"cannot be read: it {error}: copy it again, or {_INSTEAD}") from None
 
 
 def _in_metadata(member: Member) -> dict[int, memoryview]:

@@ -58,7 +58,7 @@ def entry(path: Path) -> Path:
     """The file to open for `path`: ``saved_model.pb`` in a directory that has one, otherwise `path` itself."""
     inside = path / "saved_model.pb"
     try:
-        return inside if stat.S_ISREG(os.stat(inside).st_mode) else path
+        return inside if inside.is_file() else path
     except (OSError, ValueError):  # no such directory: `opened` says what it is
         return path
 

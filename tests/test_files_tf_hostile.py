@@ -260,7 +260,7 @@ OBJECT_GRAPHS: dict[str, tuple[Change, str]] = {
     "a name of a megabyte": (with_node(2, node({"k" * 2**20: 5})), "bytes, more than the 4096"),
     "a number for a node": (lambda f: f.nodes.__setitem__(0, b"") or setattr(f, "nodes", [b"\xff" * 12]), "."),
     "too many objects": (lambda f: f.nodes.extend([b""] * MANY), "more than the 200000 objects"),
-    "too many children": (with_node(2, pb((1, b"")) * 3_000_000), "more than the 2000000 fields"),
+    "too many children": (with_node(2, pb((1, b"")) * 1_500_000), "more than the 1000000 fields"),
 }
 
 
@@ -306,7 +306,7 @@ def test_records(tmp_path: Path, name: str) -> None:
         (pb((1, 7)), "number where an object belongs"),
         (pb((1, pb((2, -1), (4, "_tf_keras_layer")))), "out of range"),
         (b"\x0a\xff\xff\xff\xff\x0f", "longer than what holds it"),
-        (b"\x10\x00" * 2_000_001, "more than the 2000000 fields"),
+        (b"\x10\x00" * 1_000_001, "more than the 1000000 fields"),
         (pb((1, b"")) * MANY, "more than the 200000 objects"),
     ],
 )
@@ -328,7 +328,7 @@ def test_metadata(tmp_path: Path, data: bytes, words: str) -> None:
         (lambda b: pb((1, 1), (2, pb((7, b"")))), "without the configuration of a Keras model"),
         (lambda b: pb((1, 1), (2, pb((7, pb((1, pb((4, 7)))))))), "without the configuration of a Keras model"),
         (lambda b: pb((1, 1), (2, pb((7, pb((1, b"")) * MANY)))), "more than the 200000 objects"),
-        (lambda b: pb((1, 1), (2, b"\x08\x00" * 2_000_001)), "more than the 2000000 fields"),
+        (lambda b: pb((1, 1), (2, b"\x08\x00" * 1_000_001)), "more than the 1000000 fields"),
     ],
 )
 def test_records_of_older_versions(tmp_path: Path, change: Callable[[bytes], bytes], words: str) -> None:

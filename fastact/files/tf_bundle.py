@@ -23,7 +23,7 @@ from .tf_proto import Budget, DamageError, fields, integer, message, varint, vie
 
 __all__ = ["Bundle", "Entry"]
 
-_FIELDS = 2_000_000
+_FIELDS = 1_000_000
 _MOST_SHARDS = 64
 _MOST_BYTES = 2**33
 """Of all files with numbers, what the optimizer left in them included: all of it goes into the identity."""

@@ -15,9 +15,9 @@ from .tf_proto import Budget, DamageError, fields, integer, message, text, view
 
 __all__ = ["MAX_BYTES", "Objects", "Variable", "listed_nodes"]
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 32 * 2**20
 """The objects of the largest networks of keras.applications have some megabytes."""
-_FIELDS = 2_000_000
+_FIELDS = 1_000_000
 _MOST_NODES = 200_000
 _LONGEST_NAME = 4096
 _VALUE = "VARIABLE_VALUE"

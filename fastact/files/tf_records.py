@@ -22,7 +22,7 @@ from .tf_proto import Budget, DamageError, fields, integer, message, sections, t
 
 __all__ = ["KerasRecords", "Network", "read"]
 
-_FIELDS = 2_000_000
+_FIELDS = 1_000_000
 _LONGEST_NAME = 4096
 _KERAS = "_tf_keras_"
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])")

@@ -258,7 +258,8 @@ OBJECT_GRAPHS: dict[str, tuple[Change, str]] = {
     "a layer without a record": (lambda f: f.records.pop(2), "holds no layer 'conv' but"),
     "bytes that are no name": (with_node(2, pb((1, pb((1, 5), (2, b"\xff"))))), "not UTF-8"),
     "a name of a megabyte": (with_node(2, node({"k" * 2**20: 5})), "bytes, more than the 4096"),
-    "a number for a node": (lambda f: f.nodes.__setitem__(0, b"") or setattr(f, "nodes", [b"\xff" * 12]), "."),
+    "a root that is no message": (with_node(0, b"\xff" * 12), "more than 64 bits"),
+    "a layer that is no message": (with_node(2, b"\x0a\x7f"), "longer than what holds it"),
     "too many objects": (lambda f: f.nodes.extend([b""] * MANY), "more than the 200000 objects"),
     "too many children": (with_node(2, pb((1, b"")) * 1_500_000), "more than the 1000000 fields"),
 }

@@ -94,6 +94,7 @@ def wrapped(k: Any) -> Any:
     y = kl.LSTM(3, return_sequences=True, name="lstm")(y)
     y = kl.Bidirectional(kl.LSTM(2, return_sequences=True), name="both")(y)
     y = kl.GRU(3, return_sequences=True)(y)
+    y = kl.RNN([kl.LSTMCell(2), kl.GRUCell(3)], return_sequences=True, name="cells")(y)
     y = kl.SimpleRNN(2)(kl.LayerNormalization()(y))
     model = k.Model(image, kl.PReLU()(y))
     model.compile("adam", "mse")
@@ -131,6 +132,9 @@ def weights_in(model: Any, above: LayerPath = ()) -> Iterator[tuple[LayerPath, d
         elif hasattr(layer, "forward_layer"):
             parts = {"forward": layer.forward_layer, "backward": layer.backward_layer}
             yield path, {f"{part}/{leaf(v)}": v.numpy() for part, of in parts.items() for v in of.weights}
+        elif hasattr(getattr(layer, "cell", None), "cells"):
+            cells = enumerate(layer.cell.cells)
+            yield path, {f"{i}/{leaf(v)}": v.numpy() for i, cell in cells for v in cell.weights}
         elif layer.weights:
             yield path, {leaf(v): v.numpy() for v in layer.weights if v.dtype.is_floating}
 

@@ -49,7 +49,7 @@ class SavedModel:
 
     path: Path
     format: str
-    """For people: ``"Keras 2 .h5"``, ``"Keras 3 .h5"``, ``"TensorFlow SavedModel"``."""
+    """For people: ``"Keras 2 .h5"``, ``"Keras 3 .h5"``."""
     keras_version: tuple[int, ...]
     """``(2, 15, 0)``; the meaning of hard_sigmoid and the names of weights follow it."""
     backend: str
@@ -58,7 +58,4 @@ class SavedModel:
     """``{"class_name": "Functional" | "Model" | "Sequential", "config": …}``, otherwise as written."""
     weights: WeightReader
     identity: str
-    """SHA-256 of the file's bytes, in hexadecimal: names the model in saved results.
-
-    For a model in several files the reader's ``open_model`` says of what.
-    """
+    """SHA-256 of the file's bytes, in hexadecimal: names the model in saved results."""

@@ -18,8 +18,8 @@ from .tf_records import KerasRecords
 __all__ = ["BundleWeights"]
 
 _LAYER = re.compile(r"layer-[0-9]{1,9}")
-_INSIDE = ("layer", "cell")
-"""What wrappers and recurrent layers call the layer that holds their weights."""
+_INSIDE = ("layer", "cell", "cells")
+"""What wrappers and recurrent layers call that which holds their weights; cells are a list, "0", "1" and so on."""
 _PARTS: Mapping[str, str] = {"forward": "forward_layer", "backward": "backward_layer"}
 _MOST_INSIDE = 16
 

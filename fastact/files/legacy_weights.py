@@ -34,16 +34,7 @@ class LegacyWeights:
         if not self._group.valid:
             raise self._file.problem("is closed: read weights inside the with block of open_model")
         with hdf5.guarded(self._file.path, "the weights"):
-            located = self._locate(wanted)
-            total = sum(weight.nbytes for weights in located.values() for weight in weights.values())
-            if total > self._max_bytes:
-                raise self._file.problem(
-                    f"needs {total} bytes for its weights, more than the limit of {self._max_bytes}"
-                )
-            return {
-                layer: {leaf: datasets.read(weight) for leaf, weight in weights.items()}
-                for layer, weights in located.items()
-            }
+            return datasets.read_all(self._file, self._locate(wanted), self._max_bytes)
 
     def _locate(self, wanted: Mapping[LayerPath, Mapping[str, Shape]]) -> dict[LayerPath, dict[str, Weight]]:
         """Find and check every weight by its header, in the order asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,16 @@ from . import bounded_json
 from .model import MODEL_CLASSES
 from .text import listed, quoted
 
-__all__ = ["SAVE_AGAIN", "Architecture", "check", "layer_names", "model_name", "parse_version", "read_json"]
+__all__ = [
+    "SAVE_AGAIN",
+    "Architecture",
+    "cell_names",
+    "check",
+    "layer_names",
+    "model_name",
+    "parse_version",
+    "read_json",
+]
 
 SAVE_AGAIN = "load it with Keras 2.0 to 2.2 and save it again"
 
@@ -76,13 +85,23 @@ def check(path: Path, config: Any, what: str) -> dict[str, Any]:
     return config
 
 
-def layer_names(config: dict[str, Any]) -> frozenset[str]:
+def layer_names(config: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of all layers, nested ones too."""
     names = (layer["config"].get("name") for layer in _layers(config))
     return frozenset(name for name in names if isinstance(name, str))
 
 
-def model_name(config: dict[str, Any]) -> str:
+def cell_names(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the cells of every recurrent layer that has several, by the layer's name."""
+    found = {}
+    for layer in _layers(config):
+        cells = _inner(layer["config"].get("cell")).get("cells")
+        if isinstance(cells, list):
+            found[str(layer["config"].get("name"))] = tuple(str(_inner(cell).get("name")) for cell in cells)
+    return found
+
+
+def model_name(config: Mapping[str, Any]) -> str:
     """Return the name of the whole model; empty where it has none."""
     inner = config["config"]
     name = inner.get("name") if isinstance(inner, dict) else None
@@ -122,6 +141,12 @@ def _version_by_spelling(config: dict[str, Any]) -> tuple[int, ...]:
         if "batch_shape" in layer["config"]:
             return (3, 0, 0)
     return (3, 0, 0) if "module" in config else (2, 0, 0)
+
+
+def _inner(item: Any) -> dict[str, Any]:
+    """The configuration of a layer or a cell; empty where it has none."""
+    config = item.get("config") if isinstance(item, dict) else None
+    return config if isinstance(config, dict) else {}
 
 
 def _layers(config: Any) -> Iterator[dict[str, Any]]:

@@ -215,9 +215,7 @@ class H5File:
         except UnicodeDecodeError:
             raise self.problem(f"is damaged: its attribute {quoted(name)} is not UTF-8 text") from None
 
-    def _strings(
-        self, group: h5g.GroupID | h5d.DatasetID, attribute: h5a.AttrID, name: str, most: int
-    ) -> list[bytes]:
+    def _strings(self, group: h5g.GroupID | h5d.DatasetID, attribute: h5a.AttrID, name: str, most: int) -> list[bytes]:
         """Read an attribute of strings once its size is known to be at most `most` bytes."""
         kind = attribute.get_type()
         count = int(np.prod(attribute.shape, dtype=object))

@@ -49,16 +49,13 @@ def _saved_model(file: hdf5.H5File, descriptor: int, max_weight_bytes: int) -> S
     config = _configuration(file, text)
     backend = short_text(file, weights, "backend") or short_text(file, root, "backend") or "unknown"
     check_backend(file.path, backend)
-    reader = LegacyWeights(
-        file, weights, architecture.layer_names(config), architecture.model_name(config), max_weight_bytes
-    )
     return SavedModel(
         path=file.path,
         format=f"Keras {version[0]} .h5",
         keras_version=version,
         backend=backend,
         config=config,
-        weights=reader,
+        weights=LegacyWeights(file, weights, config, max_weight_bytes),
         identity=sniff.identity(descriptor),
     )
 

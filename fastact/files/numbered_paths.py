@@ -275,6 +275,4 @@ def _item(entry: Any) -> _Item:
     config = entry.get("config")
     name = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
     class_name = entry.get("class_name")
-    return _Item(
-        name if isinstance(name, str) else "", class_name if isinstance(class_name, str) else "", entry
-    )
+    return _Item(name if isinstance(name, str) else "", class_name if isinstance(class_name, str) else "", entry)

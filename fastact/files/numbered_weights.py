@@ -25,9 +25,7 @@ _MOST_VARIABLES = 64
 class NumberedWeights:
     """The `WeightReader` of a file of weights alone, whose layers may have other names than the configuration's."""
 
-    def __init__(
-        self, file: hdf5.H5File, config: dict[str, Any], version: tuple[int, ...], max_bytes: int
-    ) -> None:
+    def __init__(self, file: hdf5.H5File, config: dict[str, Any], version: tuple[int, ...], max_bytes: int) -> None:
         """Read the weights of a model configured like that, and saved by that version of Keras."""
         self._file = file
         self._root = file.root()

@@ -23,9 +23,7 @@ __all__ = ["open_model"]
 
 
 @contextmanager
-def open_model(
-    path: Path, descriptor: int, given: Architecture, max_weight_bytes: int
-) -> Iterator[SavedModel]:
+def open_model(path: Path, descriptor: int, given: Architecture, max_weight_bytes: int) -> Iterator[SavedModel]:
     """Open a file of weights for a model configured as `given`; see `fastact.files.open_model`."""
     with hdf5.opened(path, descriptor) as file:
         with hdf5.guarded(path, "the weights"):
@@ -52,10 +50,9 @@ def _weights(file: hdf5.H5File, root: h5g.GroupID, given: Architecture, max_weig
     version = legacy_h5.short_text(file, root, "keras_version")
     if version is not None and architecture.parse_version(file.path, version)[0] != given.keras_version[0]:
         raise file.problem(
-            f"was saved by Keras {version}, and the configuration of {quoted(given.path)} by Keras "
-            f"{'.'.join(map(str, given.keras_version))}: give one of the same version, whose weights have the same names"
+            f"was saved by Keras {version}, and the configuration in {quoted(given.path)} by Keras "
+            f"{given.keras_version[0]}, which names weights otherwise: give a configuration of the same version"
         )
     backend = legacy_h5.short_text(file, root, "backend")
     legacy_h5.check_backend(file.path, backend or given.backend)
-    names = architecture.layer_names(given.config)
-    return LegacyWeights(file, root, names, architecture.model_name(given.config), max_weight_bytes)
+    return LegacyWeights(file, root, given.config, max_weight_bytes)

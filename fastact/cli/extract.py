@@ -113,8 +113,8 @@ def _cores() -> int:
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, config_path: str | None, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str, raw: bool,
-    size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
+    model_path: str, config_path: str | None, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str,
+    raw: bool, size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 

@@ -17,8 +17,8 @@ from .text import listed, quoted
 __all__ = [
     "SAVE_AGAIN",
     "Architecture",
-    "cell_names",
     "check",
+    "inner_names",
     "layer_names",
     "model_name",
     "parse_version",
@@ -91,13 +91,20 @@ def layer_names(config: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str))
 
 
-def cell_names(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the cells of every recurrent layer that has several, by the layer's name."""
+def inner_names(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what layers within a layer are called, by the layer's name and by what its weights' names begin with.
+
+    ``{"rnn": {"0": "lstm_cell", "1": "lstm_cell_1"}, "bidirectional": {"backward": "lstm_4"}}``: only of RNN over
+    several cells, and of Bidirectional with a layer of its own for the way back.
+    """
     found = {}
     for layer in _layers(config):
-        cells = _inner(layer["config"].get("cell")).get("cells")
+        inner = layer["config"]
+        cells = _inner(inner.get("cell")).get("cells")
         if isinstance(cells, list):
-            found[str(layer["config"].get("name"))] = tuple(str(_inner(cell).get("name")) for cell in cells)
+            found[str(inner.get("name"))] = {str(i): str(_inner(cell).get("name")) for i, cell in enumerate(cells)}
+        elif layer["class_name"] == "Bidirectional" and "backward_layer" in inner:
+            found[str(inner.get("name"))] = {"backward": str(_inner(inner["backward_layer"]).get("name"))}
     return found
 
 

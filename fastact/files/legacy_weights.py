@@ -25,7 +25,7 @@ class LegacyWeights:
         self._file = file
         self._group = group
         self._layers = architecture.layer_names(config)
-        self._cells = architecture.cell_names(config)
+        self._inner = architecture.inner_names(config)
         self._model = architecture.model_name(config)
         self._max_bytes = max_bytes
 
@@ -74,7 +74,7 @@ class LegacyWeights:
             raise self._file.problem(f"is damaged: layer {quoted(name)} lists a weight twice")
         stored = [names.parse(one) for one in weight_names]
         try:
-            assigned = names.assign(layers, stored, self._layers, self._model, self._cells)
+            assigned = names.assign(layers, stored, self._layers, self._model, self._inner)
         except names.MatchError as error:
             raise self._file.problem(str(error)) from None
         self._refuse_extra(name, group, assigned, stored)

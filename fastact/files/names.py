@@ -13,6 +13,7 @@ TimeDistributed ``c`` of a layer ``d``, Keras 2             ``c/kernel:0``
 TimeDistributed ``c`` of a layer ``d``, Keras 3             ``c/d/kernel``
 a recurrent layer, whose weights are its cell's             ``c/lstm_cell/kernel``
 Bidirectional ``c`` of a layer ``d``                        ``c/forward_d/lstm_cell/kernel``
+the same with a layer ``e`` for the way back, Keras 3       ``c/e/lstm_cell/kernel``
 RNN ``c`` over several cells                                ``c/stacked_rnn_cells/lstm_cell_1/kernel``
 TensorFlow 1, a name used before in the same session        ``c_1/kernel:0``, ``c/kernel_1:0``
 a layer first built inside another model or scope ``x``     ``x/c/kernel``
@@ -72,7 +73,7 @@ def assign(
     stored: Sequence[StoredName],
     known: Iterable[str],
     model: str,
-    cells: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    inner: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> dict[LayerPath, dict[str, StoredName]]:
     """Give every wanted weight of one group its stored name.
 
@@ -81,7 +82,7 @@ def assign(
         stored: the group's weights.
         known: the names of all layers in the configuration, wanted or not.
         model: the name of the whole model.
-        cells: the names of the cells of each layer that has several.
+        inner: for layers with several layers inside, by name, the names of those; see `architecture.inner_names`.
 
     Raises:
         MatchError: a layer's weights are not there, or could be in two places, or two layers want the same.
@@ -94,7 +95,7 @@ def assign(
         if parts == {""}:
             result[path] = group.weights_of(path, leaves)
             continue
-        moved = [one for part in parts for one in _moved(stored, part, cells.get(path[-1], ()))]
+        moved = [one for part in parts for one in _moved(stored, part, inner.get(path[-1], {}))]
         found = _Group(moved, known, model).weights_of(path, leaves)
         original = {one.name: one for one in stored}
         result[path] = {leaf: original[one.name] for leaf, one in found.items()}
@@ -178,21 +179,22 @@ class _Group:
         return any(prefix[-size:] in self._known for size in range(longer_than + 1, len(prefix) + 1))
 
 
-def _moved(stored: Iterable[StoredName], part: str, cells: Sequence[str]) -> Iterator[StoredName]:
-    """Yield the stored names that have `part` in their prefix, with it moved to the weight's own name."""
-    ways = part.split("/")
+def _moved(stored: Iterable[StoredName], part: str, inner: Mapping[str, str]) -> Iterator[StoredName]:
+    """Yield the stored names that have `part` in their prefix, with it moved to the weight's own name.
+
+    A name comes as often as it can be read so: the layer itself may be called ``forward_d``.
+    """
+    first, *others = part.split("/")
     for one in stored:
-        start = next((i for i, step in enumerate(one.prefix) if _leads(step, ways[0], cells)), len(one.prefix))
-        steps = iter(one.prefix[start:])
-        if part and all(any(_leads(step, way, cells) for step in steps) for way in ways):
-            yield StoredName(one.name, one.prefix[:start], f"{part}/{one.leaf}")
+        for start, step in enumerate(one.prefix):
+            steps = iter(one.prefix[start + 1 :])
+            if _leads(step, first, inner) and all(any(_leads(s, way, inner) for s in steps) for way in others):
+                yield StoredName(one.name, one.prefix[:start], f"{part}/{one.leaf}")
 
 
-def _leads(step: str, way: str, cells: Sequence[str]) -> bool:
+def _leads(step: str, way: str, inner: Mapping[str, str]) -> bool:
     """Whether a step of a prefix is a direction, as ``forward_lstm``, or the cell of a number."""
-    if way.isdecimal():
-        return int(way) < len(cells) and step == cells[int(way)]
-    return step.startswith(f"{way}_")
+    return bool(way) and (step == inner.get(way) or step.startswith(f"{way}_"))
 
 
 def _leaves_in(stored: Sequence[StoredName], leaves: Collection[str]) -> dict[str, StoredName] | None:

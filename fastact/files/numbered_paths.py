@@ -83,6 +83,7 @@ class Places:
         self._has_marks = False
         self._places: dict[LayerPath, tuple[_Item, str | None]] = {}
         self._groups: dict[tuple[str, str], list[str]] = {}
+        self._models: dict[tuple[str, str], list[LayerPath]] = {}
         self._find_marks(config)
         self._walk(config, self._container, ())
 
@@ -115,14 +116,37 @@ class Places:
         for item, group in self._numbered(list(_items(entry)), container):
             path = (*above, item.name)
             self._places[path] = item, group
-            if group is not None:
-                self._groups.setdefault(item.key, []).append(group)
+            self._note(item, group)
             if item.class_name == "TimeDistributed":
                 item, group = _wrapped(item), group and f"{group}/layer"
-                if group is not None:
-                    self._groups.setdefault(item.key, []).append(group)
-            if item.class_name in MODEL_CLASSES:
-                self._walk(item.entry, group and f"{group}/{self._container}", path)
+                self._note(item, group)
+            if item.class_name not in MODEL_CLASSES:
+                continue
+            twin = self._twin(item, group)
+            if twin is not None:
+                self._repeat(item.entry, twin, path)
+                continue
+            self._walk(item.entry, group and f"{group}/{self._container}", path)
+            if group is not None:
+                self._models.setdefault(item.key, []).append(path)
+
+    def _note(self, item: _Item, group: str | None) -> None:
+        if group is not None:
+            self._groups.setdefault(item.key, []).append(group)
+
+    def _twin(self, item: _Item, group: str | None) -> LayerPath | None:
+        """Return the path under which a nested model was saved before, if it was and can be told."""
+        before = self._models.get(item.key, ())
+        return before[0] if len(before) == 1 and (group is None or not self._exists(group)) else None
+
+    def _repeat(self, entry: dict[str, Any], twin: LayerPath, path: LayerPath) -> None:
+        """Place the layers of a model that was saved before where they were then."""
+        for item in _items(entry):
+            place = self._places.get((*twin, item.name))
+            self._places[(*path, item.name)] = (item, None) if place is None else place
+            inner = _wrapped(item) if item.class_name == "TimeDistributed" else item
+            if inner.class_name in MODEL_CLASSES:
+                self._repeat(inner.entry, (*twin, item.name), (*path, item.name))
 
     def _numbered(self, items: Sequence[_Item], container: str | None) -> Iterator[tuple[_Item, str | None]]:
         if container is None:

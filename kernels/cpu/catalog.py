@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import depthwise, move, pointwise, pool, team
+from . import depthwise, move, pointwise, pool, resample, team
 from .conv import convolution
 from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
 from .simd import call_step, i64
@@ -29,6 +29,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
         **move.KERNELS,
         **pool.KERNELS,
         **depthwise.KERNELS,
+        **resample.KERNELS,
         **pointwise.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
     }

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import depthwise, move, pointwise, pool, resample, team
-from .conv import convolution
+from . import move, pointwise, pool, resample, team
+from .conv import convolution, depthwise
 from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
 from .simd import call_step, i64
-from .tiles import TILES
+from .tiles import DEPTHWISE, TILES, depthwise_name
 
 Kernel = Callable[..., Any]
 
@@ -28,10 +28,10 @@ def kernels(registers: str) -> dict[str, Kernel]:
         "lanes": lanes,
         **move.KERNELS,
         **pool.KERNELS,
-        **depthwise.KERNELS,
         **resample.KERNELS,
         **pointwise.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
+        **{depthwise_name(tile): depthwise(tile) for tile in DEPTHWISE[registers]},
     }
 
 

@@ -20,18 +20,16 @@ OUTER, LENGTH, INNER, MEAN, SCALE, OFFSET = 3, 4, 5, 6, 7, 8
 IN_LENGTH, TAPS, CELLS, TAP_WEIGHTS = 6, 7, 8, 9
 # Copy: the lengths of a box's five axes, and the steps in floats along them in the input and in the output.
 BOX, X_STEPS, Y_STEPS = 3, 8, 13
-# Pad, pools, depthwise: the input's (IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS), the output's (PLANES, ROWS, COLUMNS),
+# Pad, pools: the input's (IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS), the output's (PLANES, ROWS, COLUMNS),
 # the cells of padding before the first plane, row and column; how many such maps there are, or the windows' sizes and
 # strides along planes, rows and columns.
 IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS, PLANES, ROWS, COLUMNS = 3, 4, 5, 6, 7, 8, 9
 FRONT, TOP, LEFT, MAPS = 10, 11, 12, 13
 SIZE_Z, SIZE_Y, SIZE_X, STRIDE_Z, STRIDE_Y, STRIDE_X = 13, 14, 15, 16, 17, 18
-# Depthwise convolution, behind the fields of a pool.
-DILATION_Y, DILATION_X, MULTIPLIER, DEPTH_WEIGHTS, DEPTH_BIAS, DEPTH_LOW, DEPTH_HIGH = 19, 20, 21, 22, 23, 24, 25
 # Binary: the second input, the output's four axes, and the inputs' strides in floats along them.
 X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 # Convolution: see the micro-kernel in microkernel.py. BLOCKS blocks of filters,
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8
 SEGMENTS, SEGMENT_COUNT, TOGETHER, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
-LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK = 15, 16, 17, 18, 19
+LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK, SEGMENT_STEP = 15, 16, 17, 18, 19, 20

@@ -1,11 +1,10 @@
 """How an operation becomes rows of the table: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
-from . import convolution, depthwise, moving, pointwise, pooling, resampling, volumes
+from . import convolution, moving, pointwise, pooling, resampling, volumes
 from .base import encode, legalize, runs_in_place
 
 __all__ = [
     "convolution",
-    "depthwise",
     "encode",
     "legalize",
     "moving",

@@ -152,7 +152,9 @@ class Extractor:
             if None in shape and len(shape) != 3:
                 raise InputError(f"input {name!r} is {show(shape)}: an open length is understood in pictures only")
         picture = next(name for name, shape in shapes.items() if len(shape) == 3)
-        return self.model.at_size((inputs[picture].shape[0], inputs[picture].shape[1])).nodes
+        shape = inputs[picture].shape
+        rows, columns = shape[1:] if self.model.channels_first else shape[:2]
+        return self.model.at_size((rows, columns)).nodes
 
 
 class _Prepared:

@@ -68,6 +68,11 @@ class Model:
         layers = (layer for layer in self._layers.values() if isinstance(layer, Layer))
         return sum(w.size for layer in layers for w in layer.weights.values())
 
+    @property
+    def channels_first(self) -> bool:
+        """Whether its layers take pictures with channels before rows and columns."""
+        return any(isinstance(layer, Layer) and layer.channels_first for layer in self._layers.values())
+
     def at_size(self, size: tuple[int, int]) -> Model:
         """The same weights planned for pictures of `size`, (rows, columns).
 
@@ -82,8 +87,9 @@ class Model:
             raise InputError(f"{self.source}: another input size needs one picture as input, not {len(pictures)}")
         if min(size) < 1:
             raise InputError(f"an input of {size[0]} rows and {size[1]} columns is no picture")
-        channels = self.input_shapes[pictures[0]][-1]
-        nodes, _ = _wire(self._topology, self._layers, {pictures[0]: (*size, channels)})
+        given = self.input_shapes[pictures[0]]
+        shape = (given[0], *size) if self.channels_first else (*size, given[-1])
+        nodes, _ = _wire(self._topology, self._layers, {pictures[0]: shape})
         return replace(self, nodes=nodes)
 
 

@@ -1,6 +1,16 @@
 """Layers, one file a family; importing this package registers them all."""
 
-from fastact.layers import activation, convolution, core, merging, normalization, pooling, shaping, transposed
+from fastact.layers import (
+    activation,
+    convolution,
+    core,
+    merging,
+    normalization,
+    pooling,
+    resizing,
+    shaping,
+    transposed,
+)
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
@@ -19,6 +29,7 @@ __all__ = [
     "normalization",
     "pooling",
     "registry",
+    "resizing",
     "shaping",
     "show",
     "transposed",

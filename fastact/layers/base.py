@@ -47,6 +47,8 @@ class Layer(ABC):
     """
 
     is_convolution: ClassVar[bool] = False
+    channels_first: bool = False
+    """Whether it takes maps with channels before rows and columns."""
     inputs_taken: ClassVar[tuple[int, int | None]] = (1, 1)
     """The least and the largest number of inputs (None: any)."""
 

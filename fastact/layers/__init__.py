@@ -1,6 +1,6 @@
 """Layers, one file a family; importing this package registers them all."""
 
-from fastact.layers import activation, convolution, core, merging, normalization, pooling, shaping
+from fastact.layers import activation, convolution, core, merging, normalization, pooling, recurrent, shaping, wrappers
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
@@ -18,7 +18,9 @@ __all__ = [
     "merging",
     "normalization",
     "pooling",
+    "recurrent",
     "registry",
     "shaping",
     "show",
+    "wrappers",
 ]

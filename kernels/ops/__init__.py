@@ -7,7 +7,7 @@ once in :mod:`.reference` (plain NumPy, the specification); how it is computed f
 
 from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, axis_split, span
 from .convolution import Conv2D, Dense
-from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape
+from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape, Slice, Transpose
 from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
 from .pooling import GlobalPool, Pool2D, PoolKind
 
@@ -35,6 +35,8 @@ __all__ = [
     "Row",
     "RowWise",
     "Shape",
+    "Slice",
+    "Transpose",
     "Unary",
     "Window",
     "axis_split",

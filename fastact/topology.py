@@ -150,8 +150,9 @@ def _entry(item: Any) -> LayerEntry:
 def _inside_of_each_step(class_name: object, config: Any) -> Topology | None:
     """The model inside a TimeDistributed layer, each of its layers distributed on its own; None in any other."""
     inner = config.get("layer") if class_name == _DISTRIBUTED and isinstance(config, Mapping) else None
-    known = isinstance(inner, Mapping) and inner.get("class_name") in MODEL_CLASSES
-    return _distributed(parse(inner)) if known else None
+    if not isinstance(inner, Mapping) or inner.get("class_name") not in MODEL_CLASSES:
+        return None
+    return _distributed(parse(inner))
 
 
 def _distributed(topology: Topology) -> Topology:

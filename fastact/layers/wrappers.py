@@ -20,7 +20,7 @@ class Wrapper(Layer):
         self._inner = inner
         super().__init__(config)
 
-    @property  # type: ignore[override]
+    @property
     def weights(self) -> Weights:
         """The weights of all inner layers, by prefix and name."""
         return {prefix + name: w for prefix, layer in self._inner.items() for name, w in layer.weights.items()}
@@ -175,5 +175,7 @@ def _recurrent(config: Config) -> Recurrent:
     """The layer of a configuration; raises UnsupportedError for one that is not recurrent."""
     layer = create(config.class_name, config)
     if not isinstance(layer, Recurrent):
-        raise UnsupportedError(f"it is around a layer of class {config.class_name[:60]!r}: LSTM, GRU and SimpleRNN are known")
+        raise UnsupportedError(
+            f"it is around a layer of class {config.class_name[:60]!r}: LSTM, GRU and SimpleRNN are known"
+        )
     return layer

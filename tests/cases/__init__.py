@@ -15,12 +15,13 @@ from .core import DENSE, PASSING
 from .merging import ELEMENTWISE, JOINING
 from .normalization import NORMALIZATION
 from .pooling import POOLS
+from .recurrent import RECURRENT
 from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
-    *WIRING,
+    *RECURRENT, *WIRING,
 )  # fmt: skip
 
 __all__ = [

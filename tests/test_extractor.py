@@ -156,7 +156,7 @@ def test_missing_layers(frame: np.ndarray):
     built = handmade(model(layers, [["img", 0, 0]], [["memory", 0, 0]]))
     maps = Extractor(built, "all")(frame)
     assert maps.missing.keys() == {"memory"}
-    with pytest.raises(KeyError, match=r"not computed: .*Masking"):
+    with pytest.raises(KeyError, match=r"not computed: .*time steps"):
         maps["memory"]
     with pytest.raises(KeyError, match="there are img, c"):
         maps["other"]

@@ -244,12 +244,10 @@ def test_a_picture_bomb(run, tmp_path):
     assert "pixels" in run("extract", "-m", PILOT, "-i", "a.png").complaint
 
 
-@pytest.mark.parametrize(
-    ("model", "words"), [("towers-keras", "2 inputs, in_0, in_1"), ("functions-keras", "which no picture is")]
-)
-def test_a_model_that_does_not_take_one_picture(run, model, words):
+@pytest.mark.parametrize("model", ["towers-keras", "functions-keras"])
+def test_a_model_that_does_not_take_a_picture(run, model):
     golden = Path(__file__).parent / "golden" / f"{model}.h5"
-    assert words in run("extract", "-m", golden, "-i", SMALL, "-l", "all").complaint
+    assert "which no picture is" in run("extract", "-m", golden, "-i", SMALL, "-l", "all").complaint
 
 
 def test_a_layer_that_matches_nothing_lists_what_exists(run):

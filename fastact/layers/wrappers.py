@@ -97,6 +97,7 @@ class TimeTape(Tape):
 _ALONG_AXIS = (ops.Affine, ops.RowWise, ops.GatedLinear, ops.Concat, ops.Slice)
 _MOST_STRETCHED = 4
 """Axes over which a merge may stretch one of its inputs."""
+_MOST_TRANSPOSED = 5
 
 
 def over_time(op: ops.Op, steps: int, whole: list[Value]) -> ops.Op | None:
@@ -105,6 +106,8 @@ def over_time(op: ops.Op, steps: int, whole: list[Value]) -> ops.Op | None:
         return op
     if isinstance(op, ops.Reshape):
         return ops.Reshape((steps, *op.target))
+    if isinstance(op, ops.Transpose) and len(op.axes) < _MOST_TRANSPOSED:
+        return ops.Transpose((0, *(a + 1 for a in op.axes)))
     if isinstance(op, ops.Binary):
         ranks, shapes = {len(v.shape) for v in whole}, {v.shape for v in whole}
         return op if len(shapes) == 1 or (len(ranks) == 1 and max(ranks) <= _MOST_STRETCHED) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -234,8 +235,7 @@ def read_array(path: str, name: str, shape: Shape) -> Array:
             if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
                 hint = ", without the batch axis" if len(found) == len(shape) + 1 else ""
                 raise InputError(f"{path!r} is {show(found)}, and the input {name!r} is {show(shape)}{hint}")
-            size = dtype.itemsize * int(np.prod(found, dtype=object))
-            if size > Path(path).stat().st_size:
+            if file.tell() + dtype.itemsize * math.prod(found) > Path(path).stat().st_size:
                 raise InputError(f"{path!r} is damaged: it has fewer values than it says")
             file.seek(0)
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

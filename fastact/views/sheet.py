@@ -29,6 +29,8 @@ _INNER = WIDTH - 2 * MARGIN
 _FRAME = Room(640, 480)
 _VECTOR = Room(400, 170)
 _FIRST_HEIGHT = 840
+_FEW = 8
+_GUTTER = 60
 # For up to so many layers with maps: the width and height of the box for each, and the grid's proportions.
 _SIZES = ((8, 796, 500, 1.8), (16, 600, 320, 1.8), (40, 480, 260, 1.7), (10**9, 330, 180, 1.7))
 
@@ -143,8 +145,11 @@ def _cards(
     box = Room(width, height, aspect=aspect)
     beside = sum(card.inner + 2 * PADDING + GAP for card in cards)
     first = Room(_INNER - beside - 2 * PADDING, _FIRST_HEIGHT, aspect=1.8)
+    # Several maps a filter: the whole width where there are few such layers, else half of it.
+    broad = _INNER if len(maps) <= _FEW else (_INNER - GAP) // 2
+    wide = Room(broad - 2 * PADDING - _GUTTER, 1.5 * height, aspect=2 * aspect)
     for i, (name, values) in enumerate(maps.items()):
-        cards.append(layer_card(name, values, style, first if i == 0 else box))
+        cards.append(layer_card(name, values, style, first if i == 0 else wide if np.ndim(values) > 3 else box))
     bars = Room(min(_VECTOR.width, box.width), _VECTOR.height)
     return cards + [layer_card(name, values, style, bars) for name, values in vectors.items()]
 

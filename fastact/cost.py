@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from fastact.kernels import ops
 from fastact.layers import Tape, Value
@@ -20,10 +22,12 @@ class Sight:
     Of a sequence of pictures it is what is seen of each one; how many of them are seen is not followed.
 
     Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks": r' = r + (k - 1) j, j' = j s.
+    Where a map is larger than what it is made from, neighbours are a fraction of a pixel apart, and not all cells see
+    the same number of pixels: `size` is the largest.
     """
 
-    size: tuple[int, int]
-    jump: tuple[int, int]
+    size: tuple[int | Fraction, int | Fraction]
+    jump: tuple[int | Fraction, int | Fraction]
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ def _widened(window: ops.Window | None, sights: Sequence[Sight | None]) -> Sight
     )
 
 
+def _whole(sight: Sight | None) -> Sight | None:
+    """A receptive field in whole pixels."""
+    return sight and Sight((math.ceil(sight.size[0]), math.ceil(sight.size[1])), sight.jump)
+
+
 def trace(nodes: Sequence[Node]) -> dict[str, Cost]:
     """The cost of every node whose shape is fully known."""
     tracer, values, costs = _Tracer(), dict[int, Value](), dict[str, Cost]()
@@ -82,5 +91,5 @@ def trace(nodes: Sequence[Node]) -> dict[str, Cost]:
             values[place] = values[node.inputs[0]]
         else:
             values[place] = node.layer.lower(tracer, *(values[i] for i in node.inputs))
-        costs[node.name] = Cost(tracer.multiply_adds - before, tracer.sights[values[place].number])
+        costs[node.name] = Cost(tracer.multiply_adds - before, _whole(tracer.sights[values[place].number]))
     return costs

@@ -102,7 +102,7 @@ def read(path: Path, wanted: Mapping[tuple[str, ...], Mapping[str, tuple[int, ..
 _INTERESTING = [0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 2**31 - 1, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1]
 
 
-def _mutated(original: bytes, chance: random.Random) -> bytes:
+def mutated(original: bytes, chance: random.Random) -> bytes:
     data = bytearray(original)
     for _ in range(chance.choice([1, 1, 2, 4, 8])):
         at = chance.randrange(len(data))
@@ -142,7 +142,7 @@ def _fuzz(folder: Path, first: int, count: int) -> None:
     for seed in range(first, first + count):
         original = originals[seed % len(originals)]
         progress.write_text(f"seed {seed} of {original.name}")
-        target.write_bytes(_mutated(original.read_bytes(), random.Random(seed)))
+        target.write_bytes(mutated(original.read_bytes(), random.Random(seed)))
         signal.alarm(30)
         ends["read" if _try(target) == "read" else "refused"] += 1
     print(json.dumps(ends))

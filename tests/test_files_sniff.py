@@ -57,7 +57,7 @@ CONTENTS = {
     "tar": (tape(), "a tar archive"),
     "npy": (array(), "a NumPy array"),
     "pickle": (pickle.dumps({"a": 1}), "a Python pickle"),
-    "SavedModel": (b"\x08\x01\x12\xff\x01\x0a\x05", "a TensorFlow SavedModel"),
+    "SavedModel": (b"\x08\x01\x12\xff\x01\x0a\x05", "has a field that is longer than what holds it"),
     "ONNX": (b"\x08\x09\x12\x07pytorch", "an ONNX model"),
     "JSON": (b'{"class_name": "Sequential"}', "JSON text, perhaps an architecture without weights"),
     "LFS": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "a Git LFS pointer"),
@@ -122,8 +122,8 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
 def test_directories(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is a directory: name the model's file"), open_model(tmp_path):
         pass
-    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01")
-    with pytest.raises(FileError, match="is a TensorFlow SavedModel, a directory"), open_model(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12\x00")
+    with pytest.raises(UnsupportedError, match="is a TensorFlow SavedModel without the"), open_model(tmp_path):
         pass
 
 
@@ -148,7 +148,8 @@ def test_a_pipe_that_takes_the_place_of_a_file(tmp_path: Path) -> None:
     regular = write_model(tmp_path / "a.h5")
     program = (
         "import os, pathlib; from fastact.files import open_model\n"
-        f"seen = os.stat({str(regular)!r}); pathlib.Path.stat = lambda self: seen\n"
+        f"seen, stat = os.stat({str(regular)!r}), pathlib.Path.stat\n"
+        "pathlib.Path.stat = lambda self, **how: seen if self.name == 'pipe' else stat(self, **how)\n"
         f"try:\n  open_model({str(tmp_path / 'pipe')!r}).__enter__()\n"
         "except Exception as e: print(type(e).__name__, e)"
     )

@@ -8,13 +8,19 @@
                                        stored_strings.py      sizes of strings before they are read
                                        datasets.py            plain float datasets, whole in the file
 
+                                       tf_saved_model.py ──► SavedModel, and the tf_*.py that it lists
+
+A model that is a directory is opened by one file in it, which `sniff.entry` finds; its reader opens the others there
+without following links.
+
 To add a format: let `sniff.recognise` return a kind for it, write a module whose function takes
 ``(path, descriptor, max_weight_bytes)`` and is a context manager that yields a `SavedModel`, and add a row to
 `_FORMATS`. Nothing else changes: the rest of fastact sees only `SavedModel` and `WeightReader`.
 
 What every reader promises, whatever the file holds:
 
-- nothing in a file is imported, evaluated, unpickled or executed, and no other file is opened because of it;
+- nothing in a file is imported, evaluated, unpickled or executed, and no other file is opened because of it, but
+  for the files of a model that is a directory, by names that are fixed;
 - what is not read as weights is bounded by a constant, and weights by ``max_weight_bytes``, which is compared
   with their sum before the first of them is read;
 - a weight is accepted only with the very shape that the configuration implies;
@@ -45,7 +51,13 @@ def _legacy_h5(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractCo
     return legacy_h5.open_model(path, descriptor, max_weight_bytes)
 
 
-_FORMATS: Mapping[str, _Reader] = MappingProxyType({"hdf5": _legacy_h5})
+def _tf_saved_model(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractContextManager[SavedModel]:
+    from . import tf_saved_model
+
+    return tf_saved_model.open_model(path, descriptor, max_weight_bytes)
+
+
+_FORMATS: Mapping[str, _Reader] = MappingProxyType({"hdf5": _legacy_h5, "savedmodel": _tf_saved_model})
 
 _NOT_YET: Mapping[str, str] = MappingProxyType(
     {
@@ -62,7 +74,8 @@ def open_model(path: str | os.PathLike[str], *, max_weight_bytes: int = 2**31) -
     """Open a model file, whatever its name, and close it on leaving the ``with`` block.
 
     Args:
-        path: the file. Only a regular file (or a link to one) is read.
+        path: the file, or the directory of a TensorFlow SavedModel. Only regular files (or a link to one, outside
+            such a directory) are read.
         max_weight_bytes: the most bytes of weights that one call of ``weights.read`` may read.
 
     Yields:
@@ -72,7 +85,7 @@ def open_model(path: str | os.PathLike[str], *, max_weight_bytes: int = 2**31) -
         FileError: not a file that can be read, or not what it claims to be, or not safe to read.
         UnsupportedError: a format, or a version of Keras, that fastact does not read.
     """
-    where = Path(path)
+    where = sniff.entry(Path(path))
     with sniff.opened(where) as descriptor:
         kind = sniff.recognise(descriptor)
         if kind in _NOT_YET:

@@ -1,6 +1,17 @@
 """Layers, one file a family; importing this package registers them all."""
 
-from fastact.layers import activation, convolution, core, merging, normalization, pooling, recurrent, shaping, wrappers
+from fastact.layers import (
+    activation,
+    convolution,
+    core,
+    merging,
+    normalization,
+    pooling,
+    recurrent,
+    shaping,
+    transposed,
+    wrappers,
+)
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
@@ -22,5 +33,6 @@ __all__ = [
     "registry",
     "shaping",
     "show",
+    "transposed",
     "wrappers",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
-from .convolution import CONVOLUTIONS
+from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
 from .merging import ELEMENTWISE, JOINING
 from .normalization import NORMALIZATION
@@ -20,8 +20,8 @@ from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
-    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
-    *RECURRENT, *WIRING,
+    *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
+    *DENSE, *POOLS, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING,
 )  # fmt: skip
 
 __all__ = [

@@ -7,9 +7,11 @@ from fastact.layers import (
     merging,
     normalization,
     pooling,
+    recurrent,
     resizing,
     shaping,
     transposed,
+    wrappers,
 )
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
@@ -28,9 +30,11 @@ __all__ = [
     "merging",
     "normalization",
     "pooling",
+    "recurrent",
     "registry",
     "resizing",
     "shaping",
     "show",
     "transposed",
+    "wrappers",
 ]

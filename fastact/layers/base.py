@@ -15,7 +15,7 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.kernels.program import Value
+from fastact.kernels.program import Value as Value
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -46,7 +46,7 @@ class Layer(ABC):
     what it cannot mean. Shapes come without the batch axis.
     """
 
-    is_convolution: ClassVar[bool] = False
+    is_convolution: bool = False
     channels_first: bool = False
     """Whether it takes maps with channels before rows and columns."""
     inputs_taken: ClassVar[tuple[int, int | None]] = (1, 1)
@@ -60,6 +60,10 @@ class Layer(ABC):
     def weight_shapes(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:
         """The weights the file must hold, each with its shape, for inputs of these shapes."""
         return {}
+
+    def steps(self, *inputs: Shape) -> int:
+        """How many times over it emits its operations: 1, or the time steps it is unrolled over."""
+        return 1
 
     @abstractmethod
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -83,6 +87,7 @@ class Layer(ABC):
 
 L = TypeVar("L", bound=type[Layer])
 _REGISTRY: dict[str, type[Layer]] = {}
+_REFUSED: dict[str, str] = {}
 
 
 def register(*class_names: str) -> Callable[[L], L]:
@@ -98,6 +103,11 @@ def register(*class_names: str) -> Callable[[L], L]:
     return add
 
 
+def refuse(reason: str, *class_names: str) -> None:
+    """Makes `reason` what is said of layers that Keras calls `class_names`, which fastact does not compute."""
+    _REFUSED.update(dict.fromkeys(class_names, reason))
+
+
 def registry() -> Mapping[str, type[Layer]]:
     """Every layer class by Keras's name for it."""
     return dict(_REGISTRY)
@@ -107,7 +117,7 @@ def create(class_name: str, config: Config) -> Layer:
     """The layer for a configuration; raises UnsupportedError for a class fastact does not know."""
     layer = _REGISTRY.get(class_name)
     if layer is None:
-        raise UnsupportedError(f"fastact does not know layers of class {class_name[:60]!r}")
+        raise UnsupportedError(_REFUSED.get(class_name, f"fastact does not know layers of class {class_name[:60]!r}"))
     return layer(config)
 
 

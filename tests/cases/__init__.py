@@ -16,13 +16,14 @@ from .core import DENSE, PASSING
 from .merging import ELEMENTWISE, JOINING
 from .normalization import NORMALIZATION
 from .pooling import POOLS
+from .recurrent import RECURRENT
 from .resizing import RESIZING
 from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
-    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *JOINING, *WIRING,
+    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING,
 )  # fmt: skip
 
 __all__ = [

@@ -142,8 +142,8 @@ class Places:
     def _repeat(self, entry: dict[str, Any], twin: LayerPath, path: LayerPath) -> None:
         """Place the layers of a model that was saved before where they were then."""
         for item in _items(entry):
-            place = self._places.get((*twin, item.name))
-            self._places[(*path, item.name)] = (item, None) if place is None else place
+            place, here = self._places.get((*twin, item.name)), (*path, item.name)
+            self._places[here] = (item, None) if place is None else place
             inner = _wrapped(item) if item.class_name == "TimeDistributed" else item
             if inner.class_name in MODEL_CLASSES:
                 self._repeat(inner.entry, (*twin, item.name), (*path, item.name))

@@ -1,0 +1,9 @@
+"""fastact's command: what `fastact extract --save npz` runs."""
+
+import sys
+
+from fastact.cli import main
+
+path, picture, out, rows, columns = sys.argv[1:]
+size = f"{columns}x{rows}"
+main(["extract", "--model", path, "--image", picture, "--input", size, "--save", "npz", "--out", out])

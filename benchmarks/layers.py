@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
-from fastact.kernels.cpu import library, steps
+from fastact.kernels.cpu import library
+from fastact.kernels.cpu.fields import BLOCKS, KERNEL, PIXELS, SEGMENT_COUNT, SEGMENTS, Y
 from fastact.kernels.cpu.tiles import TILES, Tile
 
 import fastact
@@ -100,9 +101,9 @@ class Stepper:
 
     def _step(self, number: int, seconds: float) -> Step:
         row = [int(n) for n in self._table.rows[number]]
-        name = self._library.names[row[steps.KERNEL]]
+        name = self._library.names[row[KERNEL]]
         tile = {t.name: t for t in TILES[self._library.registers]}.get(name)
-        return Step(name, self._layer(row[steps.Y]), _flops(row, tile) if tile else 0, seconds)
+        return Step(name, self._layer(row[Y]), _flops(row, tile) if tile else 0, seconds)
 
     def _layer(self, address: int) -> str:
         """The layer whose map begins last at or before `address`, if that lies in the block of maps."""
@@ -113,16 +114,16 @@ class Stepper:
 
 
 def _flops(row: Sequence[int], tile: Tile) -> int:
-    pixels = -(-row[steps.PIXELS] // tile.pixels) * tile.pixels
+    pixels = -(-row[PIXELS] // tile.pixels) * tile.pixels
     # Neighbouring pixels may share a tile's vectors, where tiles of that kind are in the table.
-    filters = row[steps.BLOCKS] * tile.vectors * tile.width // tile.cluster
+    filters = row[BLOCKS] * tile.vectors * tile.width // tile.cluster
     return 2 * pixels * filters * _products(row)
 
 
 def _products(row: Sequence[int]) -> int:
     """Products that make one output value: the floats in all runs (from, to) of the receptive field."""
-    count = row[steps.SEGMENT_COUNT]
-    runs = np.ctypeslib.as_array((ctypes.c_int64 * (2 * count)).from_address(row[steps.SEGMENTS])).reshape(-1, 2)
+    count = row[SEGMENT_COUNT]
+    runs = np.ctypeslib.as_array((ctypes.c_int64 * (2 * count)).from_address(row[SEGMENTS])).reshape(-1, 2)
     return int((runs[:, 1] - runs[:, 0]).sum())
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from fastact.errors import ModelError
 from fastact.kernels import ops
-from fastact.kernels.cpu import steps
+from fastact.kernels.cpu import encode
 from fastact.kernels.cpu.library import Library
-from fastact.kernels.cpu.steps import Buffer, Place
+from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
 from fastact.kernels.cpu.threads import Team
 from fastact.layers import Tape, Value
 from fastact.node import Node
@@ -57,7 +57,7 @@ class Recorder(Tape):
         """Appends `op`, in the parts the kernels have; a Reshape becomes a view."""
         if isinstance(op, ops.Reshape):
             return self.new(op.target, self.root(inputs[0]))
-        for part in steps.legalize(op):
+        for part in encode.legalize(op):
             output = self.new(part.shape(*(i.shape for i in inputs)))
             self.recorded.append(Recorded(part, inputs, output))
             inputs = (output,)
@@ -96,11 +96,11 @@ class Plan:
             if n.name in names
         )
         self.output_bytes, self.arena_bytes = layout.output_bytes, layout.arena_bytes
-        rows: list[steps.Row] = []
+        rows: list[Row] = []
         for r in recorder.recorded:
             inputs = [Buffer(layout.place(v), v.shape) for v in r.inputs]
-            rows += steps.encode(r.op, inputs, Buffer(layout.place(r.output), r.output.shape), library.registers)
-        self.table = steps.Table(rows, FIRST_INPUT + len(given), library.kernel)
+            rows += encode.encode(r.op, inputs, Buffer(layout.place(r.output), r.output.shape), library.registers)
+        self.table = Table(rows, FIRST_INPUT + len(given), library.kernel)
 
     @staticmethod
     def _record(
@@ -195,7 +195,7 @@ class _Layout:
             if root not in self._places:
                 first = self._root(r.inputs[0])
                 same_size = math.prod(r.inputs[0].shape) == math.prod(r.output.shape)  # else it is stretched
-                if first in alive and last_use[first] == i and steps.runs_in_place(r.op) and same_size:
+                if first in alive and last_use[first] == i and encode.runs_in_place(r.op) and same_size:
                     alive[root] = alive.pop(first)
                 else:
                     alive[root] = _first_fit(alive.values(), size), size

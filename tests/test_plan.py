@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import KERAS3
-from fastact.kernels.cpu import library, steps
+from fastact.kernels.cpu import encode, library
 from fastact.kernels.cpu.steps import Place
 from fastact.kernels.cpu.threads import Team
 from hypothesis import HealthCheck, given, settings
@@ -115,7 +115,7 @@ def test_no_two_buffers_alive_at_once_overlap(case: tuple[Model, list[str]]):
         first, second = sorted((a, b), key=lambda n: born[n])
         step = recorded[born[second]]
         in_place = (
-            steps.runs_in_place(step.op)
+            encode.runs_in_place(step.op)
             and root(step.inputs[0]) == first
             and step.inputs[0].shape == step.output.shape
             and dies[first] == born[second]

@@ -20,8 +20,8 @@ import types
 import numpy as np
 import pytest
 from fastact.kernels import ops
-from fastact.kernels.cpu import library, steps
-from fastact.kernels.cpu.steps import Buffer, Place
+from fastact.kernels.cpu import encode, library
+from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
 from fastact.kernels.cpu.threads import MOST, Team
 
 from fastact import samples
@@ -109,17 +109,17 @@ class Program:
         self.kernels = kernels
         self.arrays: list[np.ndarray] = []
         self.results: list[int] = []
-        self._rows: list[steps.Row] = []
+        self._rows: list[Row] = []
 
     def take(self, array: np.ndarray) -> int:
         self.arrays.append(np.ascontiguousarray(array))
         return len(self.arrays) - 1
 
     def add(self, op: ops.Op, *inputs: int) -> int:
-        for part in steps.legalize(op):
+        for part in encode.legalize(op):
             output = self.take(np.empty(part.shape(*(self.arrays[i].shape for i in inputs)), np.float32))
             buffers = [Buffer(Place(i), self.arrays[i].shape) for i in (*inputs, output)]
-            self._rows += steps.encode(part, buffers[:-1], buffers[-1], self.kernels.registers)
+            self._rows += encode.encode(part, buffers[:-1], buffers[-1], self.kernels.registers)
             self.results.append(output)
             inputs = (output,)
         return inputs[0]
@@ -128,7 +128,7 @@ class Program:
         """Every result, computed anew over memory full of NaNs."""
         for i in self.results:
             self.arrays[i].fill(np.nan)
-        table = steps.Table(self._rows, len(self.arrays), self.kernels.kernel)
+        table = Table(self._rows, len(self.arrays), self.kernels.kernel)
         for i, array in enumerate(self.arrays):
             table.place(i, array.ctypes.data)
         Team(self.kernels, threads).run(table.address, len(table.rows))

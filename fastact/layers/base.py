@@ -1,7 +1,7 @@
 """What a layer is to fastact, and the registry that finds its class by Keras's name for it.
 
 To add a layer: write a class here or in a file of its family, decorate it with ``@register("KerasName")``, and add a
-row to the table of cases in ``tests/cases.py``.
+row to the table of cases in ``tests/cases/``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Every compiled kernel, a row each: the name it is exported under and the Python function it is made from.
 
 A name says datatype, layout where it matters, operation and tile. The same table drives the build and its tests; the
-rows of a plan name the kernels they want (see steps.py).
+rows of a plan name the kernels they want (see encode/).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, pointwise, team
+from . import move, pointwise, pool, team
 from .conv import convolution
+from .fields import FIELDS, KERNEL
 from .simd import call_step, i64
-from .steps import FIELDS, KERNEL
 from .tiles import TILES
 
 Kernel = Callable[..., Any]
@@ -25,19 +25,9 @@ def kernels(registers: str) -> dict[str, Kernel]:
     is the same to the bit for any team.
     """
     return {
-        "u8_f32_scale": move.from_bytes,
-        "f32_copy": move.copy,
-        "f32_nhwc_pad": move.pad,
-        "f32_nhwc_max_pool": move.max_pool,
-        "f32_nhwc_average_pool": move.average_pool,
-        "f32_nhwc_global_max_pool": move.global_max_pool,
-        "f32_nhwc_global_average_pool": move.global_average_pool,
-        "f32_affine": pointwise.affine,
-        "f32_sparsemax": pointwise.sparsemax,
-        "f32_gated_linear": pointwise.gated_linear,
-        **{f"f32_{kind.name.lower()}": pointwise.softmax(function) for kind, function in pointwise.SOFTMAXES.items()},
-        **{f"f32_{kind.name.lower()}": pointwise.binary(function) for kind, function in pointwise.BINARY.items()},
-        **{f"f32_{kind.name.lower()}": pointwise.elementwise(function) for kind, function in pointwise.UNARY.items()},
+        **move.KERNELS,
+        **pool.KERNELS,
+        **pointwise.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
     }
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .microkernel import convolution_tile
-from .simd import bits_f32, i64
-from .steps import (
+from .fields import (
     BIAS,
     BLOCKS,
     COLUMN_STEP,
@@ -31,6 +29,8 @@ from .steps import (
     X,
     Y,
 )  # fmt: skip
+from .microkernel import convolution_tile
+from .simd import bits_f32, i64
 from .tiles import Tile
 
 

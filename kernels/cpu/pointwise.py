@@ -13,8 +13,7 @@ from typing import Any
 from numba import njit
 
 from .. import ops
-from .simd import f32, f64, i64, set_f32, wide
-from .steps import (
+from .fields import (
     AXES,
     COUNT,
     INNER,
@@ -30,6 +29,7 @@ from .steps import (
     X,
     Y,
 )  # fmt: skip
+from .simd import f32, f64, i64, set_f32, wide
 
 
 @njit(error_model="numpy", inline="always")
@@ -238,3 +238,13 @@ def gated_linear(step, me, team):
         values, gates = x + 8 * o * run, x + 8 * o * run + 4 * run
         for i in range(run):
             set_f32(y + 4 * o * run, i, wide(values, i) * _sigmoid(wide(gates, i)))
+
+
+KERNELS: dict[str, Callable[..., Any]] = {
+    "f32_affine": affine,
+    "f32_sparsemax": sparsemax,
+    "f32_gated_linear": gated_linear,
+    **{f"f32_{kind.name.lower()}": softmax(function) for kind, function in SOFTMAXES.items()},
+    **{f"f32_{kind.name.lower()}": binary(function) for kind, function in BINARY.items()},
+    **{f"f32_{kind.name.lower()}": elementwise(function) for kind, function in UNARY.items()},
+}

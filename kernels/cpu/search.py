@@ -161,9 +161,9 @@ def _suffix(level: str) -> str:
 
 @functools.cache
 def source_hash() -> str:
-    """Changes with the kernels' source."""
-    digest = sha256()
-    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+    """Changes with the source of what is compiled: the modules beside this one, and the operations."""
+    here, digest = Path(__file__).parent, sha256()
+    for source in sorted([*here.glob("*.py"), *here.parent.glob("ops/*.py")]):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 

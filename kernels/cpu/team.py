@@ -29,8 +29,8 @@ from .control import (
     TABLE,
     YIELD,
 )  # fmt: skip
+from .fields import FIELDS, KERNEL
 from .simd import call_step, i64
-from .steps import FIELDS, KERNEL
 
 _LOOKS = 50_000
 """Times a worker looks for the next table before it sleeps: about 0.1 ms."""

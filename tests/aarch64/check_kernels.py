@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from elf import read
 from fastact.kernels import ops, reference
-from fastact.kernels.cpu import library, steps
+from fastact.kernels.cpu import encode, library
+from fastact.kernels.cpu.steps import Buffer, Place, Table
 from fastact.kernels.cpu.threads import Team
 
 SEED = 20_260_301
@@ -188,14 +189,14 @@ class Runner:
     def _run(self, op: ops.Op, inputs: Sequence[np.ndarray], team: int | None) -> np.ndarray:
         """With the members of a team one after the other, or, for None, with two threads."""
         given = list(inputs)
-        for part in steps.legalize(op):
+        for part in encode.legalize(op):
             buffers = [Guarded(x) for x in given]
             shape = part.shape(*(x.shape for x in given))
             output = Guarded(np.full(shape, np.nan, np.float32))
-            described = [steps.Buffer(steps.Place(i), x.shape) for i, x in enumerate(given)]
-            result = steps.Buffer(steps.Place(len(given)), shape)
-            rows = steps.encode(part, described, result, self._kernels.registers)
-            table = steps.Table(rows, len(given) + 1, self.kernel)
+            described = [Buffer(Place(i), x.shape) for i, x in enumerate(given)]
+            result = Buffer(Place(len(given)), shape)
+            rows = encode.encode(part, described, result, self._kernels.registers)
+            table = Table(rows, len(given) + 1, self.kernel)
             for i, region in enumerate([*buffers, output]):
                 table.place(i, region.array.ctypes.data)
             if team is None:
@@ -250,7 +251,7 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
     x, y, one = start.copy(), np.empty(length, np.float32), np.ones(1, np.float32)
     add = ["f32_add", x.ctypes.data, y.ctypes.data, one.ctypes.data, 1, 1, 1, length, 0, 0, 0, 1, 0, 0, 0, 0]
     turn = ["f32_copy", y[-1:].ctypes.data, x.ctypes.data, length, 1, -1, 1]
-    table = steps.Table([add, turn] * pairs, 1, runner.kernel)
+    table = Table([add, turn] * pairs, 1, runner.kernel)
     team = Team(kernels, 2)
     for _ in range(rounds):
         team.run(table.address, len(table.rows))

@@ -1,0 +1,54 @@
+"""What an encoder is, and what encoders share."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from ... import ops
+from ..steps import Buffer, Row
+
+Encoder = Callable[..., list[Row]]
+O = TypeVar("O", bound=ops.Op)  # noqa: E741
+_ENCODERS: dict[type[ops.Op], Encoder] = {}
+
+
+def encoder(kind: type[O]) -> Callable[[Encoder], Encoder]:
+    """Makes a function the encoder of `kind`: called as function(op, inputs, output, registers), it gives rows."""
+
+    def register(function: Encoder) -> Encoder:
+        _ENCODERS[kind] = function
+        return function
+
+    return register
+
+
+def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, registers: str) -> list[Row]:
+    """The rows that run `op`; `registers` names the tile table of the convolutions."""
+    return _ENCODERS[type(op)](op, inputs, output, registers)
+
+
+def legalize(op: ops.Op) -> tuple[ops.Op, ...]:
+    """`op` as a chain of operations the kernels have: a padded convolution pads first."""
+    if isinstance(op, ops.Conv2D) and op.pads != ops.NO_PADS:
+        return ops.Pad2D(op.pads), dataclasses.replace(op, pads=ops.NO_PADS)
+    return (op,)
+
+
+def runs_in_place(op: ops.Op) -> bool:
+    """Whether the output may lie where the first input does, if that has the output's shape."""
+    return isinstance(op, ops.Affine | ops.Elementwise | ops.RowWise | ops.Binary)
+
+
+def bits(value: float) -> int:
+    """A float32's bits as a number."""
+    return int(struct.unpack("<i", struct.pack("<f", value))[0])
+
+
+def count(buffer: Buffer) -> int:
+    """How many values a buffer holds."""
+    return int(np.prod(buffer.shape, dtype=np.int64))

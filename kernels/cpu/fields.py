@@ -1,0 +1,28 @@
+"""Where things stand in a row of the table that the native entry walks.
+
+A row is `FIELDS` int64: the address of a kernel, then addresses, counts and strides. The encoders write the rows and
+the kernels read them by the names below.
+"""
+
+from __future__ import annotations
+
+FIELDS = 32
+
+# Every row: the address of its kernel, its first input and its output.
+KERNEL, X, Y = 0, 1, 2
+# From bytes, element-wise: how many values; the divisor's float32 bits, or where two float64 lie.
+COUNT, PARAMETERS = 3, 4
+# Copy: OUTER runs of LENGTH floats, X_STRIDE and Y_STRIDE floats apart.
+OUTER, LENGTH, X_STRIDE, Y_STRIDE = 3, 4, 5, 6
+# Affine, row-wise, gated linear: the memory as (OUTER, LENGTH, INNER).
+INNER, MEAN, SCALE, OFFSET = 5, 6, 7, 8
+# Pad, pools: the input's (IN_ROWS, IN_COLUMNS, CHANNELS), the output's (ROWS, COLUMNS).
+IN_ROWS, IN_COLUMNS, CHANNELS, ROWS, COLUMNS, TOP, LEFT = 3, 4, 5, 6, 7, 8, 9
+SIZE_Y, SIZE_X, STRIDE_Y, STRIDE_X = 10, 11, 12, 13
+# Binary: the second input, the output's four axes, and the inputs' strides in floats along them.
+X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
+# Convolution: see the micro-kernel in microkernel.py. BLOCKS blocks of filters,
+# FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
+WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8
+SEGMENTS, SEGMENT_COUNT, TOGETHER, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
+LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK = 15, 16, 17, 18, 19

@@ -1,0 +1,42 @@
+"""The operations a plan is made of: what is computed, in arrays and integers.
+
+Each class below is one operation on arrays without a batch axis, channels last. It holds its weights and its
+geometry (padding is always four numbers) and knows the shape it gives; it computes nothing. What it means is written
+once in :mod:`.reference` (plain NumPy, the specification); how it is computed fast lies in :mod:`.cpu`.
+"""
+
+from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, axis_split, span
+from .convolution import Conv2D, Dense
+from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape
+from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
+from .pooling import GlobalPool, Pool2D, PoolKind
+
+__all__ = [
+    "INF",
+    "NO_PADS",
+    "Affine",
+    "Binary",
+    "Concat",
+    "Conv2D",
+    "Crop2D",
+    "Dense",
+    "Elementwise",
+    "Floats",
+    "FromBytes",
+    "GatedLinear",
+    "GlobalPool",
+    "Merge",
+    "Op",
+    "Pad2D",
+    "Pads",
+    "Pool2D",
+    "PoolKind",
+    "Reshape",
+    "Row",
+    "RowWise",
+    "Shape",
+    "Unary",
+    "Window",
+    "axis_split",
+    "span",
+]

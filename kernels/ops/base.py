@@ -1,0 +1,62 @@
+"""What every operation is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+
+Pads: TypeAlias = tuple[int, int, int, int]
+"""Rows above, rows below, columns left, columns right."""
+
+
+NO_PADS: Pads = (0, 0, 0, 0)
+
+
+INF = math.inf
+
+
+def span(length: int, kernel: int, stride: int, dilation: int = 1) -> int:
+    """Positions a window of `kernel` cells, `dilation` apart, takes over `length` cells in steps of `stride`.
+
+    floor((length - ((kernel - 1) * dilation + 1)) / stride) + 1, with `length` already padded; never below 0.
+    """
+    return max(0, (length - (kernel - 1) * dilation - 1) // stride + 1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one value of an output sees of the input along rows and columns."""
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+
+
+class Op:
+    """One operation: `shape(*inputs)` is the output's shape for the inputs' shapes."""
+
+    window: Window | None = Window((1, 1), (1, 1))
+    """What one output value sees of the input; None if all of it."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """The output's shape; the first input's unless a subclass says otherwise."""
+        return inputs[0]
+
+    def multiply_adds(self, *inputs: Shape) -> int:
+        """Multiplications each followed by an addition: convolutions and dense layers alone are counted."""
+        return 0
+
+
+def axis_split(shape: Shape, axis: int) -> tuple[int, int, int]:
+    """A shape seen as (outer, length of `axis`, inner): how row-major memory lies around one axis."""
+    axis %= len(shape)
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])

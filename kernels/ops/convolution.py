@@ -1,0 +1,59 @@
+"""Sums of products: convolutions and dense layers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, span
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2D(Op):
+    """Cross-correlation of (H, W, C) with weights (kh, kw, C / groups, filters), bias, then clipping to low..high.
+
+    `low` and `high` carry relu (0, inf) and relu6 (0, 6) for free; NaN passes through. Padding is with zeros.
+    """
+
+    weights: Floats
+    bias: Floats
+    strides: tuple[int, int] = (1, 1)
+    pads: Pads = NO_PADS
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    low: float = -INF
+    high: float = INF
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        height, width, _ = inputs[0]
+        (top, bottom, left, right), (kh, kw, _, filters) = self.pads, self.weights.shape
+        return (
+            span(height + top + bottom, kh, self.strides[0], self.dilation[0]),
+            span(width + left + right, kw, self.strides[1], self.dilation[1]),
+            filters,
+        )
+
+    def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
+        kh, kw, depth, _ = self.weights.shape
+        return math.prod(self.shape(*inputs)) * int(kh * kw * depth)
+
+    @property
+    def window(self) -> Window:  # type: ignore[override]  # noqa: D102
+        reach = [(k - 1) * d + 1 for k, d in zip(self.weights.shape[:2], self.dilation, strict=True)]
+        return Window((reach[0], reach[1]), self.strides)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Op):
+    """(..., inputs) times weights (inputs, units) plus bias, then clipping to low..high as in :class:`Conv2D`."""
+
+    weights: Floats
+    bias: Floats
+    low: float = -INF
+    high: float = INF
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return (*inputs[0][:-1], self.weights.shape[1])
+
+    def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
+        return math.prod(inputs[0]) * int(self.weights.shape[1])

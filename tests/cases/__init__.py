@@ -1,0 +1,39 @@
+"""The table of cases: one row a thing a layer can be asked to do, built by any Keras.
+
+A row builds a small Keras model from the `keras` namespace it is given, so that the same row is written by Keras 3 and
+by tf_keras (Keras 2). The tests of layers run every row; golden files and benchmarks take rows from here too.
+
+To cover a new layer, add a row to its family: a test fails for a registered layer that no row uses.
+"""
+
+from __future__ import annotations
+
+from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
+from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
+from .convolution import CONVOLUTIONS
+from .core import DENSE, PASSING
+from .merging import ELEMENTWISE, JOINING
+from .normalization import NORMALIZATION
+from .pooling import POOLS
+from .shaping import SHAPING
+from .wiring import WIRING
+
+CASES: tuple[Case, ...] = (
+    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
+    *WIRING,
+)  # fmt: skip
+
+__all__ = [
+    "ACTIVATIONS_KERAS2",
+    "ACTIVATIONS_KERAS3",
+    "BOTH",
+    "CASES",
+    "KERAS2",
+    "KERAS3",
+    "Case",
+    "chain",
+    "frames",
+    "graph",
+    "layer",
+    "randomize",
+]

@@ -1,0 +1,68 @@
+"""Convolutions and dense layers against their references over generated shapes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from fastact.kernels import ops
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_checks import (
+    assert_sums,
+    compiled,
+    examples,
+    normal,
+    run,
+    seeds,
+    small,
+    tables,
+)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[ops.Conv2D, np.ndarray]:
+    groups, depth = draw(st.sampled_from([1, 1, 1, 2, 3])), draw(st.integers(1, 9))
+    filters = groups * draw(st.one_of(st.integers(1, 20), st.sampled_from([24, 31, 48, 64, 65, 100, 129])))
+    kernel, dilation = draw(st.tuples(st.integers(1, 5), st.integers(1, 5))), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    pads = draw(st.sampled_from([(0, 0, 0, 0)] * 2 + [(1, 1, 1, 1), (2, 0, 0, 3), (0, 1, 2, 0)]))
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    rows = max(1, reach[0] - pads[0] - pads[1]) + draw(st.integers(0, 12))
+    columns = max(1, reach[1] - pads[2] - pads[3]) + draw(st.integers(0, 12))
+    seed = draw(seeds)
+    low, high = draw(st.sampled_from([(-math.inf, math.inf), (0.0, math.inf), (0.0, 6.0), (-1.0, 1.0)]))
+    op = ops.Conv2D(
+        normal(seed, *kernel, depth, filters), normal(seed, filters), draw(st.tuples(*[st.integers(1, 3)] * 2)), pads,
+        dilation, groups, low, high,
+    )  # fmt: skip
+    x = normal(seed, rows, columns, depth * groups)
+    if draw(st.booleans()):
+        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))] = np.nan
+    return op, x
+
+
+@tables
+@examples(80)
+@given(case=convolutions())
+def test_conv2d(registers: str, case: tuple[ops.Conv2D, np.ndarray]):
+    op, x = case
+    assert_sums(op, run(compiled(registers), op, x), x)
+
+
+@tables
+@pytest.mark.parametrize("filters", [1, 2, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 24, 31, 33, 47, 48, 64, 100, 128, 130])
+@pytest.mark.parametrize("columns", [1, 2, 7, 13])
+def test_conv2d_of_every_width(registers: str, filters: int, columns: int):
+    op = ops.Conv2D(normal(1, 3, 3, 3, filters), normal(2, filters))
+    x = normal(3, 4, columns + 2, 3)
+    assert_sums(op, run(compiled(registers), op, x), x)
+
+
+@tables
+@examples(40)
+@given(st.lists(small, max_size=2), st.integers(1, 70), st.integers(1, 140), seeds, st.booleans())
+def test_dense(registers: str, outer: list[int], inputs: int, units: int, seed: int, relu: bool):
+    op = ops.Dense(normal(seed, inputs, units), normal(seed, units), low=0.0 if relu else -math.inf)
+    x = normal(seed, *outer, inputs)
+    assert_sums(op, run(compiled(registers), op, x), x)

@@ -76,4 +76,4 @@ RIVALS = (
 def absent(rivals: Sequence[Rival]) -> str:
     """Which rivals could be installed, and how; empty if all are there."""
     missing = [f"{r.name} (pip install {r.install})" for r in rivals if not r.installed]
-    return f"not installed: {', '.join(missing)}" if missing else ""
+    return f"not installed: {', '.join(dict.fromkeys(missing))}" if missing else ""

@@ -12,6 +12,7 @@ from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
 from .convolution import CONVOLUTIONS
 from .core import DENSE, PASSING
+from .measured import MEASURED, MEASURED_CONVOLUTIONS
 from .merging import ELEMENTWISE, JOINING
 from .normalization import NORMALIZATION
 from .pooling import POOLS
@@ -20,7 +21,7 @@ from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
-    *WIRING,
+    *WIRING, *MEASURED,
 )  # fmt: skip
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "CASES",
     "KERAS2",
     "KERAS3",
+    "MEASURED",
+    "MEASURED_CONVOLUTIONS",
     "Case",
     "chain",
     "frames",

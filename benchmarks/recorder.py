@@ -96,13 +96,13 @@ class Recorder:
         self.written.append(layer)
         return _Tensor(name)
 
-    def Model(self, image: _Tensor, outputs: _Tensor | list[_Tensor]) -> dict[str, Any]:  # noqa: N802
+    def Model(self, inputs: _Tensor | list[_Tensor], outputs: _Tensor | list[_Tensor]) -> dict[str, Any]:  # noqa: N802
         """The configuration of the functional model."""
-        ends = outputs if isinstance(outputs, list) else [outputs]
+        starts, ends = (end if isinstance(end, list) else [end] for end in (inputs, outputs))
         config = {
             "name": "model",
             "layers": self.written,
-            "input_layers": [[image.layer, 0, 0]],
+            "input_layers": [[start.layer, 0, 0] for start in starts],
             "output_layers": [[end.layer, 0, 0] for end in ends],
         }
         return {"class_name": "Functional", "config": config}

@@ -137,9 +137,7 @@ def _ratios(made: Figures) -> str:
     return _table(head, chosen, made, lambda row: f"{row.ratio:.2f}")
 
 
-def _table(
-    head: Sequence[str], chosen: Sequence[peers.Result], made: Figures, cell: Callable[[peers.Row], str]
-) -> str:
+def _table(head: Sequence[str], chosen: Sequence[peers.Result], made: Figures, cell: Callable[[peers.Row], str]) -> str:
     body = []
     for name in made.engines(chosen):
         found = [r.row(name) for r in chosen]

@@ -136,22 +136,26 @@ def _least(runs: dict[str, Callable[[], Array]], milliseconds: float) -> dict[st
 
 def document(made: Sequence[Timed], registers: str, command: str) -> str:
     """docs/tiles.md."""
-    return "\n\n".join(
-        [
-            "# Tiles",
-            f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has the "
-            "tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
-            "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and "
-            "how many pixels share vectors.",
-            f"{cpu_name()}, {cores()} cores, {registers}, {time.strftime('%Y-%m-%d')}; fastact {fastact.__version__}.",
-            markdown(HEAD, [t.cells for t in made]),
-            "The fastest five of each, microseconds:",
-            "\n".join(
-                f"- {t.name}: " + ", ".join(f"{k} {v:.1f}" for k, v in sorted(t.alone.items(), key=lambda i: i[1])[:5])
-                for t in made
-            ),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Tiles",
+                f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has the "
+                "tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
+                "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and "
+                "how many pixels share vectors.",
+                f"{cpu_name()}, {cores()} cores, {registers}, {time.strftime('%Y-%m-%d')}; fastact {fastact.__version__}.",
+                markdown(HEAD, [t.cells for t in made]),
+                "The fastest five of each, microseconds:",
+                "\n".join(
+                    f"- {t.name}: "
+                    + ", ".join(f"{k} {v:.1f}" for k, v in sorted(t.alone.items(), key=lambda i: i[1])[:5])
+                    for t in made
+                ),
+            ]
+        )
+        + "\n"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

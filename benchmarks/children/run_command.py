@@ -6,4 +6,5 @@ from fastact.cli import main
 
 path, picture, out, rows, columns = sys.argv[1:]
 size = f"{columns}x{rows}"
-main(["extract", "--model", path, "--image", picture, "--input", size, "--save", "npz", "--out", out])
+sys.argv[1:] = ["extract", "--model", path, "--image", picture, "--input", size, "--save", "npz", "--out", out]
+main()

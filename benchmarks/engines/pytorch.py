@@ -127,9 +127,7 @@ def _pool(step: Pool) -> Run:
         if (top, left) == (bottom, right):
             if largest:
                 return lambda x: functional.max_pool2d(x, step.size, step.strides, (top, left))
-            return lambda x: functional.avg_pool2d(
-                x, step.size, step.strides, (top, left), count_include_pad=False
-            )
+            return lambda x: functional.avg_pool2d(x, step.size, step.strides, (top, left), count_include_pad=False)
         raise ValueError(f"{step.name}: PyTorch's pools take no such padding")
     pool = functional.max_pool2d if step.kind == "max" else functional.avg_pool2d
     return lambda x: pool(x, step.size, step.strides)

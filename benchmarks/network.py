@@ -1,7 +1,7 @@
 """A model's maps as plain arrays and numbers, for engines that are given the same weights.
 
-Read from the configuration and the weights that fastact has read, by Keras's rules and not from fastact's own operations,
-so that a rival shares nothing with fastact but the file.
+Made by Keras's rules of the configuration and the weights that fastact has read, not of fastact's own operations, so
+that a rival shares nothing with fastact but the file.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _BURST_FLOPS = 2e7
 class Peak:
     """Bursts of multiply-adds, compiled for this CPU's widest vectors: what `threads` cores can do together.
 
-    On one core a burst takes about a fifth of a millisecond; on several, each thread takes some milliseconds, so that the
+    On one core a burst takes about a fifth of a millisecond; on several, each thread takes some milliseconds, so that
     moments in which not all are running count little.
     """
 

@@ -1,7 +1,7 @@
 """Keras's way of writing a network down, without Keras: what is written becomes a configuration and an .h5 file.
 
-`Recorder` stands in for the namespace `keras` in a function such as ``lambda k, x: k.layers.Conv2D(8, 3)(x)``, so that one
-definition makes a model of any Keras, and here a file that fastact and Keras read, its weights random.
+`Recorder` stands in for the namespace `keras` in a function such as ``lambda k, x: k.layers.Conv2D(8, 3)(x)``, so that
+one definition makes a model of any Keras, and here a file that fastact and Keras read, its weights random.
 """
 
 from __future__ import annotations

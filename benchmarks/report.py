@@ -28,13 +28,14 @@ from benchmarks.engines import FASTACT, RIVALS, absent
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
-HOW = """Engines take turns in one run, each in a process of its own that is stopped while another has its turn, with the same
-number of threads, weights, frame and outputs in memory of its own before the clock starts. All maps are compared first,
-and nothing is timed that differs by more than 1e-5 of a map's largest value. A turn is some frames to warm up, then some
-milliseconds of frames; there are as many rounds of turns as it takes to know the median of the rounds' ratios to about a
-per cent, and the order changes from round to round. A float frame lies in the engine's own layout; a uint8 frame is
-an array of (rows, columns, channels), as a camera gives it, that a rival converts by NumPy or in its model, whichever was
-faster for it. The peak of the cores is what multiply-adds on registers alone reach in the same rounds."""
+HOW = """Engines take turns in one run, each in a process of its own that is stopped while another has its turn, with the
+same number of threads, and with weights, frame and outputs in memory of its own before the clock starts. All maps are
+compared first, and nothing is timed that differs by more than 1e-5 of a map's largest value. A turn is some frames to
+warm up, then some milliseconds of frames; there are as many rounds of turns as it takes to know the median of the
+rounds' ratios to about a per cent, and the order changes from round to round. A float frame lies in the engine's own
+layout; a uint8 frame is an array of (rows, columns, channels), as a camera gives it, that a rival converts by NumPy or
+in its model, whichever was faster for it. The peak of the cores is what multiply-adds on registers alone reach in the
+same rounds."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,15 @@ _NO_VERSION = ("fastact extract --save npz", "Keras (TensorFlow)")
 def readme(made: Figures) -> str:
     """The tables for people: the article's network in milliseconds, all else as ratios, whole processes."""
     parts = [
-        "One frame of the article's network (the sample pilot), warm: every convolution's map, float32; milliseconds, and "
-        "how many times fastact's time that is.",
+        "One frame of the article's network (the sample pilot), warm: every convolution's map, float32; milliseconds, "
+        "and how many times fastact's time that is.",
         _times(made),
         "How many times fastact's time other networks and frames take, one thread: donkeycar's linear pilot, every "
         "convolution's map; from a uint8 frame, the conversion counted; MobileNetV2 (0.35, 96x96) and a small U-Net "
         "(128x128), every layer's map.",
         _ratios(made),
-        "A whole process: start, read the model and a picture, compute, write an `.npz`; seconds and peak memory, medians "
-        f"of {max((r.runs for r in made.processes), default=0)} runs each, with the threads each takes by itself and "
+        "A whole process: start, read the model and a picture, compute, write an `.npz`; seconds and peak memory, "
+        f"medians of {max((r.runs for r in made.processes), default=0)} runs each, with the threads each takes by itself and "
         "fastact's kernels compiled beforehand.",
         _processes(made),
         f"{made.where} How it is measured, and every figure: [docs/benchmarks.md](docs/benchmarks.md).",
@@ -99,7 +100,7 @@ def details(made: Figures) -> str:
                 HOW,
                 made.where,
                 "Milliseconds of a frame, or of a process from start to end with its peak memory; `of peak` is "
-                "floating-point operations (a multiply-add counted as two) over those that the same number of cores can do; "
+                "floating-point operations (a multiply-add counted as two) over those that as many cores can do; "
                 "`x fastact` is the median of the rounds' ratios to fastact's time, and beside it their quartiles. The "
                 "pilots' maps are those of every convolution; the other networks' are those of every layer.",
                 markdown(head, rows(made)),

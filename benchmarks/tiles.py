@@ -2,9 +2,9 @@
 
     python -m benchmarks.tiles [--registers avx2] [--milliseconds N] [--write docs/tiles.md]
 
-For each convolution of tests/cases/measured.py, each tile that fits computes all filters, alone, and is compared with the
-planner's own choice and timed beside it in turn. A row says what the planner takes, what is fastest, and what the choice
-costs: 1.00 where it is the fastest there is.
+For each convolution of tests/cases/measured.py, each tile that fits computes all filters, alone; it is compared with
+the planner's own choice and timed beside it in turn. A row says what the planner takes, what is fastest, and what the
+choice costs: 1.00 where it is the fastest there is.
 """
 
 from __future__ import annotations
@@ -112,8 +112,8 @@ def _prepared(
 ) -> Callable[[], Array]:
     """One call of the convolution split into `blocks`; the plan is made here, with the planner's choice replaced."""
     with (
-        mock.patch.object(convolution, "split", lambda *_: blocks),
-        mock.patch.object(library, "load", lambda: kernels),
+        mock.patch.object(convolution, "split", return_value=blocks),
+        mock.patch.object(library, "load", return_value=kernels),
     ):
         extract = fastact.Extractor(model, name)
         extract(shown)
@@ -136,16 +136,16 @@ def _least(runs: dict[str, Callable[[], Array]], milliseconds: float) -> dict[st
 
 def document(made: Sequence[Timed], registers: str, command: str) -> str:
     """docs/tiles.md."""
-    return (
-        "\n\n".join(
-            [
-                "# Tiles",
-                f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has the "
-                "tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
-                "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and "
-                "how many pixels share vectors.",
-                f"{cpu_name()}, {cores()} cores, {registers}, {time.strftime('%Y-%m-%d')}; fastact {fastact.__version__}.",
-                markdown(HEAD, [t.cells for t in made]),
+    where = f"{cpu_name()}, {cores()} cores, {registers}, {time.strftime('%Y-%m-%d')}; fastact {fastact.__version__}."
+    return "\n\n".join(
+        [
+            "# Tiles",
+            f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has "
+            "the tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
+            "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how "
+            "many pixels share vectors.",
+            where,
+            markdown(HEAD, [t.cells for t in made]),
                 "The fastest five of each, microseconds:",
                 "\n".join(
                     f"- {t.name}: "

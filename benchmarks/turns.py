@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -43,7 +44,7 @@ class Player:
             "CUDA_VISIBLE_DEVICES": "-1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()
+        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", engine.name, engine.module, number],
             stdin=subprocess.PIPE,
@@ -101,8 +102,6 @@ class _Alarm:
     """Kills a process that does not answer in time."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        import threading
-
         self._timer = threading.Timer(_PATIENCE, process.kill)
         self._timer.daemon = True
         self._timer.start()
@@ -144,8 +143,8 @@ def play(
 ) -> tuple[dict[str, Figures], dict[str, str]]:
     """Every player's figures for a case, and why others have none; the first player is fastact.
 
-    Rounds are played until every ratio to fastact's time is known to about a per cent, or `seconds` are over; or as many
-    as `rounds` says. The order of turns changes from round to round.
+    Rounds are played until every ratio to fastact's time is known to about a per cent, or `seconds` are over; or as
+    many as `rounds` says. The order of turns changes from round to round.
 
     Raises:
         BenchmarkError: fastact itself fails.

@@ -2,8 +2,8 @@
 
     python -m benchmarks.worker NAME MODULE THREADS
 
-A process of its own keeps one engine's threads and settings away from another's measurement, and lets it be stopped while
-another has its turn. Commands and answers are lines of JSON on standard input and output.
+A process of its own keeps one engine's threads and settings away from another's measurement, and lets it be stopped
+while another has its turn. Commands and answers are lines of JSON on standard input and output.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole networks, as their users call them: `make bench`. Maps are compared with the references before they are timed."""
+"""Whole networks, as their users call them: `make bench`. Maps are compared with the references before."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from benchmarks.peak import Peak  # noqa: E402
+from benchmarks.peak import Peak
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@
 By default the article's network and donkeycar's linear pilot at 160x120 and 640x360, every convolution's map, and
 MobileNetV2 and a small U-Net, all maps; float32 frames and uint8 frames; one thread and two. Engines take turns, each
 in a process of its own that is stopped while others have theirs; what counts is the median of the rounds' ratios,
-which noise on the machine touches least. Maps are compared first: a rival whose maps differ is not timed. The peak of the
-cores is measured in the same rounds.
+which noise on the machine touches least. Maps are compared first: a rival whose maps differ is not timed. The peak of
+the cores is measured in the same rounds.
 
 Exit status: 0; 1 if fastact is slower than ONNX Runtime on one thread, or an engine's maps differ; 2 if nothing could
 be measured or ONNX Runtime is not there to be compared with.

@@ -137,25 +137,19 @@ def _least(runs: dict[str, Callable[[], Array]], milliseconds: float) -> dict[st
 def document(made: Sequence[Timed], registers: str, command: str) -> str:
     """docs/tiles.md."""
     where = f"{cpu_name()}, {cores()} cores, {registers}, {time.strftime('%Y-%m-%d')}; fastact {fastact.__version__}."
-    return "\n\n".join(
-        [
-            "# Tiles",
-            f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has "
-            "the tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
-            "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how "
-            "many pixels share vectors.",
-            where,
-            markdown(HEAD, [t.cells for t in made]),
-                "The fastest five of each, microseconds:",
-                "\n".join(
-                    f"- {t.name}: "
-                    + ", ".join(f"{k} {v:.1f}" for k, v in sorted(t.alone.items(), key=lambda i: i[1])[:5])
-                    for t in made
-                ),
-            ]
-        )
-        + "\n"
-    )
+    fastest = [(t.name, sorted(t.alone.items(), key=lambda item: item[1])[:5]) for t in made]
+    parts = [
+        "# Tiles",
+        f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has the "
+        "tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner chooses. "
+        "Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how many pixels "
+        "share vectors.",
+        where,
+        markdown(HEAD, [t.cells for t in made]),
+        "The fastest five of each, microseconds:",
+        "\n".join(f"- {name}: " + ", ".join(f"{tile} {us:.1f}" for tile, us in best) for name, best in fastest),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,13 +29,13 @@ from benchmarks.engines import FASTACT, RIVALS, absent
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 HOW = """Engines take turns in one run, each in a process of its own that is stopped while another has its turn, with
-the same number of threads, and with weights, frame and outputs in memory of its own before the clock starts. All maps are
-compared first, and nothing is timed that differs by more than 1e-5 of a map's largest value. A turn is some frames to
-warm up, then some milliseconds of frames; there are as many rounds of turns as it takes to know the median of the
-rounds' ratios to about a per cent, and the order changes from round to round. A float frame lies in the engine's own
-layout; a uint8 frame is an array of (rows, columns, channels), as a camera gives it, that a rival converts by NumPy or
-in its model, whichever was faster for it. The peak of the cores is what multiply-adds on registers alone reach in the
-same rounds."""
+the same number of threads, and with weights, frame and outputs in memory of its own before the clock starts. All maps
+are compared first, and nothing is timed that differs by more than 1e-5 of a map's largest value. A turn is some
+frames to warm up, then some milliseconds of frames; there are as many rounds of turns as it takes to know the median
+of the rounds' ratios to about a per cent, and the order changes from round to round. A float frame lies in the
+engine's own layout; a uint8 frame is an array of (rows, columns, channels), as a camera gives it, that a rival
+converts by NumPy or in its model, whichever was faster for it. The peak of the cores is what multiply-adds on
+registers alone reach in the same rounds."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def readme(made: Figures) -> str:
         "(128x128), every layer's map.",
         _ratios(made),
         "A whole process: start, read the model and a picture, compute, write an `.npz`; seconds and peak memory, "
-        f"medians of {max((r.runs for r in made.processes), default=0)} runs each, with the threads each takes by itself "
-        "and fastact's kernels compiled beforehand.",
+        f"medians of {max((r.runs for r in made.processes), default=0)} runs each, with the threads each takes by "
+        "itself and fastact's kernels compiled beforehand.",
         _processes(made),
         f"{made.where} How it is measured, and every figure: [docs/benchmarks.md](docs/benchmarks.md).",
     ]

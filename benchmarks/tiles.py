@@ -140,9 +140,9 @@ def document(made: Sequence[Timed], registers: str, command: str) -> str:
     fastest = [(t.name, sorted(t.alone.items(), key=lambda item: item[1])[:5]) for t in made]
     parts = [
         "# Tiles",
-        f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has the "
-        "tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner chooses. "
-        "Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how many pixels "
+        f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has "
+        "the tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
+        "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how many pixels "
         "share vectors.",
         where,
         markdown(HEAD, [t.cells for t in made]),

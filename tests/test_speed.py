@@ -1,8 +1,8 @@
 """Gates against slower kernels that a loaded machine does not trip: ratios and counts, never absolute times.
 
-A time is held against the machine's own multiply-adds, or a rival's, measured in the same breath, the least of many runs
-of each; a gate opens at the first good moment, so that only kernels that are never fast fail. Instructions are counted
-from the tiles a plan takes: tests/test_assembly.py holds what a tile promises against the machine code.
+A time is held against the machine's own multiply-adds, or a rival's, measured in the same breath, the least of many
+runs of each; a gate opens at the first good moment, so that only kernels that are never fast fail. Instructions are
+counted from the tiles a plan takes: tests/test_assembly.py holds what a tile promises against the machine code.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from fastact import Extractor, samples
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # benchmarks is run from the repository, not installed
 
-from benchmarks.cases import Case, frame  # noqa: E402
-from benchmarks.peak import Peak  # noqa: E402
-from benchmarks.recorder import model_of  # noqa: E402
+from benchmarks.cases import Case, frame
+from benchmarks.peak import Peak
+from benchmarks.recorder import model_of
 
 PATIENCE = 20.0
 """Seconds a gate waits for a good moment; it takes milliseconds on a quiet machine."""

@@ -123,7 +123,9 @@ class _RandomWeights:
         if "kernel" in name:
             products = math.prod(shape[:2] if name.startswith("depthwise") else shape[:-1])
             values = self._random.standard_normal(shape) * math.sqrt(2 / products)
-        elif name in ("gamma", "moving_variance"):
+        elif name == "gamma":  # below 1: what relu6 would cut off grows rounding errors from layer to layer
+            values = self._random.uniform(0.4, 0.8, shape)
+        elif name == "moving_variance":
             values = self._random.uniform(0.5, 1.5, shape)
         else:
             values = self._random.normal(0, 0.2, shape)

@@ -142,8 +142,8 @@ def document(made: Sequence[Timed], registers: str, command: str) -> str:
         "# Tiles",
         f"Written by `{command}`; a figure changed by hand would be lost. It records why `kernels/cpu/tiles.py` has "
         "the tiles it has: each of them over convolutions that networks in use have, alone, beside what the planner "
-        "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how many pixels "
-        "share vectors.",
+        "chooses. Microseconds of a call, the least of many; a tile is named pixels x vectors v width, c and how many "
+        "pixels share vectors.",
         where,
         markdown(HEAD, [t.cells for t in made]),
         "The fastest five of each, microseconds:",

@@ -131,7 +131,7 @@ class Program:
         table = Table(self._rows, len(self.arrays), self.kernels.kernel)
         for i, array in enumerate(self.arrays):
             table.place(i, array.ctypes.data)
-        Team(self.kernels, threads).run(table.address, len(table.rows))
+        Team(self.kernels, threads).run(table.address, table.steps)
         return [self.arrays[i].tobytes() for i in self.results]
 
 

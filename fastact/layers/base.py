@@ -15,19 +15,12 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
+from fastact.kernels.program import Value
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"
 """A shape without the batch axis; None where the file leaves the length open."""
 Weights: TypeAlias = "dict[str, ops.Floats]"
-
-
-@dataclass(frozen=True)
-class Value:
-    """An array that flows through a plan: `number` tells it from the others."""
-
-    number: int
-    shape: ops.Shape
 
 
 class Tape(ABC):

@@ -10,6 +10,8 @@ FIELDS = 32
 
 # Every row: the address of its kernel, its first input and its output.
 KERNEL, X, Y = 0, 1, 2
+# Lanes: their number, the first of the rows they run, and where (in rows) each lane ends, after a 0.
+LANES, INSIDE, ENDS = 3, 4, 5
 # From bytes, element-wise: how many values; the divisor's float32 bits, or where two float64 lie.
 COUNT, PARAMETERS = 3, 4
 # Copy: OUTER runs of LENGTH floats, X_STRIDE and Y_STRIDE floats apart.
@@ -25,4 +27,4 @@ X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8
 SEGMENTS, SEGMENT_COUNT, TOGETHER, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
-LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK = 15, 16, 17, 18, 19
+LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK, SEGMENT_STEP = 15, 16, 17, 18, 19, 20

@@ -5,7 +5,7 @@ geometry (padding is always four numbers) and knows the shape it gives; it compu
 once in :mod:`.reference` (plain NumPy, the specification); how it is computed fast lies in :mod:`.cpu`.
 """
 
-from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, axis_split, span
+from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Strip, Window, axis_split, span
 from .convolution import Conv2D, Dense
 from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape
 from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
@@ -35,6 +35,7 @@ __all__ = [
     "Row",
     "RowWise",
     "Shape",
+    "Strip",
     "Unary",
     "Window",
     "axis_split",

@@ -41,6 +41,15 @@ class Window:
     strides: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Strip:
+    """An operation on a strip: rows first..last-1 of each input go in."""
+
+    op: Op
+    first: int
+    last: int
+
+
 class Op:
     """One operation: `shape(*inputs)` is the output's shape for the inputs' shapes."""
 
@@ -51,9 +60,28 @@ class Op:
         """The output's shape; the first input's unless a subclass says otherwise."""
         return inputs[0]
 
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:
+        """What gives the output's rows first..last-1 alone, for inputs of these shapes; None if that cannot be said."""
+        return None
+
     def multiply_adds(self, *inputs: Shape) -> int:
         """Multiplications each followed by an addition: convolutions and dense layers alone are counted."""
         return 0
+
+
+def same_rows(op: Op, first: int, last: int, *inputs: Shape) -> Strip | None:
+    """The strip of an operation whose output rows need the same rows of its inputs, all as many, and no others."""
+    return Strip(op, first, last) if len({shape[0] for shape in inputs}) == 1 else None
+
+
+def window_rows(
+    first: int, last: int, height: int, reach: int, stride: int, pads: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """What windows of `reach` rows see for output rows first..last-1: first and last (exclusive) row of the input, and
+    the padding above and below them; None where they see padding alone."""
+    start, stop = first * stride - pads[0], (last - 1) * stride + reach - pads[0]
+    inside = max(start, 0), min(stop, height)
+    return (*inside, max(-start, 0), max(stop - height, 0)) if inside[0] < inside[1] else None
 
 
 def axis_split(shape: Shape, axis: int) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Floats, Op, Shape
+from .base import Floats, Op, Shape, Strip, same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +18,9 @@ class Affine(Op):
     scale: Floats
     offset: Floats
     axis: int = -1
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
 
 
 class Unary(enum.IntEnum):
@@ -58,6 +61,9 @@ class Elementwise(Op):
     a: float = 0.0
     b: float = 0.0
 
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs)
+
 
 class Row(enum.IntEnum):
     """Functions of all values along one axis."""
@@ -74,6 +80,9 @@ class RowWise(Op):
     function: Row
     axis: int = -1
 
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
+
 
 @dataclass(frozen=True, eq=False)
 class GatedLinear(Op):
@@ -85,6 +94,9 @@ class GatedLinear(Op):
         shape = list(inputs[0])
         shape[self.axis] //= 2
         return tuple(shape)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
 
 
 class Merge(enum.IntEnum):
@@ -102,3 +114,6 @@ class Binary(Op):
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return np.broadcast_shapes(*inputs)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs)

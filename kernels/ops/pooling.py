@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .base import NO_PADS, Op, Pads, Shape, Window, span
+from .base import NO_PADS, Op, Pads, Shape, Strip, Window, span, window_rows
 
 
 class PoolKind(enum.IntEnum):
@@ -32,6 +32,10 @@ class Pool2D(Op):
             span(width + left + right, self.size[1], self.strides[1]),
             channels,
         )
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        seen = window_rows(first, last, inputs[0][0], self.size[0], self.strides[0], self.pads[:2])
+        return seen and Strip(replace(self, pads=(*seen[2:], *self.pads[2:])), *seen[:2])
 
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102

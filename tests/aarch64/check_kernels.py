@@ -254,7 +254,7 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
     table = Table([add, turn] * pairs, 1, runner.kernel)
     team = Team(kernels, 2)
     for _ in range(rounds):
-        team.run(table.address, len(table.rows))
+        team.run(table.address, table.steps)
     assert np.array_equal(x, start + pairs * rounds), "a thread went on before the other had done its share"
 
 

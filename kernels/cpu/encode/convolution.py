@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ... import ops
 from ..steps import Buffer, Row
-from ..tiles import TILES, split
+from ..tiles import DEPTHWISE, TILES, depthwise_name, split
 from .base import bits, count, encoder
 
 SUM = 128
@@ -20,6 +20,8 @@ SUM = 128
 @encoder(ops.Conv2D)
 def _conv2d(op: ops.Conv2D, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     (x,) = inputs
+    if op.groups == x.shape[-1] == y.shape[-1]:
+        return _depthwise(op, x, y, registers)
     (_, width, channels), (rows, columns, filters) = x.shape, y.shape
     kh, kw, depth, _ = op.weights.shape
     (sy, sx), (dy, dx) = op.strides, op.dilation
@@ -30,7 +32,7 @@ def _conv2d(op: ops.Conv2D, inputs: Sequence[Buffer], y: Buffer, registers: str)
         segments, together = _segments(offsets, depth)
     per_group = filters // op.groups
     made: list[Row] = []
-    for block in split(registers, rows * columns, per_group):
+    for block in split(TILES[registers], rows * columns, per_group):
         tile = TILES[registers][block.tile]
         # One row takes all blocks of a group, or the one block of all groups, whichever there are more of; a row for
         # each where pixels share vectors, since their weights are repeated.
@@ -48,8 +50,27 @@ def _conv2d(op: ops.Conv2D, inputs: Sequence[Buffer], y: Buffer, registers: str)
                 segments, len(segments), together, weight_step, filters, block.last, bits(op.low), bits(op.high),
                 op.groups if over_groups else block.count,
                 4 * depth if over_groups else 0,
-                4 * (per_group if over_groups else block.stride),
+                4 * (per_group if over_groups else block.stride), 1,
             ])  # fmt: skip
+    return made
+
+
+def _depthwise(op: ops.Conv2D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
+    """As many groups as channels and filters: vectors of channels take the place of vectors of filters."""
+    (_, width, channels), (rows, columns, _) = x.shape, y.shape
+    kh, kw, _, _ = op.weights.shape
+    (sy, sx), (dy, dx) = op.strides, op.dilation
+    starts = [channels * dy * width * ky for ky in range(kh)]
+    segments = np.array([(start, start + channels * dx * kw) for start in starts], np.int64)
+    made: list[Row] = []
+    for block in split(DEPTHWISE[registers], rows * columns, channels):
+        made.append([
+            depthwise_name(DEPTHWISE[registers][block.tile]), x.place + 4 * block.first, y.place + 4 * block.first,
+            op.weights.reshape(-1)[block.first:], op.bias[block.first:],
+            rows * columns, columns, 4 * sy * width * channels, 4 * sx * channels,
+            segments, kh, max(1, SUM // kw), channels, channels, block.last, bits(op.low), bits(op.high),
+            block.count, 4 * block.stride, 4 * block.stride, channels * dx,
+        ])  # fmt: skip
     return made
 
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 import fastact
 from benchmarks.common import BenchmarkError
-from fastact.layers.convolution import same_padding, window_pads
 from fastact.node import Node
 
 Array = npt.NDArray[Any]
@@ -250,6 +249,19 @@ def _step(node: Node, inputs: tuple[str, ...], shapes: Shapes) -> Step:
     return read(_Entries(node), Step(node.name, inputs, _shape(node)), shapes)
 
 
+def _same(length: int, size: int, stride: int, dilation: int = 1) -> Pair:
+    """Cells that padding "same" adds before and after an axis: half each, the odd one after, as TensorFlow does."""
+    total = max((-(-length // stride) - 1) * stride + (size - 1) * dilation + 1 - length, 0)
+    return total // 2, total - total // 2
+
+
+def _pads(shape: tuple[int, ...], size: Pair, strides: Pair, dilation: Pair, padding: str) -> Pads:
+    if padding != "same":
+        return (0, 0, 0, 0)
+    rows, columns = (_same(*one) for one in zip(shape, size, strides, dilation, strict=False))
+    return (*rows, *columns)
+
+
 def _conv(e: _Entries, step: Step, shapes: Shapes) -> Step:
     weights, groups = e.kernel(), int(e.number("groups", 1))
     if e.node.class_name == "DepthwiseConv2D":  # (kh, kw, C, multiplier): filter c * multiplier + m sees channel c
@@ -257,7 +269,7 @@ def _conv(e: _Entries, step: Step, shapes: Shapes) -> Step:
         weights = weights.reshape(*weights.shape[:2], 1, -1)
     size = (weights.shape[0], weights.shape[1])
     strides, dilation, padding = e.pair("strides", 1), e.pair("dilation_rate", 1), e.string("padding", "valid")
-    pads = window_pads(shapes[0], size, strides, dilation, padding)
+    pads = _pads(shapes[0], size, strides, dilation, padding)
     bias = e.vector("bias", weights.shape[3], 0.0)
     return Conv(step.name, step.inputs, step.shape, weights, bias, strides, padding, pads, dilation, groups, e.function)
 
@@ -270,7 +282,7 @@ def _conv_transpose(e: _Entries, step: Step, shapes: Shapes) -> Step:
         raise e.fail("a transposed convolution with strides wider than its window")
     crops: Pads = (0, 0, 0, 0)
     if padding == "same":  # what the convolution that it transposes would pad by
-        rows, columns = (same_padding(step.shape[i], weights.shape[i], strides[i]) for i in (0, 1))
+        rows, columns = (_same(step.shape[i], weights.shape[i], strides[i]) for i in (0, 1))
         crops = (*rows, *columns)
     bias = e.vector("bias", weights.shape[2], 0.0)
     return ConvTranspose(step.name, step.inputs, step.shape, weights, bias, strides, padding, crops, e.function)
@@ -320,7 +332,7 @@ def _pool(e: _Entries, step: Step, shapes: Shapes) -> Step:
     kind = "max" if e.node.class_name.startswith("Max") else "average"
     size, padding = e.pair("pool_size", 2), e.string("padding", "valid")
     strides = size if e.entries.get("strides") is None else e.pair("strides", 1)
-    pads = window_pads(shapes[0], size, strides, (1, 1), padding)
+    pads = _pads(shapes[0], size, strides, (1, 1), padding)
     return Pool(step.name, step.inputs, step.shape, kind, size, strides, padding, pads)
 
 

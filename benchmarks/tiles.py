@@ -22,7 +22,7 @@ import numpy as np
 from fastact.kernels.cpu import library
 from fastact.kernels.cpu.encode import convolution
 from fastact.kernels.cpu.levels import LEVELS, supported
-from fastact.kernels.cpu.tiles import TILES, Block, split
+from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Block, Tile, split
 
 import fastact
 from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command, table
@@ -34,9 +34,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 HEAD = ("convolution", "pixels", "filters", "the planner's tiles", "us", "fastest alone", "us", "planner / fastest")
 
 
-def alone(registers: str, number: int, pixels: int, filters: int) -> tuple[Block, ...] | None:
+def alone(table: tuple[Tile, ...], number: int, pixels: int, filters: int) -> tuple[Block, ...] | None:
     """The blocks that compute all filters with one tile, the last overlapping the one before; None where it cannot."""
-    tile = TILES[registers][number]
+    tile = table[number]
     size = tile.vectors * tile.width
     if tile.pixels > pixels or (tile.cluster > 1 and tile.filters != filters):
         return None
@@ -85,36 +85,41 @@ def measure(case: Any, kernels: library.Library, milliseconds: float) -> Timed:
     node = model.layers[name]
     rows, columns, filters = (n or 1 for n in node.known_shape)
     groups = int(node.layer.config.entries.get("groups", 1)) if node.layer else 1  # type: ignore[call-overload]
-    pixels, per_group = rows * columns, filters // groups
-    registers = kernels.registers
-    shown = np.random.default_rng(2).uniform(-1, 1.5, [n or 1 for n in model.input_shapes["image"]]).astype(np.float32)
-    runs = {"": _prepared(model, name, shown, split(registers, pixels, per_group), kernels)}
+    shape = [n or 1 for n in model.input_shapes["image"]]
+    tiles, pixels, per_group = TILES[kernels.registers], rows * columns, filters // groups
+    if groups == filters == shape[-1]:  # vectors of channels take the place of vectors of filters
+        tiles, per_group = DEPTHWISE[kernels.registers], filters
+    shown = np.random.default_rng(2).uniform(-1, 1.5, shape).astype(np.float32)
+    chosen = split(tiles, pixels, per_group)
+    runs = {"": _prepared(model, name, shown, chosen, kernels)}
     expected = runs[""]()
-    for number, tile in enumerate(TILES[registers]):
-        blocks = alone(registers, number, pixels, per_group)
+    for number, tile in enumerate(tiles):
+        blocks = alone(tiles, number, pixels, per_group)
         if blocks is None:
             continue
-        runs[_short(tile.name)] = run = _prepared(model, name, shown, blocks, kernels)
+        runs[_short(tile)] = run = _prepared(model, name, shown, blocks, kernels)
         if not np.allclose(run(), expected, rtol=1e-5, atol=1e-5 * float(np.abs(expected).max())):
-            raise BenchmarkError(f"tile {tile.name} gives other maps for {case.id}: nothing is timed")
+            raise BenchmarkError(f"tile {_short(tile)} gives other maps for {case.id}: nothing is timed")
     least = _least(runs, milliseconds)
-    taken = [f"{b.count} x {_short(TILES[registers][b.tile].name)}" for b in split(registers, pixels, per_group)]
+    taken = [f"{b.count} x {_short(tiles[b.tile])}" for b in chosen]
     title = case.id.removeprefix("measured-")
     return Timed(title, pixels, filters, " + ".join(taken), least.pop("") * 1e6, {k: v * 1e6 for k, v in least.items()})
 
 
-def _short(name: str) -> str:
-    return name.removeprefix("f32_nhwc_conv_")
+def _short(tile: Tile) -> str:
+    return tile.name.removeprefix("f32_nhwc_conv_")
 
 
 def _prepared(
     model: fastact.Model, name: str, shown: Array, blocks: tuple[Block, ...], kernels: library.Library
 ) -> Callable[[], Array]:
     """One call of the convolution split into `blocks`; the plan is made here, with the planner's choice replaced."""
-    with (
-        mock.patch.object(convolution, "split", return_value=blocks),
-        mock.patch.object(library, "load", return_value=kernels),
-    ):
+
+    def chosen(table: tuple[Tile, ...], pixels: int, filters: int) -> tuple[Block, ...]:
+        fits = all(table[b.tile].pixels <= pixels for b in blocks)  # a strip of a map may have fewer pixels than a tile
+        return blocks if fits else split(table, pixels, filters)
+
+    with mock.patch.object(convolution, "split", chosen), mock.patch.object(library, "load", return_value=kernels):
         extract = fastact.Extractor(model, name)
         extract(shown)
     return lambda: extract(shown)[name]

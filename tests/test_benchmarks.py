@@ -62,12 +62,12 @@ def mixed(k):
 def test_peers_measures_onnx_runtime_beside_fastact_and_writes_every_figure(tmp_path):
     out = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks.peers", "--engine", ONNX_RUNTIME.name, "--rounds", "3"]
-    command += ["--size", "160x120", "--size", "640x360", "--threads", "1", "--threads", "2", "--json", str(out)]
+    command += ["--size", "160x120", "--threads", "1", "--threads", "2", "--json", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode in (0, 1), done.stderr  # which of the two is faster in three rounds is not tested
     found = json.loads(out.read_text(encoding="utf-8"))["cases"]
     assert [(c["threads"], c["label"].rpartition(" ")[2], c["frame"]) for c in found] == [
-        (threads, size, frame) for threads in (1, 2) for size in ("160x120", "640x360") for frame in peers.FRAMES
+        (threads, "160x120", frame) for threads in (1, 2) for frame in peers.FRAMES
     ]
     for measured in found:
         assert [e["engine"] for e in measured["rows"]] == ["fastact", ONNX_RUNTIME.name]
@@ -304,10 +304,10 @@ def test_layers_accounts_for_every_step(case, capsys):
     wanted = [n.name for n in model.nodes if n.is_convolution]
     peak = types.SimpleNamespace(burst=lambda: 100.0)
     made, whole, speed = layers.Stepper(model, wanted, True).time(2, peak)
-    assert [s.layer for s in made if s.flops] == sorted((s.layer for s in made if s.flops), key=wanted.index)
-    assert {s.layer for s in made} == {"scratch", *wanted}  # the conversion from bytes is scratch
-    for name in wanted:
-        assert sum(s.flops for s in made if s.layer == name) >= 2 * model.costs[name].multiply_adds
+    assert list(dict.fromkeys(name for s in made for name in s.layers)) == wanted
+    for layers_together in {s.layers for s in made}:
+        needed = sum(2 * model.costs[name].multiply_adds for name in layers_together)
+        assert needed <= sum(s.flops for s in made if s.layers == layers_together) <= 1.5 * needed
     assert speed == 100.0
     assert whole > 0
     assert "u8_f32_scale" in layers.text(model, made, whole, speed)
@@ -388,7 +388,7 @@ def test_every_tile_that_fits_is_timed_beside_the_planner_s_choice():
 @pytest.mark.parametrize("filters", [1, 3, 12, 13, 24, 64, 100])
 def test_a_tile_alone_computes_every_filter(registers, filters):
     for number, tile in enumerate(TILES[registers]):
-        blocks = tiles.alone(registers, number, 1000, filters)
+        blocks = tiles.alone(TILES[registers], number, 1000, filters)
         computed = {
             b.first + i * b.stride + f
             for b in blocks or ()

@@ -111,7 +111,7 @@ def instructions(registers: str, pixels: int, filters: int) -> float:
     1 would be vectors without a lane too many, and loads for nothing.
     """
     native, total = NATIVE[registers], 0
-    for block in split(registers, pixels, filters):
+    for block in split(TILES[registers], pixels, filters):
         tile = TILES[registers][block.tile]
         parts = max(1, tile.width // native)
         multiply_adds, loads = tile.pixels // tile.cluster * tile.vectors * parts, tile.vectors * parts + tile.pixels

@@ -66,6 +66,9 @@ class Figures:
         return list(dict.fromkeys(row.engine for r in results for row in r.rows))
 
 
+_MAIN = "article's network"
+"""What the README is most about."""
+
 _NO_VERSION = ("fastact extract --save npz", "Keras (TensorFlow)")
 """What is a version of another row's engine."""
 
@@ -80,9 +83,9 @@ def readme(made: Figures) -> str:
         "convolution's map; from a uint8 frame, the conversion counted; MobileNetV2 (0.35, 96x96) and a small U-Net "
         "(128x128), every layer's map.",
         _ratios(made),
-        "A whole process: start, read the model and a picture, compute, write an `.npz`; seconds and peak memory, "
-        f"medians of {max((r.runs for r in made.processes), default=0)} runs each, with the threads each takes by "
-        "itself and fastact's kernels compiled beforehand.",
+        "A whole process on the article's network: start, read the model and a picture, compute, write an `.npz`; "
+        f"seconds and peak memory, medians of {max((r.runs for r in made.processes), default=0)} runs each, with the "
+        "threads each takes by itself and fastact's kernels compiled beforehand.",
         _processes(made),
         f"{made.where} How it is measured, and every figure: [docs/benchmarks.md](docs/benchmarks.md).",
     ]
@@ -117,7 +120,8 @@ def rows(made: Figures) -> list[tuple[str, ...]]:
 
 
 def _times(made: Figures) -> str:
-    chosen = [r for r in made.frames if r.label.startswith("article") and r.frame == "float32" and r.rows]
+    chosen = [r for r in made.frames if r.label.startswith(_MAIN) and r.frame == "float32" and r.rows]
+    chosen.sort(key=lambda r: [f.label for f in made.frames].index(r.label))
     head = ["engine", *(f"{_size(r.label)}, {_threads(r.threads)}" for r in chosen)]
 
     def cell(row: peers.Row) -> str:
@@ -129,11 +133,9 @@ def _times(made: Figures) -> str:
 
 def _ratios(made: Figures) -> str:
     chosen = [
-        r
-        for r in made.frames
-        if r.threads == 1 and r.rows and not (r.label.startswith("article") and r.frame == "float32")
+        r for r in made.frames if r.threads == 1 and r.rows and not (r.label.startswith(_MAIN) and r.frame == "float32")
     ]
-    chosen = [r for r in chosen if not (r.label.startswith("linear") and r.frame == "uint8")]
+    chosen = [r for r in chosen if r.label.startswith(_MAIN) or r.frame == "float32"]
     head = ["engine", *(r.label + (", uint8" if r.frame == "uint8" else "") for r in chosen)]
     return _table(head, chosen, made, lambda row: f"{row.ratio:.2f}")
 
@@ -147,10 +149,11 @@ def _table(head: Sequence[str], chosen: Sequence[peers.Result], made: Figures, c
 
 
 def _processes(made: Figures) -> str:
-    head = ["engine", *(r.label for r in made.processes)]
+    chosen = [r for r in made.processes if r.label.startswith(_MAIN)]
+    head = ["engine", *(_size(r.label) for r in chosen)]
     body = []
-    for name in made.engines(made.processes):
-        found = [next((row for row in r.rows if row.engine == name), None) for r in made.processes]
+    for name in made.engines(chosen):
+        found = [next((row for row in r.rows if row.engine == name), None) for r in chosen]
         body.append([name, *("" if f is None else f"{f.seconds:.2f} s, {f.memory / 1e6:.0f} MB" for f in found)])
     return markdown(head, body)
 

@@ -33,7 +33,10 @@ Run = Callable[..., torch.Tensor]
 
 
 class Engine:
-    """Steps one by one in inference mode, a convolution's own relu in place."""
+    """Steps one by one in inference mode, a convolution's own relu in place.
+
+    TorchScript's optimised graph and oneDNN's convolutions with a fused relu were slower (PyTorch 2.13, both sizes).
+    """
 
     def __init__(self, network: Network, frame: Array, threads: int, inside: bool) -> None:
         torch.set_num_threads(threads)

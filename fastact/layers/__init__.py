@@ -1,6 +1,6 @@
 """Layers, one file a family; importing this package registers them all."""
 
-from fastact.layers import activation, convolution, core, merging, normalization, pooling, shaping
+from fastact.layers import activation, convolution, core, merging, normalization, pooling, shaping, transposed
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
@@ -21,4 +21,5 @@ __all__ = [
     "registry",
     "shaping",
     "show",
+    "transposed",
 ]

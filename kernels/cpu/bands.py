@@ -29,7 +29,7 @@ STRIP = 128 * 1024
 """Bytes of maps a strip may touch, about, so that they stay in the second cache from one instruction to the next."""
 ALIGNMENT = 64
 
-_FEEDS = (ops.FromBytes, ops.Pad2D)
+_FEEDS = (ops.FromBytes, ops.Pad)
 """Operations that are cheap to do again for rows that two strips share."""
 _FOLLOWS = (ops.Affine, ops.Elementwise, ops.RowWise, ops.GatedLinear, ops.Binary)
 """Operations whose output rows need the same rows of their inputs and no others."""

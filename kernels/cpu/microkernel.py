@@ -27,7 +27,7 @@ def convolution_tile(tile: Tile) -> Any:
 
     It computes `tile.pixels` consecutive output pixels, the first at (first_row, first_column) of a map `columns` wide;
     rows of the map lie `row_step` bytes apart in the input, columns `column_step`. The receptive field is
-    `segment_count` runs of floats `segment_step` apart, each from and to an offset (in floats) in the int64 table
+    `segment_count` runs of contiguous floats, each from and to an offset (in floats) in the int64 table
     `segments`. Weights are as many rows as all runs have floats, `weight_step` floats apart. `y_step` floats lie
     between output pixels. Results are clipped to low..high, NaN passing through.
 
@@ -45,7 +45,8 @@ def convolution_tile(tile: Tile) -> Any:
 def depthwise_tile(tile: Tile) -> Any:
     """The micro-kernel of a convolution of each channel by itself, called as the one above.
 
-    Filters are channels here. Runs are of cells, whose first channel's offset they name, `segment_step` floats apart.
+    Filters are channels here. Runs are of cells `segment_step` floats apart, and name the offsets of
+    their first channels.
     """
     return _intrinsic(_Depthwise, tile)
 
@@ -108,7 +109,7 @@ class _Emitter:
         k, weights_k = builder.phi(I64), builder.phi(F32.as_pointer())
         running = {cell: builder.phi(self.vector) for cell in self.cells}
         sums = self._multiply_add(k, weights_k, running)
-        next_k = builder.add(k, self.segment_step)
+        next_k = builder.add(k, self._step())
         next_weights = builder.gep(weights_k, [self.weight_step])
         builder.cbranch(builder.icmp_signed("<", next_k, end_k), inner, segment_end)
 
@@ -189,6 +190,10 @@ class _Emitter:
         """What lies `k` floats into every pixel's receptive field times one row of weights, added to `totals`."""
         raise NotImplementedError
 
+    def _step(self):
+        """How many floats further the next value of a run lies."""
+        raise NotImplementedError
+
     def _cluster_lanes(self, v):
         """Where the lanes of vector `v` stand among all lanes of a cluster: pixel by pixel, filter by filter."""
         if self.tile.cluster == 1:
@@ -223,6 +228,9 @@ class _Emitter:
 class _Convolution(_Emitter):
     """One value of every pixel is multiplied with all filters."""
 
+    def _step(self):
+        return self.constant(1)  # which takes no register
+
     def _multiply_add(self, k, weights, totals):
         builder, tile = self.builder, self.tile
         rows = [self.load(builder.gep(weights, [offset])) for offset in self.offsets]
@@ -250,14 +258,17 @@ class _Convolution(_Emitter):
 class _Depthwise(_Emitter):
     """Each channel of every pixel is multiplied with its own filter."""
 
+    def _step(self):
+        return self.segment_step
+
     def _multiply_add(self, k, weights, totals):
         builder = self.builder
         rows = [self.load(builder.gep(weights, [offset])) for offset in self.offsets]
         sums = {}
+        places = [builder.add(k, offset) for offset in self.offsets]
         for pixel, start in enumerate(self.pixels):
-            cell = builder.gep(start, [k])
-            for v, offset in enumerate(self.offsets):
-                sums[pixel, v] = self._fma(self.load(builder.gep(cell, [offset])), rows[v], totals[pixel, v])
+            for v, place in enumerate(places):
+                sums[pixel, v] = self._fma(self.load(builder.gep(start, [place])), rows[v], totals[pixel, v])
         return sums
 
 

@@ -66,13 +66,13 @@ TILES: dict[str, tuple[Tile, ...]] = {
 
 DEPTHWISE: dict[str, tuple[Tile, ...]] = {
     "avx512": _tiles(
-        (8, 2, 16), (12, 1, 16), (12, 1, 8), (12, 1, 4), (8, 1, 1),
+        (6, 2, 16), (12, 1, 16), (12, 1, 8), (12, 1, 4), (8, 1, 1),
         (1, 2, 16), (1, 1, 16), (1, 1, 8), (1, 1, 4), (1, 1, 1),
     ),
     "avx2": _tiles(
         (6, 2, 8), (12, 1, 8), (12, 1, 4), (8, 1, 1), (1, 2, 8), (1, 1, 8), (1, 1, 4), (1, 1, 1),
     ),
-    "neon": _tiles((6, 4, 4), (10, 2, 4), (12, 1, 4), (8, 1, 1), (1, 4, 4), (1, 1, 4), (1, 1, 1)),
+    "neon": _tiles((4, 4, 4), (8, 2, 4), (10, 1, 4), (8, 1, 1), (1, 4, 4), (1, 1, 4), (1, 1, 1)),
 }  # fmt: skip
 """The tiles of depthwise convolutions, whose filters are channels. The input's vectors are operands of the
 multiply-adds, or take a register each for a moment."""

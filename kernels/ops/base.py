@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +24,10 @@ Pads: TypeAlias = tuple[int, int, int, int]
 NO_PADS: Pads = (0, 0, 0, 0)
 
 
+Sides: TypeAlias = tuple[tuple[int, int], ...]
+"""Cells before and after, for each of an array's first axes."""
+
+
 INF = math.inf
 
 
@@ -35,10 +41,19 @@ def span(length: int, kernel: int, stride: int, dilation: int = 1) -> int:
 
 @dataclass(frozen=True)
 class Window:
-    """What one value of an output sees of the input along rows and columns."""
+    """What one value of an output sees of the input along rows and columns.
+
+    `strides` are how far the windows of neighbouring values lie apart: a fraction where the output is the larger one.
+    """
 
     size: tuple[int, int]
-    strides: tuple[int, int]
+    strides: tuple[int | Fraction, int | Fraction]
+
+    @staticmethod
+    def of(size: Sequence[int], strides: Sequence[int | Fraction]) -> Window:
+        """The last two of one to three axes: planes are not followed, and steps in time are a row."""
+        (height, width), (down, across) = (1, *size)[-2:], (1, *strides)[-2:]
+        return Window((height, width), (down, across))
 
 
 @dataclass(frozen=True)

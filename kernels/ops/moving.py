@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
-from .base import Op, Pads, Shape, Strip, same_rows
+from .base import Floats, Op, Shape, Sides, Strip, Window, same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,31 +19,48 @@ class FromBytes(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class Pad2D(Op):
-    """(H, W, C) with rows and columns of zeros around it."""
+class Pad(Op):
+    """The input in a frame of zeros; from the first axis with any to the last there are three at most."""
 
-    pads: Pads
+    sides: Sides
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        (height, width, channels), (top, bottom, left, right) = inputs[0], self.pads
-        return (height + top + bottom, width + left + right, channels)
+        shape, framed = inputs[0], len(self.sides)
+        return (*(n + sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
 
     def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
-        top, _, left, right = self.pads
+        (top, _), *others = self.sides
         start, stop = (min(max(row - top, 0), inputs[0][0]) for row in (first, last))
         above = min(max(top - first, 0), last - first)
-        return Strip(Pad2D((above, last - first - above - (stop - start), left, right)), start, stop)
+        return Strip(Pad(((above, last - first - above - (stop - start)), *others)), start, stop)
 
 
 @dataclass(frozen=True, eq=False)
-class Crop2D(Op):
-    """(H, W, C) less rows above, below and columns left, right."""
+class Crop(Op):
+    """The input less cells at its sides."""
 
-    crops: Pads
+    sides: Sides
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        (height, width, channels), (top, bottom, left, right) = inputs[0], self.crops
-        return (height - top - bottom, width - left - right, channels)
+        shape, framed = inputs[0], len(self.sides)
+        return (*(n - sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Op):
+    """Each cell of the first axes so many times in a row, a number for each axis."""
+
+    times: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        shape, repeated = inputs[0], len(self.times)
+        return (*(n * times for n, times in zip(shape, self.times, strict=False)), *shape[repeated:])
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell, its copies a fraction of a cell apart."""
+        rows, columns = (*self.times, 1)[:2]
+        return Window((1, 1), (Fraction(1, rows), Fraction(1, columns)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +76,65 @@ class Concat(Op):
 
     def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
         return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Interleave(Op):
+    """Maps put in between each other: (size, channels), every cell of which one input at most gives.
+
+    Cell (i, j) of input number n comes to origins[n] + (i, j) * strides; cells that nothing comes to hold `fill`, a
+    value for each channel.
+    """
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    origins: tuple[tuple[int, int], ...]
+    fill: Floats
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return (*self.size, inputs[0][-1])
+
+    @property
+    def window(self) -> Window:  # type: ignore[override]
+        """One cell, the next a fraction of a cell away."""
+        return Window((1, 1), (Fraction(1, self.strides[0]), Fraction(1, self.strides[1])))
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Op):
+    """`count` values along `axis`, the first at `start`, each `step` cells from the one before: backwards below 0."""
+
+    axis: int
+    start: int
+    count: int
+    step: int = 1
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        shape = list(inputs[0])
+        shape[self.axis] = self.count
+        return tuple(shape)
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell; how far apart cells lie where some are left out is not followed."""
+        return Op.window if abs(self.step) == 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Op):
+    """Axis number a of the output is axis `axes[a]` of the input, as numpy.transpose has it; five axes at most."""
+
+    axes: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return tuple(inputs[0][a] for a in self.axes)
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell where channels alone go to the front or to the back; other orders are not followed."""
+        places = tuple(range(len(self.axes)))
+        kept = (places, (*places[1:], 0), (places[-1], *places[:-1]))
+        return Op.window if self.axes in kept else None
 
 
 @dataclass(frozen=True, eq=False)

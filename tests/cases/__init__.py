@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
-from .convolution import CONVOLUTIONS
+from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
 from .measured import MEASURED, MEASURED_CONVOLUTIONS
 from .merging import ELEMENTWISE, JOINING
@@ -20,8 +20,9 @@ from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
-    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
-    *WIRING, *MEASURED,
+    *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
+    *DENSE, *POOLS, *ELEMENTWISE, *JOINING, *WIRING,
+    *MEASURED,
 )  # fmt: skip
 
 __all__ = [

@@ -53,9 +53,12 @@ def mixed(k):
     x = k.layers.ReLU(6.0)(k.layers.BatchNormalization()(x))
     y = k.layers.Conv2D(8, 3, padding="same", dilation_rate=2, activation="tanh")(x)
     x = k.layers.Multiply()([k.layers.Add()([x, y]), y])
+    z = k.layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu")(x)
+    z = k.layers.Conv2DTranspose(6, 3, strides=2, padding="same", activation="sigmoid")(z)
+    z = k.layers.Conv2DTranspose(6, 2)(k.layers.MaxPooling2D(3, strides=2, padding="same")(z))
     x = k.layers.Concatenate()([k.layers.MaxPooling2D(2)(x), k.layers.AveragePooling2D(2)(k.layers.Dropout(0.1)(y))])
     x = k.layers.GlobalAveragePooling2D()(k.layers.Activation("sigmoid")(x))
-    return k.Model(image, k.layers.Dense(5, activation="softmax")(x))
+    return k.Model(image, [k.layers.Dense(5, activation="softmax")(x), z])
 
 
 @needs_onnx_runtime
@@ -99,7 +102,7 @@ def test_the_work_of_the_article_s_network(case, network):
 def test_engines_take_turns_and_every_one_that_is_installed_gives_the_same_maps(tmp_path):
     path = write_h5(mixed, tmp_path / "mixed.h5")
     case = Case(path, None, "mixed", every_map=True)
-    assert len(case.network(case.model()).steps) == 13  # dropout is none
+    assert len(case.network(case.model()).steps) == 17  # dropout is none
     players = [turns.Player(engine, 1) for engine in (FASTACT, *(r for r in RIVALS if r.installed))]
     try:
         figures, failed = turns.play(players, case, "uint8", 1.0, rounds=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
+from benchmarks.common import BenchmarkError
 from benchmarks.network import (
     INPUT,
     Activation,
@@ -88,9 +90,9 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 _IN_PLACE = _FUNCTIONS | {"relu": torch.relu_, "relu6": lambda x: functional.relu6(x, inplace=True)}
 
 
-def _padded(x: torch.Tensor, pads: Pads) -> torch.Tensor:
+def _padded(x: torch.Tensor, pads: Pads, value: float = 0.0) -> torch.Tensor:
     top, bottom, left, right = pads
-    return functional.pad(x, (left, right, top, bottom))
+    return functional.pad(x, (left, right, top, bottom), value=value)
 
 
 def _conv(step: Conv) -> Run:
@@ -125,15 +127,14 @@ def _batch_norm(step: BatchNorm) -> Run:
 
 
 def _pool(step: Pool) -> Run:
-    if any(step.pads):
-        (top, bottom, left, right), largest = step.pads, step.kind == "max"
-        if (top, left) == (bottom, right):
-            if largest:
-                return lambda x: functional.max_pool2d(x, step.size, step.strides, (top, left))
-            return lambda x: functional.avg_pool2d(x, step.size, step.strides, (top, left), count_include_pad=False)
-        raise ValueError(f"{step.name}: PyTorch's pools take no such padding")
-    pool = functional.max_pool2d if step.kind == "max" else functional.avg_pool2d
-    return lambda x: pool(x, step.size, step.strides)
+    (top, bottom, left, right), largest = step.pads, step.kind == "max"
+    if (top, left) == (bottom, right) and largest:
+        return lambda x: functional.max_pool2d(x, step.size, step.strides, (top, left))
+    if (top, left) == (bottom, right):
+        return lambda x: functional.avg_pool2d(x, step.size, step.strides, (top, left), count_include_pad=False)
+    if largest:
+        return lambda x: functional.max_pool2d(_padded(x, step.pads, -math.inf), step.size, step.strides)
+    raise BenchmarkError(f"PyTorch's mean pools take no padding on one side alone: {step.name!r} has it")
 
 
 def _upsample(step: Upsample) -> Run:

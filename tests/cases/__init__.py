@@ -13,6 +13,7 @@ from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, rand
 from .channels_first import CHANNELS_FIRST
 from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
+from .measured import MEASURED, MEASURED_CONVOLUTIONS
 from .merging import ELEMENTWISE, JOINING
 from .normalization import NORMALIZATION
 from .pooling import POOLS
@@ -23,7 +24,7 @@ from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
-    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING,
+    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING, *MEASURED,
 )  # fmt: skip
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "CASES",
     "KERAS2",
     "KERAS3",
+    "MEASURED",
+    "MEASURED_CONVOLUTIONS",
     "Case",
     "chain",
     "frames",

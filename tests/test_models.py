@@ -16,14 +16,9 @@ import fastact
 
 BESIDE = sorted(Path(__file__).parents[2].glob("*/data/models"))
 FOLDERS = [Path(os.environ["FASTACT_CORPUS"])] if "FASTACT_CORPUS" in os.environ else BESIDE
-<<<<<<< HEAD
-FILES = sorted(p for folder in FOLDERS for p in folder.glob("*.h5") if p.with_suffix(".npz").exists())
-=======
 FILES = sorted(
     p for folder in FOLDERS for kind in ("*.h5", "*.keras") for p in folder.glob(kind) if p.with_suffix(".npz").exists()
 )
-NOT_YET = ("TimeDistributed", "LSTM")
->>>>>>> f1
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)

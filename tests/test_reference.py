@@ -181,6 +181,8 @@ def test_the_dtype_of_the_inputs_is_kept(dtype: type):
     for op in (
         ops.Conv2D(np.ones((2, 2, 4, 3), np.float32), np.ones(3, np.float32), low=0.0),
         ops.DepthwiseConv2D(np.ones((2, 2, 4, 3), np.float32), np.ones(12, np.float32), low=0.0),
+        ops.Resample(1, 6, np.ones((3, 2), int), np.ones((3, 2), np.float32)),
+        ops.Interleave((9, 9), (1, 1), ((1, 2),), np.ones(4, np.float32)),
         ops.Slice(1, 4, 2, -2), ops.Transpose((2, 0, 1)), ops.Repeat((2, 3)),
         ops.Dense(np.ones((4, 3), np.float32), np.ones(3, np.float32), high=6.0),
         ops.Pool(ops.PoolKind.MAX, **pool), ops.Pool(ops.PoolKind.AVERAGE, **pool),
@@ -193,4 +195,6 @@ def test_the_dtype_of_the_inputs_is_kept(dtype: type):
         assert result.shape == op.shape(x.shape), op
     for merge in ops.Merge:
         assert reference.run(ops.Binary(merge), x, x[:1, :1]).dtype == dtype
+    volume = ops.Conv3D(np.ones((1, 2, 1, 4, 3), np.float32), np.ones(3, np.float32))
+    assert reference.run(volume, x[None]).dtype == dtype
     assert reference.run(ops.FromBytes(255.0), np.ones((2, 2), np.uint8)).dtype == np.float64

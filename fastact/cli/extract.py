@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
-from fastact.cli.options import say
+from fastact.cli.options import CONFIG, say
 from fastact.extractor import Extractor
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
@@ -84,7 +84,8 @@ def _cores() -> int:
 
 
 @click.command(short_help="Compute the feature maps of pictures and save them.")
-@click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model, a Keras .h5 file.")
+@click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
+@CONFIG
 @feeding_options
 @click.option(
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
@@ -109,7 +110,8 @@ def _cores() -> int:
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, images: tuple[str, ...], inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
+    model_path: str, config_path: str | None, images: tuple[str, ...],
+    inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
     indexes: tuple[int, ...], layers: tuple[str, ...], out: str, save: str, raw: bool, threads: int, norm: str,
     cmap: str,
 ) -> int:  # fmt: skip
@@ -133,7 +135,7 @@ def command(
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
     sources = Sources.of(images, inputs, tub, indexes)
-    model = load(model_path)
+    model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model
     feeder = Feeder(model, sources)
     job = Job(Extractor(model, list(layers) or None, threads=threads), feeder, raw, formats, style)

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.kernels.program import Value
+from fastact.kernels.program import Value as Value
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -47,6 +47,8 @@ class Layer(ABC):
     """
 
     is_convolution: bool = False
+    channels_first: bool = False
+    """Whether it takes maps with channels before rows and columns."""
     inputs_taken: ClassVar[tuple[int, int | None]] = (1, 1)
     """The least and the largest number of inputs (None: any)."""
 

@@ -238,8 +238,9 @@ def rows(band: Band, place: Callable[[Value], Place], scratch: Place, registers:
     """The rows of the table that run a band; `scratch` is where its scratch memory lies."""
     if not band.strips:
         (only,) = band.instructions
+        (op,) = encode.legalize(only.op)
         inputs = [Buffer(place(v), v.shape) for v in only.inputs]
-        return encode.encode(only.op, inputs, Buffer(place(only.output), only.output.shape), registers)
+        return encode.encode(op, inputs, Buffer(place(only.output), only.output.shape), registers)
     inside: list[Row] = []
     ends = [0]
     for lane in range(band.lanes):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, pointwise, pool, team
+from . import move, pointwise, pool, resample, team
 from .conv import convolution, depthwise
 from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
 from .simd import call_step, i64
@@ -28,6 +28,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
         "lanes": lanes,
         **move.KERNELS,
         **pool.KERNELS,
+        **resample.KERNELS,
         **pointwise.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
         **{depthwise_name(tile): depthwise(tile) for tile in DEPTHWISE[registers]},

@@ -16,6 +16,8 @@ LANES, INSIDE, ENDS = 3, 4, 5
 COUNT, PARAMETERS = 3, 4
 # Affine, row-wise, gated linear: the memory as (OUTER, LENGTH, INNER).
 OUTER, LENGTH, INNER, MEAN, SCALE, OFFSET = 3, 4, 5, 6, 7, 8
+# Resample: the same of the output, and the input's length; TAPS cells and weights for each place along the middle axis.
+IN_LENGTH, TAPS, CELLS, TAP_WEIGHTS = 6, 7, 8, 9
 # Copy: the lengths of a box's five axes, and the steps in floats along them in the input and in the output.
 BOX, X_STEPS, Y_STEPS = 3, 8, 13
 # Pad, pools: the input's (IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS), the output's (PLANES, ROWS, COLUMNS),

@@ -11,6 +11,7 @@ from .depthwise import DepthwiseConv2D
 from .moving import Concat, Crop, FromBytes, Interleave, Pad, Repeat, Reshape, Slice, Transpose
 from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
 from .pooling import GlobalPool, Pool, PoolKind
+from .resampling import Resample
 from .volumes import Conv3D
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Pool",
     "PoolKind",
     "Repeat",
+    "Resample",
     "Reshape",
     "Row",
     "RowWise",

@@ -180,6 +180,11 @@ def others(random: np.random.Generator) -> Iterator[Case]:
         yield ops.Pad(sides), (x,)
         yield ops.Crop(sides), (np.pad(x, (*sides, *[(0, 0)] * (3 - len(sides))), constant_values=7),)
         yield ops.Repeat((1 + top, 1 + left, 1 + right)), (normal(random, rows, columns, 2, channels),)
+    for taps in (1, 2, 4):
+        for axis in range(3):
+            x = normal(random, 5, 6, 7)
+            cells = random.integers(0, x.shape[axis], (9, taps))
+            yield ops.Resample(axis, x.shape[axis], cells, normal(random, 9, taps)), (x,)
     for strides in ((1, 2), (2, 2), (3, 4)):
         origins = tuple((row, column) for row in range(strides[0]) for column in range(1, strides[1]))
         woven = tuple(normal(random, 5, 6, 7) for _ in origins)
@@ -280,7 +285,7 @@ def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.nd
     if isinstance(op, ops.Elementwise):  # the reference's formulas lose what is small beside 1 or beside x
         slack = 2.0**-50 * np.maximum(np.abs(inputs[0]), 1.0)
         return ulp + np.where(np.isfinite(slack), slack, 0.0)
-    if isinstance(op, ops.RowWise | ops.Affine | ops.GatedLinear | ops.GlobalPool):
+    if isinstance(op, ops.RowWise | ops.Affine | ops.GatedLinear | ops.GlobalPool | ops.Resample):
         return ulp + 1e-13 * max(1.0, float(np.max(np.abs(inputs[0]))))
     if isinstance(op, ops.Binary | ops.FromBytes):
         return ulp / 2  # one rounding

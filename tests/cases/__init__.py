@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
+from .channels_first import CHANNELS_FIRST
 from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
 from .merging import ELEMENTWISE, JOINING
 from .normalization import NORMALIZATION
 from .pooling import POOLS
 from .recurrent import RECURRENT
+from .resizing import RESIZING
 from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
-    *DENSE, *POOLS, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING,
+    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING,
 )  # fmt: skip
 
 __all__ = [

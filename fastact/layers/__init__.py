@@ -3,6 +3,7 @@
 from fastact.layers import (
     activation,
     convolution,
+    convolutional_lstm,
     core,
     merging,
     normalization,
@@ -25,6 +26,7 @@ __all__ = [
     "Value",
     "activation",
     "convolution",
+    "convolutional_lstm",
     "core",
     "create",
     "merging",

@@ -308,7 +308,7 @@ class Recurrent(Unrolled):
 
 @register("SimpleRNN")
 class SimpleRNN(Recurrent):
-    """Elman's network: see :class:`SimpleRNNCell`."""
+    """h' = activation(x W + h U + b) for each time step, h being the output of the step before."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, SimpleRNNCell(config))
@@ -316,7 +316,7 @@ class SimpleRNN(Recurrent):
 
 @register("LSTM")
 class LSTM(Recurrent):
-    """Long short-term memory: see :class:`LSTMCell`."""
+    """Long short-term memory, c' = f c + i g and h' = o activation(c'); a frame begins with a state of zeros."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, LSTMCell(config))
@@ -324,7 +324,7 @@ class LSTM(Recurrent):
 
 @register("GRU")
 class GRU(Recurrent):
-    """Gated recurrent units: see :class:`GRUCell`."""
+    """Gated recurrent units, h' = z h + (1 - z) g, with reset_after or without."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config, GRUCell(config))
@@ -332,7 +332,7 @@ class GRU(Recurrent):
 
 @register("RNN")
 class RNN(Recurrent):
-    """A recurrence of the cell in its configuration."""
+    """A recurrence of an LSTMCell, a GRUCell or a SimpleRNNCell."""
 
     CELLS: ClassVar[Mapping[str, type[Cell]]] = {
         "LSTMCell": LSTMCell,

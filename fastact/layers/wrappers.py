@@ -8,6 +8,7 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
+from fastact.layers.activation import apply
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, Weights, create, known, register, show
 from fastact.layers.config import Config
 from fastact.layers.recurrent import Recurrent, add, gathered, multiply
@@ -72,8 +73,8 @@ class TimeDistributed(Wrapper):
 class TimeTape(Tape):
     """Takes operations meant for one step, and puts them on another tape for all `steps` of them.
 
-    What runs along an axis, or value by value, does so once over an axis more; anything else runs step by step, on
-    a copy of the step, and its outputs are joined.
+    What can be done over an axis more is done at once; anything else runs step by step, on a copy of the step, and its
+    outputs are joined.
     """
 
     def __init__(self, tape: Tape, steps: int) -> None:
@@ -81,11 +82,11 @@ class TimeTape(Tape):
 
     def emit(self, op: ops.Op, *inputs: Value) -> Value:  # noqa: D102
         whole = [Value(i.number, (self._steps, *i.shape)) for i in inputs]
-        moved = over_time(op, self._steps, whole)
-        result = self._step_by_step(op, whole) if moved is None else self._tape.emit(moved, *whole)
+        chain = over_time(op, self._steps, whole)
+        result = apply(self._tape, chain[1:], self._tape.emit(chain[0], *whole)) if chain else self._each(op, whole)
         return Value(result.number, result.shape[1:])
 
-    def _step_by_step(self, op: ops.Op, whole: list[Value]) -> Value:
+    def _each(self, op: ops.Op, whole: list[Value]) -> Value:
         outputs = []
         for t in range(self._steps):
             cut = (self._tape.emit(ops.Slice(0, t, 1), value) if self._steps > 1 else value for value in whole)
@@ -95,25 +96,33 @@ class TimeTape(Tape):
 
 
 _ALONG_AXIS = (ops.Affine, ops.RowWise, ops.GatedLinear, ops.Concat, ops.Slice)
-_MOST_STRETCHED = 4
-"""Axes over which a merge may stretch one of its inputs."""
-_MOST_TRANSPOSED = 5
+_MOST_STRETCHED, _MOST_TRANSPOSED, _MOST_POOLED = 4, 5, 3
+"""Axes over which a merge may stretch one of its inputs, that can change places, and that a pool's windows have."""
 
 
-def over_time(op: ops.Op, steps: int, whole: list[Value]) -> ops.Op | None:
-    """The operation that does for all steps in `whole` what `op` does for one; None where no single one does."""
-    if isinstance(op, ops.Dense | ops.Elementwise):
-        return op
-    if isinstance(op, ops.Reshape):
-        return ops.Reshape((steps, *op.target))
-    if isinstance(op, ops.Transpose) and len(op.axes) < _MOST_TRANSPOSED:
-        return ops.Transpose((0, *(a + 1 for a in op.axes)))
-    if isinstance(op, ops.Binary):
-        ranks, shapes = {len(v.shape) for v in whole}, {v.shape for v in whole}
-        return op if len(shapes) == 1 or (len(ranks) == 1 and max(ranks) <= _MOST_STRETCHED) else None
+def over_time(op: ops.Op, steps: int, whole: list[Value]) -> tuple[ops.Op, ...]:
+    """The operations that do for all steps in `whole` what `op` does for one; none where there are no such."""
+    match op:
+        case ops.Dense() | ops.Elementwise():
+            return (op,)
+        case ops.Reshape():
+            return (ops.Reshape((steps, *op.target)),)
+        case ops.Binary():
+            same, rank = len({v.shape for v in whole}) == 1, max(len(v.shape) for v in whole)
+            return (op,) if same or rank <= _MOST_STRETCHED else ()
+        case ops.Pad() | ops.Crop():
+            return (dataclasses.replace(op, sides=((0, 0), *op.sides)),)
+        case ops.Pool() if len(op.size) < _MOST_POOLED:
+            return (ops.Pool(op.kind, (1, *op.size), (1, *op.strides), ((0, 0), *op.sides)),)
+        case ops.Conv2D():  # one whose windows are one plane deep
+            frame = (ops.Pad(((0, 0), op.pads[:2], op.pads[2:])),) if op.pads != ops.NO_PADS else ()
+            strides, dilation = (1, *op.strides), (1, *op.dilation)
+            return (*frame, ops.Conv3D(op.weights[None], op.bias, strides, dilation, op.groups, op.low, op.high))
+        case ops.Transpose() if len(op.axes) < _MOST_TRANSPOSED:
+            return (ops.Transpose((0, *(a + 1 for a in op.axes))),)
     if isinstance(op, _ALONG_AXIS):
-        return op if op.axis < 0 else dataclasses.replace(op, axis=op.axis + 1)
-    return None
+        return (op if op.axis < 0 else dataclasses.replace(op, axis=op.axis + 1),)
+    return ()
 
 
 @register("Bidirectional")

@@ -137,4 +137,19 @@ def _unequal(k: Any) -> Any:
     return k.layers.Bidirectional(k.layers.GRU(4, return_sequences=True), backward_layer=back)
 
 
-RECURRENT = (*_rnns(), *_distributed(), *_bidirectional())
+def _convolutional() -> Iterator[Case]:
+    for what, more in (
+        ("last", {}),
+        ("sequences", {"return_sequences": True}),
+        ("same", {"padding": "same", "return_sequences": True}),
+        ("strides", {"strides": 2, "padding": "same"}),
+        ("dilation", {"dilation_rate": 2}),
+        ("backwards", {"go_backwards": True, "return_sequences": True}),
+        ("no-bias", {"use_bias": False}),
+        ("functions", {"activation": "relu", "recurrent_activation": "hard_sigmoid"}),
+    ):
+        yield chain(f"convlstm-{what}", (3, 9, 8, 2), layer("ConvLSTM2D", 4, 3, **more))
+    yield chain("convlstm-even", (3, 9, 8, 2), layer("ConvLSTM2D", 4, (2, 4), return_sequences=True))
+
+
+RECURRENT = (*_rnns(), *_convolutional(), *_distributed(), *_bidirectional())

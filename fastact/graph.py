@@ -6,21 +6,18 @@ gives what comes out of it. The second call of a shared layer `stem` is the node
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fastact.cost import Cost, trace
 from fastact.errors import InputError, ModelError, UnsupportedError
 from fastact.files import SavedModel, open_model
-from fastact.layers import Arguments, Config, Layer, Shape, create, show
+from fastact.layers import Config, Layer, Shape, create
 from fastact.node import Node
-from fastact.topology import MOST_LAYERS, LayerEntry, Reference, Topology, parse
-
-LayerPath = tuple[str, ...]
+from fastact.topology import Topology, parse
+from fastact.wiring import LayerPath, wire
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class Model:
         if min(size) < 1:
             raise InputError(f"an input of {size[0]} rows and {size[1]} columns is no picture")
         channels = self.input_shapes[pictures[0]][-1]
-        nodes, _ = _wire(self._topology, self._layers, {pictures[0]: (*size, channels)})
+        nodes, _ = wire(self._topology, self._layers, {pictures[0]: (*size, channels)})
         return replace(self, nodes=nodes)
 
 
@@ -103,7 +100,7 @@ def build(saved: SavedModel) -> Model:
     """The model of an open file; see :func:`load`."""
     topology = parse(saved.config)
     layers = _create(topology, saved.keras_version)
-    nodes, outputs = _wire(topology, layers, {})
+    nodes, outputs = wire(topology, layers, {})
     _read_weights(saved, nodes)
     return Model(
         os.fspath(saved.path),
@@ -130,116 +127,6 @@ def _create(topology: Topology, version: tuple[int, ...], outside: LayerPath = (
         except UnsupportedError as error:
             layers[path] = str(error)
     return layers
-
-
-def _wire(
-    topology: Topology, layers: Mapping[LayerPath, Layer | str], sizes: Mapping[str, Shape]
-) -> tuple[tuple[Node, ...], tuple[str, ...]]:
-    """All nodes, with shapes, and the names of the outputs; `sizes` overrides the shapes of inputs."""
-    nodes: list[Node] = []
-    places = _lay_open(topology, layers, sizes, (), "", {}, nodes, itertools.count(1))
-    for name, count in Counter(n.name for n in nodes).items():
-        if count > 1:
-            raise ModelError(f"the configuration gives two layers the name {name!r}")
-    outputs = [
-        _called(r.layer, r.call) if place < 0 else nodes[place].name
-        for r, place in zip(topology.outputs, places, strict=True)
-    ]
-    return tuple(nodes), tuple(outputs)
-
-
-def _lay_open(
-    topology: Topology,
-    layers: Mapping[LayerPath, Layer | str],
-    sizes: Mapping[str, Shape],
-    outside: LayerPath,
-    prefix: str,
-    given: Mapping[str, int],
-    made: list[Node],
-    calls: Iterator[int],
-) -> list[int]:
-    """Appends to `made` the nodes of one model, those of models inside it laid open; returns its outputs' places.
-
-    `given` are a nested model's inputs; `calls` counts over all models, since a few that call each other twice over
-    would come to millions.
-    """
-    results: dict[tuple[str, int], list[int]] = {}
-    for entry, number in topology.in_order():
-        if next(calls) > MOST_LAYERS:
-            raise ModelError(f"the configuration comes to more than {MOST_LAYERS} layers, nested ones counted")
-        if entry.name in given:
-            results[entry.name, number] = [given[entry.name]]
-            continue
-        call, name, path = entry.calls[number], prefix + _called(entry.name, number), (*outside, entry.name)
-        inputs = [_pick(results, r) for r in call.inputs]
-        if entry.inside is None:
-            made.append(_node(name, entry, layers[path], path, inputs, call.arguments, made, sizes))
-            results[entry.name, number] = [len(made) - 1]
-            continue
-        ends = entry.inside.inputs
-        if len(ends) != len(inputs):
-            raise ModelError(f"model {name!r} has {len(ends)} inputs and is called with {len(inputs)}")
-        into = {end.layer: i for end, i in zip(ends, inputs, strict=True)}
-        outputs = _lay_open(entry.inside, layers, {}, path, name + "/", into, made, calls)
-        if len(outputs) == 1 and outputs[0] >= 0:
-            made.append(Node.alias(name, entry.class_name, outputs[0], made[outputs[0]]))
-            outputs = [len(made) - 1]
-        results[entry.name, number] = outputs
-    return [_pick(results, r) for r in topology.outputs]
-
-
-def _called(layer: str, call: int) -> str:
-    """The name of a call: the layer's own for the first."""
-    return layer + (f":{call}" if call else "")
-
-
-def _pick(results: Mapping[tuple[str, int], list[int]], reference: Reference) -> int:
-    """The place of what a reference points to.
-
-    An output beyond the first of a layer is -1: what takes it is told that it cannot be had.
-    """
-    outputs = results[reference.layer, reference.call]
-    return outputs[reference.output] if reference.output < len(outputs) else -1
-
-
-def _node(
-    name: str,
-    entry: LayerEntry,
-    layer: Layer | str,
-    path: LayerPath,
-    inputs: list[int],
-    arguments: Arguments,
-    made: list[Node],
-    sizes: Mapping[str, Shape],
-) -> Node:
-    """One call of one layer, with its shape or the reason why it has none."""
-    node = Node(name, entry.class_name, layer if isinstance(layer, Layer) else None, path, tuple(inputs))
-    if not isinstance(layer, Layer):
-        return replace(node, reason=layer)
-    if -1 in inputs:
-        return replace(node, reason="it takes an output beyond the first of a layer, which fastact does not follow")
-    missing = [made[i].name for i in inputs if made[i].reason is not None]
-    if missing:
-        return replace(node, reason=f"it needs {missing[0]!r}, which is not computed")
-    if name in sizes:
-        return replace(node, shape=sizes[name])
-    shapes = [made[i].known_shape for i in inputs]
-    try:
-        layer.check_call(len(inputs), arguments)
-        wanted = layer.weight_shapes(*shapes)
-        _check_weights(layer, wanted)
-        return replace(node, shape=layer.output_shape(*shapes), weight_shapes=wanted)
-    except UnsupportedError as error:
-        return replace(node, reason=str(error))
-
-
-def _check_weights(layer: Layer, wanted: Mapping[str, tuple[int, ...]]) -> None:
-    """Raises UnsupportedError where weights already read do not fit the shapes this input would need."""
-    for name, weights in layer.weights.items():
-        if weights.shape != wanted[name]:
-            raise UnsupportedError(
-                f"its weights are made for {show(weights.shape[:-1])} inputs and would get {show(wanted[name][:-1])}"
-            )
 
 
 def _read_weights(saved: SavedModel, nodes: tuple[Node, ...]) -> None:

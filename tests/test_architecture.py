@@ -21,6 +21,7 @@ ORDER = (
     "fastact.topology",
     "fastact.node",
     "fastact.cost",
+    "fastact.wiring",
     "fastact.graph",
     "fastact.selection",
     "fastact.plan",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, pointwise, pool, team
+from . import move, pointwise, pool, reduce, team
 from .conv import convolution
 from .fields import FIELDS, KERNEL
 from .simd import call_step, i64
@@ -28,6 +28,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
         **move.KERNELS,
         **pool.KERNELS,
         **pointwise.KERNELS,
+        **reduce.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
     }
 

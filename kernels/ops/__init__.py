@@ -8,15 +8,18 @@ once in :mod:`.reference` (plain NumPy, the specification); how it is computed f
 from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, axis_split, span
 from .convolution import Conv2D, Dense
 from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape
-from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
+from .pointwise import Affine, Binary, BinaryConstant, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
 from .pooling import GlobalPool, Pool2D, PoolKind
+from .reduction import Contract, Reduce, Scaling, Standardize, Total, kept_and_reduced
 
 __all__ = [
     "INF",
     "NO_PADS",
     "Affine",
     "Binary",
+    "BinaryConstant",
     "Concat",
+    "Contract",
     "Conv2D",
     "Crop2D",
     "Dense",
@@ -31,12 +34,17 @@ __all__ = [
     "Pads",
     "Pool2D",
     "PoolKind",
+    "Reduce",
     "Reshape",
     "Row",
     "RowWise",
+    "Scaling",
     "Shape",
+    "Standardize",
+    "Total",
     "Unary",
     "Window",
     "axis_split",
+    "kept_and_reduced",
     "span",
 ]

@@ -48,6 +48,12 @@ class Unary(enum.IntEnum):
     HARD_SILU = 22  # x * clip(x / 6 + 0.5, 0, 1)
     EXPONENTIAL = 23
     MISH = 24  # x * tanh(softplus(x))
+    ABSOLUTE = 25
+    SQUARE = 26
+    SQRT = 27
+    RSQRT = 28  # 1 / sqrt(x)
+    LOG = 29
+    ERF = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +98,12 @@ class Merge(enum.IntEnum):
 
     ADD = 0
     MULTIPLY = 1
+    SUBTRACT = 2
+    DIVIDE = 3
+    MAXIMUM = 4  # NaN where either is
+    MINIMUM = 5
+    POWER = 6
+    PRELU = 7  # x if x > 0 else x * y
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,3 +114,15 @@ class Binary(Op):
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return np.broadcast_shapes(*inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryConstant(Op):
+    """One of :class:`Merge` on the input and an array, or, where `constant_first`, on the array and the input."""
+
+    function: Merge
+    constant: Floats
+    constant_first: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return np.broadcast_shapes(inputs[0], self.constant.shape)

@@ -1,6 +1,6 @@
 """How an operation becomes rows of the table: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
-from . import convolution, moving, pointwise, pooling
+from . import convolution, moving, pointwise, pooling, reduction
 from .base import encode, legalize, runs_in_place
 
-__all__ = ["convolution", "encode", "legalize", "moving", "pointwise", "pooling", "runs_in_place"]
+__all__ = ["convolution", "encode", "legalize", "moving", "pointwise", "pooling", "reduction", "runs_in_place"]

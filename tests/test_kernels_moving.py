@@ -39,6 +39,32 @@ def test_concat(shape: list[int], lengths: list[int], axis: int, seed: int):
     assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
 
 
+@examples(80)
+@given(st.data(), st.lists(small, min_size=1, max_size=5), seeds)
+def test_slice(data: st.DataObject, shape: list[int], seed: int):
+    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
+    start = data.draw(st.integers(0, shape[axis] - 1))
+    step = data.draw(st.sampled_from([-3, -2, -1, 1, 2, 5]))
+    room = (shape[axis] - 1 - start if step > 0 else start) // abs(step) + 1
+    op = ops.Slice(axis, start, data.draw(st.integers(1, room)), step)
+    x = normal(seed, *shape)
+    picked = [slice(None)] * len(shape)
+    stop = start + op.count * step
+    picked[axis] = slice(start, stop if stop >= 0 else None, step)
+    assert np.array_equal(reference.run(op, x), x[tuple(picked)])
+    assert np.array_equal(run(library.load(), op, x), x[tuple(picked)])
+
+
+@examples(80)
+@given(st.data(), st.lists(st.one_of(small, st.just(40)), min_size=1, max_size=5), seeds)
+def test_transpose(data: st.DataObject, shape: list[int], seed: int):
+    while np.prod(shape) > 20_000:
+        shape.remove(40)
+    op = ops.Transpose(tuple(data.draw(st.permutations(range(len(shape))))))
+    x = normal(seed, *shape)
+    assert np.array_equal(run(library.load(), op, x), reference.run(op, x))
+
+
 @pytest.mark.parametrize("divisor", [1.0, 255.0])
 def test_from_bytes(divisor: float):
     x = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)

@@ -12,10 +12,10 @@ FIELDS = 32
 KERNEL, X, Y = 0, 1, 2
 # From bytes, element-wise: how many values; the divisor's float32 bits, or where two float64 lie.
 COUNT, PARAMETERS = 3, 4
-# Copy: OUTER runs of LENGTH floats, X_STRIDE and Y_STRIDE floats apart.
-OUTER, LENGTH, X_STRIDE, Y_STRIDE = 3, 4, 5, 6
 # Affine, row-wise, gated linear: the memory as (OUTER, LENGTH, INNER).
-INNER, MEAN, SCALE, OFFSET = 5, 6, 7, 8
+OUTER, LENGTH, INNER, MEAN, SCALE, OFFSET = 3, 4, 5, 6, 7, 8
+# Copy: the lengths of a box's five axes, and the steps in floats along them in the input and in the output.
+BOX, X_STEPS, Y_STEPS = 3, 8, 13
 # Pad, pools: the input's (IN_ROWS, IN_COLUMNS, CHANNELS), the output's (ROWS, COLUMNS).
 IN_ROWS, IN_COLUMNS, CHANNELS, ROWS, COLUMNS, TOP, LEFT = 3, 4, 5, 6, 7, 8, 9
 SIZE_Y, SIZE_X, STRIDE_Y, STRIDE_X = 10, 11, 12, 13

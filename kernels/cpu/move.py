@@ -6,19 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from .fields import (
+    BOX,
     CHANNELS,
     COLUMNS,
     COUNT,
     IN_COLUMNS,
     IN_ROWS,
     LEFT,
-    LENGTH,
-    OUTER,
     PARAMETERS,
     ROWS,
     TOP,
-    X_STRIDE,
-    Y_STRIDE,
+    X_STEPS,
+    Y_STEPS,
     X,
     Y,
 )
@@ -33,13 +32,39 @@ def from_bytes(step, me, team):
 
 
 def copy(step, me, team):
-    """OUTER runs of LENGTH values."""
-    x, y, outer, length = i64(step, X), i64(step, Y), i64(step, OUTER), i64(step, LENGTH)
-    x_stride, y_stride = i64(step, X_STRIDE), i64(step, Y_STRIDE)
-    for run in range(outer * me // team, outer * (me + 1) // team):
-        source, target = x + 4 * run * x_stride, y + 4 * run * y_stride
-        for i in range(length):
-            set_f32(target, i, f32(source, i))
+    """A box of values from one place with strides to another; its fifth axis is the inner loop."""
+    n1, n2, n3, length = i64(step, BOX + 1), i64(step, BOX + 2), i64(step, BOX + 3), i64(step, BOX + 4)
+    x_step, y_step = i64(step, X_STEPS + 4), i64(step, Y_STEPS + 4)
+    values = i64(step, BOX) * n1 * n2 * n3 * length
+    done, end = values * me // team, values * (me + 1) // team
+    run = done // length
+    start = done - run * length
+    i2 = run // n3
+    i1 = i2 // n2
+    i0 = i1 // n1
+    i1, i2, i3 = i1 - i0 * n1, i2 - i1 * n2, run - i2 * n3
+    while done < end:
+        source, target = i64(step, X) + 4 * start * x_step, i64(step, Y) + 4 * start * y_step
+        source += 4 * (i0 * i64(step, X_STEPS) + i1 * i64(step, X_STEPS + 1))
+        source += 4 * (i2 * i64(step, X_STEPS + 2) + i3 * i64(step, X_STEPS + 3))
+        target += 4 * (i0 * i64(step, Y_STEPS) + i1 * i64(step, Y_STEPS + 1))
+        target += 4 * (i2 * i64(step, Y_STEPS + 2) + i3 * i64(step, Y_STEPS + 3))
+        count = length - start
+        if count > end - done:
+            count = end - done
+        if x_step == 1 and y_step == 1:
+            for i in range(count):
+                set_f32(target, i, f32(source, i))
+        else:
+            for i in range(count):
+                set_f32(target, i * y_step, f32(source, i * x_step))
+        done, start, i3 = done + count, 0, i3 + 1
+        if i3 == n3:
+            i3, i2 = 0, i2 + 1
+            if i2 == n2:
+                i2, i1 = 0, i1 + 1
+                if i1 == n1:
+                    i1, i0 = 0, i0 + 1
 
 
 def pad(step, me, team):

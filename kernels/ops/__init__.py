@@ -7,7 +7,7 @@ once in :mod:`.reference` (plain NumPy, the specification); how it is computed f
 
 from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, axis_split, span
 from .convolution import Conv2D, Dense
-from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape
+from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape, Slice, Transpose
 from .pointwise import Affine, Binary, BinaryConstant, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
 from .pooling import GlobalPool, Pool2D, PoolKind
 from .reduction import Contract, Reduce, Scaling, Standardize, Total, kept_and_reduced
@@ -40,8 +40,10 @@ __all__ = [
     "RowWise",
     "Scaling",
     "Shape",
+    "Slice",
     "Standardize",
     "Total",
+    "Transpose",
     "Unary",
     "Window",
     "axis_split",

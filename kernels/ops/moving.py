@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .base import Op, Pads, Shape
+from .base import Op, Pads, Shape, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,43 @@ class Concat(Op):
         shape = list(inputs[0])
         shape[self.axis] = sum(i[self.axis] for i in inputs)
         return tuple(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Op):
+    """`count` values along `axis`, the first at `start`, each `step` cells from the one before: backwards below 0."""
+
+    axis: int
+    start: int
+    count: int
+    step: int = 1
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        shape = list(inputs[0])
+        shape[self.axis] = self.count
+        return tuple(shape)
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell; how far apart cells lie where some are left out is not followed."""
+        return Op.window if abs(self.step) == 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Op):
+    """Axis number a of the output is axis `axes[a]` of the input, as numpy.transpose has it; five axes at most."""
+
+    axes: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return tuple(inputs[0][a] for a in self.axes)
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell where channels alone go to the front or to the back; other orders are not followed."""
+        places = tuple(range(len(self.axes)))
+        kept = (places, (*places[1:], 0), (places[-1], *places[:-1]))
+        return Op.window if self.axes in kept else None
 
 
 @dataclass(frozen=True, eq=False)

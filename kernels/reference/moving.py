@@ -29,6 +29,16 @@ def _concat(op: ops.Concat, *inputs: Array) -> Array:
     return np.concatenate(inputs, axis=op.axis)
 
 
+@reference(ops.Slice)
+def _slice(op: ops.Slice, x: Array) -> Array:
+    return np.take(x, range(op.start, op.start + op.count * op.step, op.step), axis=op.axis)
+
+
+@reference(ops.Transpose)
+def _transpose(op: ops.Transpose, x: Array) -> Array:
+    return np.transpose(x, op.axes)
+
+
 @reference(ops.Reshape)
 def _reshape(op: ops.Reshape, x: Array) -> Array:
     return x.reshape(op.target)

@@ -121,6 +121,9 @@ def others(random: np.random.Generator) -> Iterator[Case]:
             doubled = normal(random, *shape[:axis], 2 * n, *shape[axis + 1 :])
             yield ops.GatedLinear(axis), (4 * doubled,)
             yield ops.Concat(axis), (x, doubled, x)
+            start, step = int(random.integers(n)), int(random.choice((-2, -1, 1, 3)))
+            room = (n - 1 - start if step > 0 else start) // abs(step) + 1
+            yield ops.Slice(axis, start, int(random.integers(1, room + 1)), step), (x,)
             for function in ops.Row:
                 for scale in (0.01, 3.0, 1e4):
                     yield ops.RowWise(function, axis), (np.float32(scale) * x,)
@@ -129,6 +132,9 @@ def others(random: np.random.Generator) -> Iterator[Case]:
             yield ops.Binary(merge), (x, normal(random, *shape))
             yield ops.Binary(merge), (x, normal(random, *stretched))
             yield ops.Binary(merge), (normal(random, *stretched), x)
+    for shape in ((31,), (7, 9), (5, 6, 40), (40, 3, 2), (2, 3, 4, 5), (3, 2, 9, 4, 2)):
+        for _ in range(5):
+            yield ops.Transpose(tuple(random.permutation(len(shape)).tolist())), (normal(random, *shape),)
     yield ops.RowWise(ops.Row.SPARSEMAX, -1), (random.integers(-1, 2, (20, 9)).astype(np.float32),)
     for kind in ops.PoolKind:
         for shape in ((1, 1, 1), (7, 5, 3), (6, 8, 17), (3, 4, 33)):
@@ -250,7 +256,7 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
     start = np.arange(length, dtype=np.float32)
     x, y, one = start.copy(), np.empty(length, np.float32), np.ones(1, np.float32)
     add = ["f32_add", x.ctypes.data, y.ctypes.data, one.ctypes.data, 1, 1, 1, length, 0, 0, 0, 1, 0, 0, 0, 0]
-    turn = ["f32_copy", y[-1:].ctypes.data, x.ctypes.data, length, 1, -1, 1]
+    turn = ["f32_copy", y[-1:].ctypes.data, x.ctypes.data, 1, 1, 1, 1, length, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1]
     table = Table([add, turn] * pairs, 1, runner.kernel)
     team = Team(kernels, 2)
     for _ in range(rounds):

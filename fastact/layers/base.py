@@ -127,6 +127,18 @@ def frame_axis(value: object, what: str) -> int:
     return axis if axis < 0 else axis - 1
 
 
+def frame_axes(value: object, rank: int, what: str) -> tuple[int, ...]:
+    """One axis or a list of them as Keras writes them, the batch being 0, as axes of a frame of `rank`, counted up.
+
+    Raises UnsupportedError, `what` being what is done along them, for the batch axis and for axes a frame has not.
+    """
+    listed = value if isinstance(value, list) else [value]
+    axes = [frame_axis(axis, what) for axis in listed]
+    if not axes or any(not -rank <= axis < rank for axis in axes) or len({a % rank for a in axes}) < len(axes):
+        raise UnsupportedError(f"{what} {str(value)[:60]} is not possible: its input has {rank} axes beside the batch")
+    return tuple(a % rank for a in axes)
+
+
 def known(shape: Shape) -> ops.Shape:
     """A shape of which every length is known; raises UnsupportedError otherwise."""
     if any(n is None for n in shape):

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fastact.errors import ModelError
+from fastact.kernels import ops
 
 LARGEST = 2**24
 """No length, count or stride in a configuration may be larger."""
@@ -71,6 +74,11 @@ class Config:
             raise self.fail(entry, "a number or a list of numbers")
         return [float(v) for v in values]
 
+    def array(self, entry: str) -> ops.Floats | None:
+        """A finite number or (nested) lists of them as float32; None where the entry is null or missing."""
+        value = self.entries.get(entry)
+        return None if value is None else constant(value, self.fail(entry, "a number or lists of numbers"))
+
     def pair(self, entry: str, default: int | None = None, low: int = 1) -> tuple[int, int]:
         """Two whole numbers from `low` to LARGEST, or one that stands for both."""
         value = self.entries.get(entry, default)
@@ -103,6 +111,24 @@ class Config:
         if not isinstance(value, list) or not all(v is None or is_integer(v, 1) for v in value):
             raise self.fail(entry, f"a list of lengths from 1 to {LARGEST}")
         return tuple(value)
+
+
+def constant(value: object, error: Exception) -> ops.Floats:
+    """A number or (nested) lists of numbers as float32, or a dict that holds them; raises `error` for what is none.
+
+    Keras wraps some: {"class_name": "__numpy__", "config": {"value": ...}}, or {"type": "ndarray", "value": ...}.
+    """
+    for _ in range(3):
+        if isinstance(value, Mapping):
+            value = value.get("config", value.get("value"))
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        raise error from None
+    if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array)):
+        raise error
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, np.float32).reshape(array.shape)
 
 
 def is_integer(value: object, low: int) -> bool:

@@ -123,12 +123,13 @@ def standardize(scaling: Callable[..., Any]) -> Callable[..., Any]:
     shift_and_scale = njit(error_model="numpy", inline="always")(scaling)
 
     def run(step, me, team):
-        x, y, r1, k2, epsilon = i64(step, X), i64(step, Y), i64(step, REDUCED_1), i64(step, KEPT_2), i64(step, PARAMETER)
+        x, y, r1, k2 = i64(step, X), i64(step, Y), i64(step, REDUCED_1), i64(step, KEPT_2)
+        epsilon = f64(i64(step, PARAMETER), 0)
         rows, far = i64(step, KEPT_0) * i64(step, KEPT_1) * k2, i64(step, KEPT_1) * r1 * k2
         count = float(i64(step, REDUCED_0) * r1)
         for row in range(rows * me // team, rows * (me + 1) // team):
             base = _start(step, row)
-            shift, scale = shift_and_scale(step, x, base, count, f64(epsilon, 0))
+            shift, scale = shift_and_scale(step, x, base, count, epsilon)
             for _ in range(i64(step, REDUCED_0)):
                 for j in range(r1):
                     set_f32(y, base + j * k2, (wide(x, base + j * k2) - shift) * scale)

@@ -12,14 +12,14 @@ from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
 from .convolution import CONVOLUTIONS
 from .core import DENSE, PASSING
-from .merging import ELEMENTWISE, JOINING
+from .merging import ELEMENTWISE, JOINING, TWO_INPUTS
 from .normalization import NORMALIZATION
 from .pooling import POOLS
 from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
-    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *JOINING,
+    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *TWO_INPUTS, *JOINING,
     *WIRING,
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from oracles import Arrays, keras_maps, largest_difference, reference_maps
 
 import fastact
 from fastact.layers import registry
+from fastact.layers.functions.calls import keras_operations, tensorflow_functions
 
 FRAMES = 4
 ROWS = [pytest.param(case, keras, id=f"{case.id}-{keras}") for case in CASES for keras in case.keras]
@@ -103,14 +105,28 @@ def _pilot(k: Any) -> Any:
 def test_every_registered_layer_has_a_row():
     used = set()
     for case in CASES:
+        if case.id.startswith("function-"):  # no layers, but tensors, which a spy is not
+            continue
         spy = MagicMock()
         case.make(spy)
         used |= {call[0].removeprefix("layers.").removeprefix("experimental.") for call in spy.mock_calls}
-    if "backend.concatenate" in used:
-        used.add("TFOpLambda")
+    used |= {"TFOpLambda", "SlicingOpLambda"}  # test_every_function_has_a_row
     used.add("InputLayer")  # every model has one
     assert set(registry()) - used == OLD_NAMES | NOT_IN_H5
     assert {registry()[name] for name in NOT_IN_H5} == {registry()["Dropout"]}
+
+
+def test_every_function_has_a_row(keras_named: Callable[[str], Any], tmp_path: Path):
+    """Every function of TensorFlow, and every operation of Keras 3, that fastact computes is called by a row."""
+    called: dict[str, set[str]] = {KERAS2: set(), KERAS3: set()}
+    for case in CASES:
+        for name in case.keras:
+            if case.id.startswith(("function-", "concat-backend", "activation-")):
+                layers = json.loads(case.make(keras_named(name)).to_json())["config"]["layers"]
+                called[name] |= {entry["config"].get("function", entry["class_name"]) for entry in layers}
+    old = {name.removeprefix("compat.v1.") for name in called[KERAS2]}
+    assert set(tensorflow_functions()) - old == {"math.divide", "nn.swish"}  # names in TensorFlow 2.4
+    assert set(keras_operations()) == called[KERAS3] & set(keras_operations())
 
 
 def test_case_names_are_unique():

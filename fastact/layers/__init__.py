@@ -1,12 +1,13 @@
 """Layers, one file a family; importing this package registers them all."""
 
-from fastact.layers import activation, convolution, core, merging, normalization, pooling, shaping
-from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
+from fastact.layers import activation, convolution, core, functions, merging, normalization, pooling, shaping
+from fastact.layers.base import Arguments, Given, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
 __all__ = [
     "Arguments",
     "Config",
+    "Given",
     "Layer",
     "Shape",
     "Tape",
@@ -15,6 +16,7 @@ __all__ = [
     "convolution",
     "core",
     "create",
+    "functions",
     "merging",
     "normalization",
     "pooling",

@@ -27,6 +27,20 @@ class Config:
     name: str
     entries: Mapping[str, Any]
     keras_version: tuple[int, ...]
+    module: str | None = None
+    """Where Keras 3 has the class; legacy .h5 files do not say."""
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is a function of keras.ops called on tensors, some of which share their names with layers.
+
+        Where the file does not say, only layers have the entry "trainable".
+        """
+        if not self.keras3:
+            return False
+        if self.module is None:
+            return "trainable" not in self.entries
+        return self.module.startswith(("keras.src.ops", "keras.ops", "keras.src.activations"))
 
     @property
     def keras3(self) -> bool:

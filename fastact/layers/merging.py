@@ -8,7 +8,7 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, frame_axis, register, show
+from fastact.layers.base import Layer, Shape, Tape, Value, frame_axis, register, show
 from fastact.layers.config import Config
 
 MOST_AXES = 4
@@ -157,41 +157,6 @@ class Concatenate(Layer):
 
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
         return tape.emit(ops.Concat(self.axis), *inputs)
-
-
-@register("TFOpLambda")
-class FunctionCall(Layer):
-    """A TensorFlow function Keras 2 wrapped as a layer: `function` names it. Only `concat` is known so far."""
-
-    inputs_taken = (1, None)
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        if config.entries.get("function") != "concat":
-            raise UnsupportedError(
-                f"fastact does not know the TensorFlow function {str(config.entries.get('function'))[:60]!r}"
-            )
-        self.axis: int | None = None
-
-    def check_call(self, count: int, arguments: Arguments) -> None:  # noqa: D102
-        given = arguments.keywords.get("axis", *arguments.positional[:1] or (None,))
-        axis = frame_axis(given, "joining along axis")
-        if self.axis not in (None, axis):
-            raise UnsupportedError("it is called twice, along different axes")
-        self.axis = axis
-        others = {k: v for k, v in arguments.keywords.items() if k != "axis"}
-        super().check_call(count, Arguments(arguments.positional[1:], others))
-
-    @property
-    def _joined_axis(self) -> int:
-        assert self.axis is not None, "check_call comes first"
-        return self.axis
-
-    def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        return joined(self._joined_axis, *inputs)
-
-    def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
-        return tape.emit(ops.Concat(self._joined_axis), *inputs)
 
 
 def joined(axis: int, *inputs: Shape) -> Shape:

@@ -223,7 +223,9 @@ class RMSNormalization(OwnStatistics):
         axis = self.config.entries.get("axis", -1)
         axes = tuple(sorted(frame_axes(axis, len(shape), "RMS normalization along axis")))
         if axes != tuple(range(len(shape) - len(axes), len(shape))):  # Keras lays its weights along the last ones
-            raise UnsupportedError(f"RMS normalization along axis {str(axis)[:60]} is not computed, only along the last")
+            raise UnsupportedError(
+                f"RMS normalization along {str(axis)[:60]} is not computed, only along the last axes"
+            )
         return axes
 
     def weight_shapes(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:  # noqa: D102

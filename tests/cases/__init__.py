@@ -12,6 +12,7 @@ from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
 from .convolution import CONVOLUTIONS
 from .core import DENSE, PASSING
+from .functions import CALLED
 from .merging import ELEMENTWISE, JOINING, TWO_INPUTS
 from .normalization import NORMALIZATION
 from .pooling import POOLS
@@ -20,7 +21,7 @@ from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *TWO_INPUTS, *JOINING,
-    *WIRING,
+    *WIRING, *CALLED,
 )  # fmt: skip
 
 __all__ = [

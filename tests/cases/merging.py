@@ -16,8 +16,8 @@ ELEMENTWISE = tuple(
     case
     for name in ("Add", "Multiply", "Average", "Maximum", "Minimum")
     for case in (
-        graph(f"{name}-2".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x)[:2])),
-        graph(f"{name}-3".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x))),
+        graph(f"{name}-two".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x)[:2])),
+        graph(f"{name}-three".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x))),
         graph(f"{name}-itself".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()([x, x])),
         graph(
             f"{name}-channels".lower(),

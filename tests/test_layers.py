@@ -21,8 +21,8 @@ FRAMES = 4
 ROWS = [pytest.param(case, keras, id=f"{case.id}-{keras}") for case in CASES for keras in case.keras]
 
 OLD_NAMES = {
-    "AvgPool2D", "BatchNormalizationV1", "BatchNormalizationV2", "GlobalAvgPool2D", "GlobalMaxPool2D",
-    "MaxPool2D",
+    "AvgPool2D", "BatchNormalizationV1", "BatchNormalizationV2", "Custom>CustomScaleLayer", "GlobalAvgPool2D",
+    "GlobalMaxPool2D", "MaxPool2D",
 }  # fmt: skip
 """Names that only old Keras wrote; test_topology.py holds that they mean the same layers."""
 
@@ -100,6 +100,31 @@ def _pilot(k: Any) -> Any:
     for units in (100, 50):
         y = k.layers.Dense(units, activation="relu")(y)
     return k.Model(image, [k.layers.Dense(1, name=name)(y) for name in ("n_outputs0", "n_outputs1")])
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("keras_name", [KERAS3, KERAS2])
+def test_other_precisions_are_computed_in_float32(
+    keras_name: str, policy: str, keras_named: Callable[[str], Any], tmp_path: Path
+):
+    keras = keras_named(keras_name)
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        theirs, ours, exact = _all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    for name, array in ours.items():
+        largest = np.max(np.abs(exact[name]))
+        assert array.dtype == np.float32
+        assert largest_difference(array, exact[name]) <= 1e-6 * largest, name
+        assert largest_difference(array, theirs[name].astype(np.float64)) <= 0.05 * largest, name
+
+
+def _mixed(k: Any) -> Any:
+    image = y = k.layers.Input((8, 9, 3))
+    y = k.layers.BatchNormalization()(k.layers.Conv2D(6, 3)(y))
+    y = k.layers.Activation("relu")(y * 2.0)
+    return k.Model(image, k.layers.Dense(2, dtype="float32")(k.layers.Flatten()(y)))
 
 
 def test_every_registered_layer_has_a_row():

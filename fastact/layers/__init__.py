@@ -1,6 +1,16 @@
 """Layers, one file a family; importing this package registers them all."""
 
-from fastact.layers import activation, convolution, core, functions, merging, normalization, pooling, shaping
+from fastact.layers import (
+    activation,
+    applications,
+    convolution,
+    core,
+    functions,
+    merging,
+    normalization,
+    pooling,
+    shaping,
+)
 from fastact.layers.base import Arguments, Given, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
@@ -13,6 +23,7 @@ __all__ = [
     "Tape",
     "Value",
     "activation",
+    "applications",
     "convolution",
     "core",
     "create",

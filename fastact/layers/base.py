@@ -76,6 +76,11 @@ class Layer(ABC):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        if "_from_" in config.precision:
+            raise UnsupportedError(
+                f"its weights are quantized ({config.precision[:60]}), which fastact does not compute: "
+                "save the model before it is quantized"
+            )
         self.name = config.name
         self.weights: Weights = {}
 

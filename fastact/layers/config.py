@@ -47,6 +47,15 @@ class Config:
         """Whether Keras 3 wrote the file, whose formulas differ in places."""
         return self.keras_version[:1] >= (3,)
 
+    @property
+    def precision(self) -> str:
+        """What Keras computes the layer in: a type of number, or a policy such as "mixed_float16"."""
+        dtype = self.entries.get("dtype")
+        for _ in range(3):  # {"class_name": "DTypePolicy", "config": {"name": ...}}
+            if isinstance(dtype, Mapping):
+                dtype = dtype.get("config", dtype.get("name", dtype.get("default_policy")))
+        return dtype if isinstance(dtype, str) else "float32"
+
     def fail(self, entry: str, wanted: str) -> ModelError:
         """The error for an entry that is not what it must be."""
         found = repr(self.entries.get(entry, "nothing"))

@@ -9,6 +9,7 @@ To cover a new layer, add a row to its family: a test fails for a registered lay
 from __future__ import annotations
 
 from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
+from .applications import APPLICATIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
 from .convolution import CONVOLUTIONS
 from .core import DENSE, PASSING
@@ -21,7 +22,7 @@ from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *TWO_INPUTS, *JOINING,
-    *WIRING, *CALLED,
+    *WIRING, *CALLED, *APPLICATIONS,
 )  # fmt: skip
 
 __all__ = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from fastact.kernels import ops
 from fastact.layers import Tape, Value
@@ -15,10 +17,12 @@ class Sight:
     """The receptive field: `size` input pixels (rows, columns), neighbouring cells `jump` pixels apart.
 
     Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks": r' = r + (k - 1) j, j' = j s.
+    Where a map is larger than what it is made from, neighbours are a fraction of a pixel apart, and not all cells see
+    the same number of pixels: `size` is the largest.
     """
 
-    size: tuple[int, int]
-    jump: tuple[int, int]
+    size: tuple[int | Fraction, int | Fraction]
+    jump: tuple[int | Fraction, int | Fraction]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ def _widened(op: ops.Op, sights: Sequence[Sight | None]) -> Sight | None:
     )
 
 
+def _whole(sight: Sight | None) -> Sight | None:
+    """A receptive field in whole pixels."""
+    return sight and Sight((math.ceil(sight.size[0]), math.ceil(sight.size[1])), sight.jump)
+
+
 def trace(nodes: Sequence[Node]) -> dict[str, Cost]:
     """The cost of every node whose shape is fully known."""
     tracer, values, costs = _Tracer(), dict[int, Value](), dict[str, Cost]()
@@ -75,5 +84,5 @@ def trace(nodes: Sequence[Node]) -> dict[str, Cost]:
             values[place] = values[node.inputs[0]]
         else:
             values[place] = node.layer.lower(tracer, *(values[i] for i in node.inputs))
-        costs[node.name] = Cost(tracer.multiply_adds - before, tracer.sights[values[place].number])
+        costs[node.name] = Cost(tracer.multiply_adds - before, _whole(tracer.sights[values[place].number]))
     return costs

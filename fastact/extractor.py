@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -69,39 +69,51 @@ class Extractor:
         self._team = Team(self._library, threads)
         self._lock, self._process = threading.Lock(), os.getpid()
         self._plans: dict[tuple[Any, ...], _Prepared] = {}
+        self._latest: _Prepared | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The names of the layers asked for, those that cannot be computed among them."""
         return self._wanted
 
-    def __call__(self, frame: Frame) -> FeatureMaps:
+    def __call__(self, frame: Frame, *, out: FeatureMaps | None = None) -> FeatureMaps:
         """The maps of one frame, in memory that is theirs for as long as one of them lives.
 
         Args:
             frame: for a model with one input the array, else a mapping from input name to array. uint8 (H, W, C) is
                 scaled by 1/255, floats are taken as they are (float16 and float64 become float32). Shapes are
                 without batch axis and must be the model's; a grey picture may be (H, W).
+            out: maps that this extractor gave for a frame of the same shape and type. They are overwritten and given
+                back: the quickest way for a loop that is done with a frame's maps when it takes the next.
 
         Raises:
-            InputError: a frame of another shape or type, or not the inputs the model has.
+            InputError: a frame of another shape or type, or not the inputs the model has; `out` is not from here.
         """
-        inputs = self._inputs(frame)
         with self._alone():
-            prepared = self._prepared(inputs)
-            return prepared.run(self._team, inputs, prepared.blocks.take())
+            prepared, inputs = self._ready(frame)
+            maps = prepared.maps() if out is None else prepared.own(out)
+            prepared.run(self._team, inputs, maps)
+        return maps
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[FeatureMaps]:
         """The maps of each frame, always in the same memory: `maps.copy()` to keep them past the next frame."""
-        last, block = None, None
+        last, maps = None, None
         for frame in frames:
-            inputs = self._inputs(frame)
             with self._alone():
-                prepared = self._prepared(inputs)
-                if block is None or prepared is not last:
-                    last, block = prepared, prepared.blocks.take()
-                maps = prepared.run(self._team, inputs, block)
+                prepared, inputs = self._ready(frame)
+                if maps is None or prepared is not last:
+                    last, maps = prepared, prepared.maps()
+                prepared.run(self._team, inputs, maps)
             yield maps
+
+    def _ready(self, frame: Frame) -> tuple[_Prepared, Sequence[Array]]:
+        """The plan for a frame, and its inputs in the plan's order; at once where the frame is like the last one."""
+        latest = self._latest
+        if latest is not None and latest.takes(frame):
+            return latest, (frame,)  # type: ignore[return-value]  # takes() has seen that it is an array
+        inputs = self._inputs(frame)
+        latest = self._latest = self._prepared(inputs)
+        return latest, latest.in_order(inputs)
 
     def _alone(self) -> threading.Lock:
         """Keeps one frame's run from another's; anew in a forked child, where a thread that is gone may hold it."""
@@ -128,7 +140,7 @@ class Extractor:
         if key not in self._plans:
             if len(self._plans) >= _PLANS_KEPT:
                 del self._plans[next(iter(self._plans))]
-            self._plans[key] = _Prepared(self._sized(inputs), self._wanted, inputs, self._library)
+            self._plans[key] = _Prepared(self._sized(inputs), self._wanted, inputs, self._library, self._team.size)
         return self._plans[key]
 
     def _sized(self, inputs: Mapping[str, Array]) -> tuple[Node, ...]:
@@ -140,29 +152,60 @@ class Extractor:
             if None in shape and len(shape) != 3:
                 raise InputError(f"input {name!r} is {show(shape)}: an open length is understood in pictures only")
         picture = next(name for name, shape in shapes.items() if len(shape) == 3)
-        return self.model.at_size((inputs[picture].shape[0], inputs[picture].shape[1])).nodes
+        shape = inputs[picture].shape
+        rows, columns = shape[1:] if self.model.channels_first else shape[:2]
+        return self.model.at_size((rows, columns)).nodes
 
 
 class _Prepared:
     """A plan with its memory."""
 
     def __init__(
-        self, nodes: tuple[Node, ...], wanted: tuple[str, ...], inputs: Mapping[str, Array], kernels: library.Library
+        self,
+        nodes: tuple[Node, ...],
+        wanted: tuple[str, ...],
+        inputs: Mapping[str, Array],
+        kernels: library.Library,
+        members: int,
     ) -> None:
         by_name = {n.name: n for n in nodes}
         self._missing = {n: by_name[n].reason or "" for n in wanted if by_name[n].reason is not None}
         computable = [n for n in wanted if n not in self._missing]
         in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
-        self._plan = Plan(nodes, computable, in_bytes, kernels)
+        self._plan = Plan(nodes, computable, in_bytes, kernels, members)
         self._arena = _Memory.of(self._plan.arena_bytes)
-        self.blocks = _Blocks(self._plan.output_bytes)
+        self._blocks = _Blocks(self._plan.output_bytes)
+        self._alike: tuple[Shape, np.dtype[Any]] | None = None
+        if len(inputs) == len(self._plan.inputs) == 1:
+            (only,) = inputs.values()
+            self._alike = only.shape, only.dtype
 
-    def run(self, team: Team, inputs: Mapping[str, Array], block: _Block) -> FeatureMaps:
-        """The maps of one frame, computed into `block`."""
-        addresses = [inputs[name].ctypes.data for name in self._plan.inputs]
-        self._plan.run(team, addresses, self._arena.address, block.address)
-        maps = {o.name: np.ndarray(o.shape, np.float32, block.array, o.offset) for o in self._plan.outputs}
-        return FeatureMaps(maps, self._missing)
+    def takes(self, frame: Frame) -> bool:
+        """Whether `frame` is an array that can be given to the plan as it is."""
+        return (
+            type(frame) is np.ndarray and (frame.shape, frame.dtype) == self._alike and bool(frame.flags.c_contiguous)
+        )
+
+    def in_order(self, inputs: Mapping[str, Array]) -> Sequence[Array]:
+        """The inputs that the plan uses, in its order."""
+        return [inputs[name] for name in self._plan.inputs]
+
+    def maps(self) -> FeatureMaps:
+        """Maps in a block of their own, not computed yet."""
+        block = self._blocks.take()
+        arrays = {o.name: np.ndarray(o.shape, np.float32, block.array, o.offset) for o in self._plan.outputs}
+        return FeatureMaps(arrays, self._missing, (self, block.address))
+
+    def own(self, maps: FeatureMaps) -> FeatureMaps:
+        """`maps`, if they are from here."""
+        if maps.home is None or maps.home[0] is not self:
+            raise InputError("out must be maps that this extractor gave for a frame of the same shape and type")
+        return maps
+
+    def run(self, team: Team, inputs: Sequence[Array], maps: FeatureMaps) -> None:
+        """Computes the maps of one frame into `maps`, which are from here."""
+        assert maps.home is not None
+        self._plan.run(team, [array.ctypes.data for array in inputs], self._arena.address, maps.home[1])
 
 
 @dataclass(frozen=True)
@@ -187,6 +230,13 @@ class _Block:
     address: int
 
 
+class _Lent(weakref.ref[Array]):
+    """A reference to the array through which `memory` is lent out."""
+
+    __slots__ = ("memory",)
+    memory: _Memory
+
+
 class _Blocks:
     """Memory for wanted maps. It comes back once no map in it is alive, so that a loop needs two blocks.
 
@@ -198,15 +248,19 @@ class _Blocks:
     def __init__(self, size: int) -> None:
         self._size = size
         self._free: list[_Memory] = []
+        self._lent: dict[int, _Lent] = {}
 
     def take(self) -> _Block:
         """A block that nobody uses."""
         memory = self._free.pop() if self._free else _Memory.of(self._size)
         array = np.frombuffer(memory.bytes, np.uint8)
-        weakref.finalize(array, self._give_back, memory).atexit = False
+        lent = _Lent(array, self._give_back)
+        lent.memory = memory
+        self._lent[id(lent)] = lent
         return _Block(array, memory.address)
 
-    def _give_back(self, memory: _Memory) -> None:
+    def _give_back(self, lent: weakref.ref[Array]) -> None:
+        memory = self._lent.pop(id(lent)).memory
         if len(self._free) < self._KEPT:
             self._free.append(memory)
 

@@ -31,6 +31,7 @@ class Model:
         nodes: every layer's every call, each after those it takes inputs from.
         inputs: names of the inputs, in the file's order.
         outputs: names of the layers whose maps are the model's outputs, in the file's order.
+        config_source: path of the file that the configuration comes from, where that is another than `source`.
     """
 
     source: str
@@ -41,6 +42,7 @@ class Model:
     outputs: tuple[str, ...]
     _topology: Topology
     _layers: Mapping[LayerPath, Layer | str]
+    config_source: str | None = None
 
     @cached_property
     def layers(self) -> Mapping[str, Node]:
@@ -63,6 +65,11 @@ class Model:
         layers = (layer for layer in self._layers.values() if isinstance(layer, Layer))
         return sum(w.size for layer in layers for w in layer.weights.values())
 
+    @property
+    def channels_first(self) -> bool:
+        """Whether its layers take pictures with channels before rows and columns."""
+        return any(isinstance(layer, Layer) and layer.channels_first for layer in self._layers.values())
+
     def at_size(self, size: tuple[int, int]) -> Model:
         """The same weights planned for pictures of `size`, (rows, columns).
 
@@ -77,22 +84,28 @@ class Model:
             raise InputError(f"{self.source}: another input size needs one picture as input, not {len(pictures)}")
         if min(size) < 1:
             raise InputError(f"an input of {size[0]} rows and {size[1]} columns is no picture")
-        channels = self.input_shapes[pictures[0]][-1]
-        nodes, _ = wire(self._topology, self._layers, {pictures[0]: (*size, channels)})
+        given = self.input_shapes[pictures[0]]
+        shape = (given[0], *size) if self.channels_first else (*size, given[-1])
+        nodes, _ = wire(self._topology, self._layers, {pictures[0]: shape})
         return replace(self, nodes=nodes)
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], *, config: str | os.PathLike[str] | None = None) -> Model:
     """Reads a model and its weights; nothing in the file is executed and nothing is computed.
 
     Layers fastact cannot compute are in the model, with the reason in :attr:`Node.reason`.
+
+    Args:
+        path: the model's file.
+        config: for a file of weights alone, such as ``x.weights.h5``, the file that says what the network is: the
+            text of ``model.to_json()``, or any other model file.
 
     Raises:
         FileError: the file cannot be read, is damaged, or is not safe to read.
         UnsupportedError: a kind of file fastact does not read.
         ModelError: the configuration in it does not describe a network.
     """
-    with open_model(path) as saved:
+    with open_model(path, config=config) as saved:
         return build(saved)
 
 
@@ -111,6 +124,7 @@ def build(saved: SavedModel) -> Model:
         outputs,
         topology,
         _settled(layers, nodes),
+        None if saved.config_path is None else os.fspath(saved.config_path),
     )
 
 

@@ -14,11 +14,15 @@ class FeatureMaps(Mapping[str, Floats]):
 
     Attributes:
         missing: layers that were asked for and cannot be computed, each with the reason.
+        home: for the extractor that gave them: what computes into them, and their block's address.
     """
 
-    def __init__(self, arrays: Mapping[str, Floats], missing: Mapping[str, str]) -> None:
+    def __init__(
+        self, arrays: Mapping[str, Floats], missing: Mapping[str, str], home: tuple[object, int] | None = None
+    ) -> None:
         self._arrays = dict(arrays)
         self.missing = dict(missing)
+        self.home = home
 
     def __getitem__(self, name: str) -> Floats:
         try:

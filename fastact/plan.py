@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastact.errors import ModelError
 from fastact.kernels import ops
-from fastact.kernels.cpu import encode
+from fastact.kernels.cpu import bands, encode
+from fastact.kernels.cpu.bands import Band
 from fastact.kernels.cpu.library import Library
-from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
+from fastact.kernels.cpu.steps import Place, Row, Table
 from fastact.kernels.cpu.threads import Team
-from fastact.layers import Tape, Value
+from fastact.kernels.program import Instruction, Value
+from fastact.layers import Tape
 from fastact.node import Node
 
 ARENA, OUTPUTS, FIRST_INPUT = 0, 1, 2
@@ -27,20 +29,11 @@ ARENA, OUTPUTS, FIRST_INPUT = 0, 1, 2
 ALIGNMENT = 64
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """One operation with the numbers of its inputs' and output's buffers."""
-
-    op: ops.Op
-    inputs: tuple[Value, ...]
-    output: Value
-
-
 class Recorder(Tape):
     """Collects operations in order. Values that are views of one buffer share its `root`."""
 
     def __init__(self) -> None:
-        self.recorded: list[Recorded] = []
+        self.program: list[Instruction] = []
         self._roots: list[int] = []
 
     def new(self, shape: ops.Shape, root: int | None = None) -> Value:
@@ -54,14 +47,12 @@ class Recorder(Tape):
         return self._roots[value.number]
 
     def emit(self, op: ops.Op, *inputs: Value) -> Value:
-        """Appends `op`, in the parts the kernels have; a Reshape becomes a view."""
+        """Appends `op`; a Reshape becomes a view."""
         if isinstance(op, ops.Reshape):
             return self.new(op.target, self.root(inputs[0]))
-        for part in encode.legalize(op):
-            output = self.new(part.shape(*(i.shape for i in inputs)))
-            self.recorded.append(Recorded(part, inputs, output))
-            inputs = (output,)
-        return inputs[0]
+        output = self.new(op.shape(*(i.shape for i in inputs)))
+        self.program.append(Instruction(op, inputs, output))
+        return output
 
 
 @dataclass(frozen=True)
@@ -82,14 +73,24 @@ class Plan:
         inputs: the names of the inputs that are used, in the order in which `run` takes their addresses.
     """
 
-    def __init__(self, nodes: Sequence[Node], wanted: Iterable[str], in_bytes: Mapping[str, bool], library: Library):
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        wanted: Iterable[str],
+        in_bytes: Mapping[str, bool],
+        library: Library,
+        members: int = 1,
+    ) -> None:
+        """`members` is the size of the team that will run it; any team can."""
         recorder, names = Recorder(), set(wanted)
         needed = _ancestors(nodes, names)
         self.inputs = tuple(nodes[i].name for i in needed if nodes[i].is_input)
         given, values = self._record(recorder, nodes, needed, in_bytes)
         results = {n.name: values[i] for i, n in enumerate(nodes) if n.name in names}
         results = _copied_inputs(recorder, results, set(given))
-        layout = _Layout(recorder, given, [results[n.name] for n in nodes if n.name in names])
+        kept = [results[n.name] for n in nodes if n.name in names]
+        banded = bands.band(recorder.program, {recorder.root(v) for v in kept}, recorder.root, members)
+        layout = _Layout(recorder.root, banded, given, kept)
         self.outputs = tuple(
             Output(n.name, layout.place(results[n.name]).offset, results[n.name].shape)
             for n in nodes
@@ -97,9 +98,8 @@ class Plan:
         )
         self.output_bytes, self.arena_bytes = layout.output_bytes, layout.arena_bytes
         rows: list[Row] = []
-        for r in recorder.recorded:
-            inputs = [Buffer(layout.place(v), v.shape) for v in r.inputs]
-            rows += encode.encode(r.op, inputs, Buffer(layout.place(r.output), r.output.shape), library.registers)
+        for i, band in enumerate(banded):
+            rows += bands.rows(band, layout.place, layout.scratch(i), library.registers)
         self.table = Table(rows, FIRST_INPUT + len(given), library.kernel)
 
     @staticmethod
@@ -134,7 +134,7 @@ class Plan:
         self.table.place(OUTPUTS, outputs)
         for i, address in enumerate(inputs):
             self.table.place(FIRST_INPUT + i, address)
-        team.run(self.table.address, len(self.table.rows))
+        team.run(self.table.address, self.table.steps)
 
 
 def _shape(node: Node) -> ops.Shape:
@@ -167,15 +167,18 @@ def _copied_inputs(recorder: Recorder, results: Mapping[str, Value], given: set[
 class _Layout:
     """Gives every buffer its place: inputs where they are, wanted maps side by side, the rest in the arena."""
 
-    def __init__(self, recorder: Recorder, given: Sequence[int], wanted: Sequence[Value]) -> None:
-        self._root = recorder.root
-        self._places: dict[int, Place] = {root: Place(FIRST_INPUT + i) for i, root in enumerate(given)}
+    def __init__(
+        self, root: Callable[[Value], int], banded: Sequence[Band], given: Sequence[int], wanted: Sequence[Value]
+    ) -> None:
+        self._root = root
+        self._places: dict[int, Place] = {number: Place(FIRST_INPUT + i) for i, number in enumerate(given)}
+        self._scratch: list[Place] = []
         self.output_bytes = self.arena_bytes = 0
         for value in wanted:
-            if self._root(value) not in self._places:
-                self._places[self._root(value)] = Place(OUTPUTS, self.output_bytes)
+            if root(value) not in self._places:
+                self._places[root(value)] = Place(OUTPUTS, self.output_bytes)
                 self.output_bytes += _bytes(value)
-        self._arrange(recorder.recorded)
+        self._arrange(banded)
         if self.output_bytes + self.arena_bytes > _physical_memory():
             raise ModelError(
                 f"the maps need {(self.output_bytes + self.arena_bytes) / 2**30:.1f} GiB, more than this machine has: "
@@ -186,23 +189,45 @@ class _Layout:
         """Where `value` lies."""
         return self._places[self._root(value)]
 
-    def _arrange(self, recorded: Sequence[Recorded]) -> None:
-        """Arena places, first fit over buffers alive at the same time; an operation in place takes over its input's."""
-        last_use = {self._root(v): i for i, r in enumerate(recorded) for v in r.inputs}
+    def scratch(self, number: int) -> Place:
+        """Where band number `number` has its scratch memory."""
+        return self._scratch[number]
+
+    def _arrange(self, banded: Sequence[Band]) -> None:
+        """Arena places, first fit over buffers alive at the same time.
+
+        All that a band reads and writes is alive throughout it, since its strips take turns.
+        """
+        last_use: dict[int, tuple[int, int]] = {}
+        for i, band in enumerate(banded):
+            for j, instruction in enumerate(band.instructions):
+                last_use |= {self._root(v): (i, j) for v in instruction.inputs}
         alive: dict[int, tuple[int, int]] = {}
-        for i, r in enumerate(recorded):
-            root, size = self._root(r.output), _bytes(r.output)
-            if root not in self._places:
-                first = self._root(r.inputs[0])
-                same_size = math.prod(r.inputs[0].shape) == math.prod(r.output.shape)  # else it is stretched
-                if first in alive and last_use[first] == i and encode.runs_in_place(r.op) and same_size:
-                    alive[root] = alive.pop(first)
-                else:
-                    alive[root] = _first_fit(alive.values(), size), size
-                self._places[root] = Place(ARENA, alive[root][0])
-                self.arena_bytes = max(self.arena_bytes, sum(alive[root]))
-            for dead in [b for b in alive if last_use.get(b, i) <= i]:
+        for i, band in enumerate(banded):
+            made: set[int] = set()
+            for j, instruction in enumerate(band.instructions[band.feeds :], band.feeds):
+                root = self._root(instruction.output)
+                if root not in self._places:
+                    first = self._root(instruction.inputs[0])
+                    of_this = first in made or j == band.feeds  # else a strip may need what another has overwritten
+                    if of_this and first in alive and last_use[first] == (i, j) and _may_overwrite(instruction):
+                        alive[root] = alive.pop(first)
+                    else:
+                        alive[root] = _first_fit(alive.values(), _bytes(instruction.output)), _bytes(instruction.output)
+                    self._places[root] = Place(ARENA, alive[root][0])
+                    self.arena_bytes = max(self.arena_bytes, sum(alive[root]))
+                made.add(root)
+            self._scratch.append(Place(ARENA, _first_fit(alive.values(), band.scratch_bytes)))
+            if band.scratch_bytes:
+                self.arena_bytes = max(self.arena_bytes, self._scratch[-1].offset + band.scratch_bytes)
+            for dead in [b for b in alive if last_use.get(b, (i, 0))[0] <= i]:
                 del alive[dead]
+
+
+def _may_overwrite(instruction: Instruction) -> bool:
+    """Whether the output may lie where the first input does."""
+    same_size = math.prod(instruction.inputs[0].shape) == math.prod(instruction.output.shape)  # else it is stretched
+    return encode.runs_in_place(instruction.op) and same_size
 
 
 def _first_fit(taken: Iterable[tuple[int, int]], size: int) -> int:

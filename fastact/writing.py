@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +32,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     system refuses within the block.
     """
     target = Path(path)
-    beside = target.parent / f".fastact-{uuid.uuid4().hex}.part"
+    beside = target.parent / f".fastact-{os.urandom(16).hex()}.part"
     with _refusals(target):
         try:
             yield beside

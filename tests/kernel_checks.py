@@ -128,7 +128,9 @@ def normal(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32)
 
 
-def assert_sums(op: ops.Conv2D | ops.Dense, actual: np.ndarray, x: np.ndarray) -> None:
+def assert_sums(
+    op: ops.Conv2D | ops.Conv3D | ops.DepthwiseConv2D | ops.Dense, actual: np.ndarray, x: np.ndarray
+) -> None:
     """`actual` is within the bound that any order of n float32 additions keeps: n roundings of the sum of |terms|."""
     exact = reference.run(op, x.astype(np.float64))
     bare = dataclasses.replace(op, weights=np.abs(op.weights), bias=np.abs(op.bias), low=-math.inf, high=math.inf)

@@ -14,12 +14,21 @@ from dataclasses import dataclass
 import pytest
 from fastact.kernels.cpu.build import PREFIX
 from fastact.kernels.cpu.levels import LEVELS
-from fastact.kernels.cpu.tiles import TILES, Tile
+from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
 
 GPR_RELOADS = 3
 """Integers an inner loop may read from the stack: with 12 input addresses in 15 registers some have no room."""
 
+DEPTHWISE_RELOADS = 4
+"""The same for depthwise convolutions."""
+
+COPIES = r"^vmov[ua]ps\s+%[xyz]mm\d+, %[xyz]mm\d+$|^mov\s+v\d+\.16b"
+"""A vector copied from register to register."""
+
 CASES = [pytest.param(n, t, id=f"{n}-{t.name}") for n, level in LEVELS.items() for t in TILES[level.registers]]
+DEPTHWISE_CASES = [
+    pytest.param(n, t, id=f"{n}-{depthwise_name(t)}") for n, level in LEVELS.items() for t in DEPTHWISE[level.registers]
+]
 
 
 @dataclass(frozen=True)
@@ -100,9 +109,9 @@ def functions_of(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield name, tuple(lines)
 
 
-def inner_loops(functions: dict[str, tuple[str, ...]], tile: Tile, dialect: Dialect) -> list[Loop]:
+def inner_loops(functions: dict[str, tuple[str, ...]], name: str, dialect: Dialect) -> list[Loop]:
     """The blocks with multiply-adds that branch to themselves; LLVM may make several of one loop, all of a kind."""
-    body = functions[PREFIX + tile.name]
+    body = functions[PREFIX + name]
     if not any(re.match(dialect.fma, line) for line in body):  # the exported name only calls the function proper
         (callee,) = {m[1] for line in body if (m := re.match(dialect.call, line))}
         body = functions[callee]
@@ -116,7 +125,7 @@ def inner_loops(functions: dict[str, tuple[str, ...]], tile: Tile, dialect: Dial
             if branch[1] == label and any(re.match(dialect.fma, i) for i in block):
                 found.append(Loop(tuple(block), body))
             label, block = None, []
-    assert found, f"{tile.name} has no inner loop"
+    assert found, f"{name} has no inner loop"
     return found
 
 
@@ -153,7 +162,7 @@ def register_class(machine: str, width: int) -> set[str]:
 def test_inner_loop(functions, level: str, tile: Tile) -> None:
     machine = LEVELS[level].machine
     dialect = DIALECTS[machine]
-    for loop in inner_loops(functions[level], tile, dialect):
+    for loop in inner_loops(functions[level], tile.name, dialect):
         fmas = loop.matching(dialect.fma)
         assert len(fmas) == tile.pixels // tile.cluster * tile.vectors
         wanted = register_class(machine, tile.width)
@@ -173,12 +182,12 @@ def test_inner_loop(functions, level: str, tile: Tile) -> None:
 @pytest.mark.parametrize(("level", "tile"), CASES)
 def test_inner_loop_keeps_its_vectors_in_registers(functions, level: str, tile: Tile) -> None:
     dialect = DIALECTS[LEVELS[level].machine]
-    for loop in inner_loops(functions[level], tile, dialect):
+    for loop in inner_loops(functions[level], tile.name, dialect):
         on_stack = stack_accesses(loop, dialect)
         assert not [i for i in on_stack if dialect.registers(i)], "vectors are spilled: the tile is too large"
         assert len(on_stack) <= (GPR_RELOADS if dialect is X86 else 0), on_stack
         # AVX-512 has as many registers again: a copy from one to another in the loop means that they do not suffice.
-        assert not loop.matching(r"^vmov[ua]ps\s+%[xyz]mm\d+, %[xyz]mm\d+$|^mov\s+v\d+\.16b")
+        assert not loop.matching(COPIES)
 
 
 def test_tiles_that_reload_integers_are_the_largest(functions) -> None:
@@ -187,10 +196,45 @@ def test_tiles_that_reload_integers_are_the_largest(functions) -> None:
         tile.name: tile.pixels
         for level, target in LEVELS.items()
         for tile in TILES[target.registers]
-        for loop in inner_loops(functions[level], tile, DIALECTS[target.machine])
+        for loop in inner_loops(functions[level], tile.name, DIALECTS[target.machine])
         if stack_accesses(loop, DIALECTS[target.machine])
     }
     assert set(reloading.values()) <= {12}, reloading
+
+
+@pytest.mark.parametrize(("level", "tile"), DEPTHWISE_CASES)
+def test_depthwise_inner_loop(functions, level: str, tile: Tile) -> None:
+    """A vector of weights is loaded once for all pixels, and nothing else but the input's vectors; none is spilled."""
+    dialect = DIALECTS[LEVELS[level].machine]
+    for loop in inner_loops(functions[level], depthwise_name(tile), dialect):
+        fmas = loop.matching(dialect.fma)
+        assert len(fmas) == tile.pixels * tile.vectors
+        weights, values = LOADS[LEVELS[level].machine](loop, tile.width)
+        assert weights + values == tile.vectors + len(fmas)
+        assert not loop.matching(dialect.call)
+        on_stack = stack_accesses(loop, dialect)
+        assert not [i for i in on_stack if dialect.registers(i)], "vectors are spilled: the tile is too large"
+        assert len(on_stack) <= (DEPTHWISE_RELOADS if dialect is X86 else 0), on_stack
+        assert not loop.matching(COPIES)
+
+
+def test_a_teams_words_are_read_and_written_in_order(functions) -> None:
+    """ARM's loads and stores may overtake each other: where members meet they must be the ordered kind."""
+    for name in ("fastact_work", "fastact_lead"):
+        body = " ".join(reached(functions["aarch64"], name))
+        assert re.search(r"\b(ldar|ldapr)\b", body), f"{name} reads no word in order"
+        assert re.search(r"\b(stlr|ldaddal|stlxr)\b", body), f"{name} writes no word in order"
+
+
+def reached(functions: dict[str, tuple[str, ...]], name: str) -> Iterator[str]:
+    """The instructions of a function and of those it calls by name."""
+    waiting, seen = [name], {name}
+    while waiting:
+        for line in functions[waiting.pop()]:
+            yield line
+            if (m := re.match(r"^bl?\s+([\w.$]+)", line)) and m[1] in functions and m[1] not in seen:
+                seen.add(m[1])
+                waiting.append(m[1])
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -207,5 +251,5 @@ def test_every_multiply_add_is_fused(functions, level: str) -> None:
     """No convolution multiplies and adds in two instructions."""
     target = LEVELS[level]
     for tile in TILES[target.registers]:
-        for loop in inner_loops(functions[level], tile, DIALECTS[target.machine]):
+        for loop in inner_loops(functions[level], tile.name, DIALECTS[target.machine]):
             assert not loop.matching(r"^(vmulps|vmulss|vaddps|vaddss|fmul|fadd)\b")

@@ -8,20 +8,22 @@ import subprocess
 import numpy as np
 import pytest
 from fastact.kernels.cpu.catalog import kernels
-from fastact.kernels.cpu.tiles import TILES, split
+from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, split
 from kernel_checks import (
     compiled,
     tables,
 )
 
+both = pytest.mark.parametrize("table", [kind[r] for kind in (TILES, DEPTHWISE) for r in sorted(kind)])
 
-@tables
-def test_split_covers_every_filter_once_and_stays_inside(registers: str):
+
+@both
+def test_split_covers_every_filter_once_and_stays_inside(table: tuple[Tile, ...]):
     for filters in range(1, 301):
         for pixels in range(1, 41):
             covered = np.zeros(filters, int)
-            for block in split(registers, pixels, filters):
-                tile = TILES[registers][block.tile]
+            for block in split(table, pixels, filters):
+                tile = table[block.tile]
                 assert tile.pixels <= pixels
                 starts, width = [v * tile.width for v in range(tile.vectors - 1)] + [block.last], tile.width
                 if tile.cluster > 1:  # pixels share the vectors: just so many filters, no more and no fewer

@@ -51,6 +51,18 @@ def test_conv2d(registers: str, case: tuple[ops.Conv2D, np.ndarray]):
 
 
 @tables
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 70])
+@pytest.mark.parametrize("columns", [1, 2, 9, 15])
+def test_depthwise_of_every_width(registers: str, channels: int, columns: int):
+    for strides, dilation in (((1, 1), (1, 1)), ((2, 1), (1, 2)), ((2, 2), (2, 1))):
+        op = ops.Conv2D(
+            normal(1, 3, 2, 1, channels), normal(2, channels), strides, (1, 1, 0, 1), dilation, channels, -1.0, 2.0
+        )
+        x = normal(3, 5, columns + 2, channels)
+        assert_sums(op, run(compiled(registers), op, x), x)
+
+
+@tables
 @pytest.mark.parametrize("filters", [1, 2, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 24, 31, 33, 47, 48, 64, 100, 128, 130])
 @pytest.mark.parametrize("columns", [1, 2, 7, 13])
 def test_conv2d_of_every_width(registers: str, filters: int, columns: int):

@@ -17,14 +17,33 @@ from kernel_checks import (
 )
 
 
-@examples(40)
-@given(st.tuples(small, small, small), st.tuples(*[st.integers(0, 4)] * 4), seeds)
-def test_pad2d_and_crop2d(shape: tuple[int, int, int], sides: ops.Pads, seed: int):
+@st.composite
+def frames(draw: st.DrawFn) -> tuple[list[int], ops.Sides]:
+    """A shape, and a frame along three axes at most, one after the other."""
+    shape = draw(st.lists(st.integers(1, 6), min_size=1, max_size=5))
+    first = draw(st.integers(0, len(shape) - 1))
+    framed = draw(st.integers(0, min(3, len(shape) - first)))
+    sides = [(0, 0)] * first + [(draw(st.integers(0, 4)), draw(st.integers(0, 4))) for _ in range(framed)]
+    return shape, tuple(sides)
+
+
+@examples(80)
+@given(frames(), seeds)
+def test_pad_and_crop(case: tuple[list[int], ops.Sides], seed: int):
+    shape, sides = case
     x = normal(seed, *shape)
-    padded = run(library.load(), ops.Pad2D(sides), x)
-    assert np.array_equal(padded, reference.run(ops.Pad2D(sides), x))
-    assert np.array_equal(run(library.load(), ops.Crop2D(sides), padded), x)
-    assert np.array_equal(reference.run(ops.Crop2D(sides), padded), x)
+    padded = run(library.load(), ops.Pad(sides), x)
+    assert np.array_equal(padded, reference.run(ops.Pad(sides), x))
+    assert np.array_equal(run(library.load(), ops.Crop(sides), padded), x)
+    assert np.array_equal(reference.run(ops.Crop(sides), padded), x)
+
+
+@examples(40)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.lists(st.integers(1, 4), max_size=3), seeds)
+def test_repeat(shape: list[int], times: list[int], seed: int):
+    op = ops.Repeat(tuple(times[: len(shape)]))
+    x = normal(seed, *shape)
+    assert np.array_equal(run(library.load(), op, x), reference.run(op, x))
 
 
 @examples(40)
@@ -36,6 +55,22 @@ def test_concat(shape: list[int], lengths: list[int], axis: int, seed: int):
         shape[axis] = length
         inputs.append(normal(seed + i, *shape))
     op = ops.Concat(axis)
+    assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
+
+
+@examples(60)
+@given(st.data(), small, small, st.tuples(*[st.integers(1, 4)] * 2), st.integers(1, 12), seeds)
+def test_interleave(data: st.DataObject, rows: int, columns: int, strides: tuple[int, int], channels: int, seed: int):
+    everywhere = [(r, c) for r in range(min(rows, strides[0])) for c in range(min(columns, strides[1]))]
+    origins = data.draw(st.lists(st.sampled_from(everywhere), min_size=1, unique=True))
+    inputs, starts = [], []
+    for n, (row, column) in enumerate(origins):
+        row += strides[0] * data.draw(st.integers(0, (rows - 1 - row) // strides[0]))
+        height = data.draw(st.integers(1, (rows - 1 - row) // strides[0] + 1))
+        width = (columns - 1 - column) // strides[1] + 1
+        starts.append((row, column))
+        inputs.append(normal(seed + n, height, width, channels))
+    op = ops.Interleave((rows, columns), strides, tuple(starts), normal(seed, channels))
     assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
 
 

@@ -21,19 +21,22 @@ from kernel_checks import (
 
 
 @st.composite
-def pools(draw: st.DrawFn) -> tuple[ops.Pool2D, np.ndarray]:
-    size, strides = draw(st.tuples(st.integers(1, 5), st.integers(1, 5))), draw(st.tuples(*[st.integers(1, 4)] * 2))
+def pools(draw: st.DrawFn) -> tuple[ops.Pool, np.ndarray]:
+    axes = draw(st.sampled_from([1, 2, 2, 2, 3]))
+    size, strides = (
+        tuple(draw(st.integers(1, most)) for _ in range(axes)) for most in ((5, 4), (4, 3), (3, 3))[axes - 1]
+    )
     # Narrower than the window, so that every window holds a cell: as "same" makes them.
-    pads = tuple(draw(st.integers(0, size[i // 2] - 1)) for i in range(4))
-    rows = max(1, size[0] - pads[0] - pads[1]) + draw(st.integers(0, 9))
-    columns = max(1, size[1] - pads[2] - pads[3]) + draw(st.integers(0, 9))
-    op = ops.Pool2D(draw(st.sampled_from(list(ops.PoolKind))), size, strides, pads)
-    return op, normal(draw(seeds), rows, columns, draw(st.integers(1, 20)))
+    sides = tuple((draw(st.integers(0, n - 1)), draw(st.integers(0, n - 1))) for n in size)
+    room = (9, 9, 4)[axes - 1]
+    shape = [max(1, n - sum(side)) + draw(st.integers(0, room)) for n, side in zip(size, sides, strict=True)]
+    op = ops.Pool(draw(st.sampled_from(list(ops.PoolKind))), size, strides, sides)
+    return op, normal(draw(seeds), *shape, draw(st.integers(1, 20)))
 
 
-@examples(100)
+@examples(150)
 @given(pools())
-def test_pool2d(case: tuple[ops.Pool2D, np.ndarray]):
+def test_pool(case: tuple[ops.Pool, np.ndarray]):
     op, x = case
     actual = run(library.load(), op, x)
     if op.kind is ops.PoolKind.MAX:

@@ -21,8 +21,8 @@ FRAMES = 4
 ROWS = [pytest.param(case, keras, id=f"{case.id}-{keras}") for case in CASES for keras in case.keras]
 
 OLD_NAMES = {
-    "AvgPool2D", "BatchNormalizationV1", "BatchNormalizationV2", "Custom>CustomScaleLayer", "GlobalAvgPool2D",
-    "GlobalMaxPool2D", "MaxPool2D",
+    "BatchNormalizationV1", "BatchNormalizationV2", "Custom>CustomScaleLayer",
+    *(f"{name}{n}D" for name in ("AvgPool", "MaxPool", "GlobalAvgPool", "GlobalMaxPool") for n in (1, 2, 3)),
 }  # fmt: skip
 """Names that only old Keras wrote; test_topology.py holds that they mean the same layers."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import KERAS3
-from fastact.kernels.cpu import encode, library
+from fastact.kernels.cpu import bands, encode, library
 from fastact.kernels.cpu.steps import Place
 from fastact.kernels.cpu.threads import Team
 from hypothesis import HealthCheck, given, settings
@@ -90,46 +90,69 @@ class Laid:
     """A plan's operations and places, seen from inside."""
 
     recorder: Recorder
+    banded: list[bands.Band]
     layout: _Layout
     wanted: dict[str, int]
 
 
-def laid(built: Model, wanted: list[str]) -> Laid:
+def laid(built: Model, wanted: list[str], members: int = 1) -> Laid:
     recorder = Recorder()
     given_, values = Plan._record(recorder, built.nodes, _ancestors(built.nodes, set(wanted)), {"in": True})
     results = {n.name: values[i] for i, n in enumerate(built.nodes) if n.name in wanted}
     results = _copied_inputs(recorder, results, set(given_))
-    layout = _Layout(recorder, given_, list(results.values()))
-    return Laid(recorder, layout, {name: recorder.root(value) for name, value in results.items()})
+    roots = {name: recorder.root(value) for name, value in results.items()}
+    banded = bands.band(recorder.program, set(roots.values()), recorder.root, members)
+    return Laid(recorder, banded, _Layout(recorder.root, banded, given_, list(results.values())), roots)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(networks())
-def test_no_two_buffers_alive_at_once_overlap(case: tuple[Model, list[str]]):
-    plan = laid(*case)
-    root, recorded = plan.recorder.root, plan.recorder.recorded
-    born = {root(r.output): i for i, r in enumerate(recorded)}
-    size = {root(r.output): 4 * math.prod(r.output.shape) for r in recorded}
-    dies = {b: max([i, *(k for k, r in enumerate(recorded) if b in map(root, r.inputs))]) for b, i in born.items()}
-    dies.update(dict.fromkeys(plan.wanted.values(), len(recorded)))
-    place = {b: plan.layout.place(recorded[i].output) for b, i in born.items()}
+@given(networks(), st.integers(1, 4))
+def test_no_two_buffers_alive_at_once_overlap(case: tuple[Model, list[str]], members: int):
+    """A band's buffers are all alive together, unless one is written over another value by value."""
+    plan = laid(*case, members)
+    root, wanted = plan.recorder.root, set(plan.wanted.values())
+    made = [(i, j, step) for i, band in enumerate(plan.banded) for j, step in enumerate(band.instructions)]
+    hidden = {root(step.output) for i, j, step in made if j < plan.banded[i].feeds}
+    born = {root(step.output): i for i, j, step in made if root(step.output) not in hidden}
+    by_root = {root(step.output): step for _, _, step in made}
+    dies = {b: max([i, *(k for k, _, s in made if b in map(root, s.inputs))]) for b, i in born.items()}
+    dies.update(dict.fromkeys(wanted, len(plan.banded)))
+    spots = {b: (plan.layout.place(by_root[b].output), 4 * math.prod(by_root[b].output.shape)) for b in born}
+    for i, band in enumerate(plan.banded):
+        if band.scratch_bytes:
+            born[f"scratch {i}"] = dies[f"scratch {i}"] = i
+            spots[f"scratch {i}"] = plan.layout.scratch(i), band.scratch_bytes
+    over = _written_over(plan)
     for a, b in itertools.combinations(born, 2):
-        if place[a].region != place[b].region or born[a] > dies[b] or born[b] > dies[a]:
+        (place_a, size_a), (place_b, size_b) = spots[a], spots[b]
+        if place_a.region != place_b.region or born[a] > dies[b] or born[b] > dies[a]:
             continue
-        disjoint = place[a].offset + size[a] <= place[b].offset or place[b].offset + size[b] <= place[a].offset
-        first, second = sorted((a, b), key=lambda n: born[n])
-        step = recorded[born[second]]
-        in_place = (
-            encode.runs_in_place(step.op)
-            and root(step.inputs[0]) == first
-            and step.inputs[0].shape == step.output.shape
-            and dies[first] == born[second]
-        )
-        assert disjoint or in_place, (recorded[born[a]], recorded[born[b]])
-    for b in born:
-        assert place[b].region == (OUTPUTS if b in plan.wanted.values() else ARENA)
-        limit = plan.layout.output_bytes if b in plan.wanted.values() else plan.layout.arena_bytes
-        assert 0 <= place[b].offset <= limit - size[b]
+        disjoint = place_a.offset + size_a <= place_b.offset or place_b.offset + size_b <= place_a.offset
+        assert disjoint or over.get(a, a) == over.get(b, b), (a, b)
+    for b, (place, size) in spots.items():
+        assert place.region == (OUTPUTS if b in wanted else ARENA)
+        limit = plan.layout.output_bytes if b in wanted else plan.layout.arena_bytes
+        assert 0 <= place.offset <= limit - size
+
+
+def _written_over(plan: Laid) -> dict[int, int]:
+    """For each buffer that may take the place of another the first of the chain: nothing reads the other later, and
+    nothing before it in the same band reads it around the values written."""
+    root, first_of = plan.recorder.root, {}
+    for i, band in enumerate(plan.banded):
+        for j, step in enumerate(band.instructions):
+            other = root(step.inputs[0])
+            later = [*band.instructions[j + 1 :], *itertools.chain(*(b.instructions for b in plan.banded[i + 1 :]))]
+            outside = other not in {root(s.output) for s in band.instructions}
+            beside = band.instructions[:j] if outside else ()
+            if (
+                encode.runs_in_place(step.op)
+                and math.prod(step.inputs[0].shape) == math.prod(step.output.shape)
+                and other not in plan.wanted.values()
+                and not any(root(v) == other for s in (*later, *beside) for v in s.inputs)
+            ):
+                first_of[root(step.output)] = first_of.get(other, other)
+    return first_of
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -137,7 +160,7 @@ def test_no_two_buffers_alive_at_once_overlap(case: tuple[Model, list[str]]):
 def test_maps_do_not_depend_on_what_else_is_wanted(case: tuple[Model, list[str]], seed: int):
     built, wanted = case
     frame = np.random.default_rng(seed).normal(0, 1, SHAPE).astype(np.float32)
-    alone, together = Extractor(built, wanted)(frame), Extractor(built, "all")(frame)
+    alone, together = Extractor(built, wanted)(frame), Extractor(built, "all", threads=2)(frame)
     assert list(alone) == wanted
     exact = reference_maps(built, {"in": frame})
     for name in wanted:
@@ -146,15 +169,15 @@ def test_maps_do_not_depend_on_what_else_is_wanted(case: tuple[Model, list[str]]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(networks(), st.booleans())
-def test_a_run_stays_in_its_memory(case: tuple[Model, list[str]], in_bytes: bool):
+@given(networks(), st.booleans(), st.integers(1, 4), st.integers(1, 2))
+def test_a_run_stays_in_its_memory(case: tuple[Model, list[str]], in_bytes: bool, members: int, team: int):
     built, wanted = case
     kernels = library.load()
-    plan = Plan(built.nodes, wanted, {"in": in_bytes}, kernels)
+    plan = Plan(built.nodes, wanted, {"in": in_bytes}, kernels, members)
     frame = np.full(SHAPE, 7, np.uint8 if in_bytes else np.float32)
     guard = 256
     memory = [np.full(size + 2 * guard, 0xA5, np.uint8) for size in (plan.arena_bytes, plan.output_bytes)]
-    plan.run(Team(kernels, 1), [frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory))
+    plan.run(Team(kernels, team), [frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory))
     for m in memory:
         assert np.all(m[:guard] == 0xA5)
         assert np.all(m[len(m) - guard :] == 0xA5)
@@ -189,15 +212,15 @@ def article(shape: tuple[int | None, ...] = (120, 160, 3), dense: bool = True) -
 
 def test_the_arena_is_smaller_than_the_sum_of_its_buffers():
     plan = laid(article(), ["out"])
-    buffers = [r.output for r in plan.recorder.recorded if plan.recorder.root(r.output) not in plan.wanted.values()]
+    buffers = [r.output for r in plan.recorder.program if plan.recorder.root(r.output) not in plan.wanted.values()]
     two_largest = sum(sorted(4 * math.prod(b.shape) for b in buffers)[-2:])
     assert plan.layout.arena_bytes < sum(4 * math.prod(b.shape) for b in buffers)
     assert plan.layout.arena_bytes <= two_largest + 4 * 64
 
 
 def test_only_what_is_needed_is_computed():
-    assert len(laid(article(), ["c0"]).recorder.recorded) == 2  # bytes to floats, and the convolution
-    assert len(laid(article(), ["c0", "c2"]).recorder.recorded) == 4
+    assert len(laid(article(), ["c0"]).recorder.program) == 2  # bytes to floats, and the convolution
+    assert len(laid(article(), ["c0", "c2"]).recorder.program) == 4
     two = model([
         entry("InputLayer", "a", [], batch_shape=[None, 3]), entry("InputLayer", "b", [], batch_shape=[None, 3]),
         entry("ReLU", "left", ["a"]), entry("ReLU", "right", ["b"]),
@@ -216,7 +239,7 @@ def test_an_input_is_copied_and_not_handed_on():
 
 def test_inputs_are_regions_of_their_own():
     plan = laid(article(), ["c0"])
-    first = plan.recorder.recorded[0].inputs[0]
+    first = plan.recorder.program[0].inputs[0]
     assert plan.layout.place(first) == Place(FIRST_INPUT)
 
 

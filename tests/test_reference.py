@@ -117,11 +117,35 @@ def test_dilated_conv2d(tf: Any, dilation: tuple[int, int]):
     np.testing.assert_allclose(reference.run(op, x), expected.numpy()[0], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize(("strides", "dilation"), [((1, 1), (1, 1)), ((2, 2), (1, 1)), ((1, 1), (3, 2))])
+def test_depthwise_conv2d(tf: Any, multiplier: int, strides: tuple[int, int], dilation: tuple[int, int]):
+    x, weights, bias = normal(9, 10, 4), normal(3, 2, 4, multiplier).astype(np.float32), normal(4 * multiplier)
+    op = ops.DepthwiseConv2D(weights, bias.astype(np.float32), strides, (1, 2, 0, 3), dilation, -1.0, 2.0)
+    padded = np.pad(x, ((1, 2), (0, 3), (0, 0)))[None]
+    y = tf.nn.depthwise_conv2d(padded, weights.astype(np.float64), (1, *strides, 1), "VALID", dilations=dilation)
+    expected = np.clip(y.numpy()[0] + op.bias.astype(np.float64), -1.0, 2.0)
+    np.testing.assert_allclose(reference.run(op, x), expected, rtol=1e-12, atol=1e-12)
+    assert op.shape(x.shape) == expected.shape
+
+
+@pytest.mark.parametrize(
+    ("strides", "dilation"), [((1, 1, 1), (1, 1, 1)), ((2, 1, 3), (1, 1, 1)), ((1, 1, 1), (2, 1, 2))]
+)
+def test_conv3d(tf: Any, strides: tuple[int, int, int], dilation: tuple[int, int, int]):
+    x, weights, bias = normal(7, 9, 10, 4), normal(3, 2, 3, 4, 6).astype(np.float32), normal(6).astype(np.float32)
+    op = ops.Conv3D(weights, bias, strides, dilation, low=-1.0, high=2.0)
+    y = tf.nn.convolution(x[None], weights.astype(np.float64), strides, "VALID", dilations=dilation)
+    expected = np.clip(y.numpy()[0] + bias.astype(np.float64), -1.0, 2.0)
+    np.testing.assert_allclose(reference.run(op, x), expected, rtol=1e-12, atol=1e-12)
+    assert op.shape(x.shape) == expected.shape
+
+
 @pytest.mark.parametrize(("size", "strides"), [((2, 2), (2, 2)), ((3, 2), (1, 2)), ((4, 5), (3, 1))])
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 0, 1, 1), (1, 1, 0, 1)])
 def test_pool2d(tf: Any, size: tuple[int, int], strides: tuple[int, int], pads: ops.Pads):
     x = normal(9, 11, 3)
-    largest = ops.Pool2D(ops.PoolKind.MAX, size, strides, pads)
+    largest = ops.Pool(ops.PoolKind.MAX, size, strides, (pads[:2], pads[2:]))
     padding = [[0, 0], list(pads[:2]), list(pads[2:]), [0, 0]]
     expected = tf.nn.max_pool2d(x[None].astype(np.float32), size, strides, padding).numpy()[0]
     assert np.array_equal(reference.run(largest, x.astype(np.float32)), expected)
@@ -130,7 +154,7 @@ def test_pool2d(tf: Any, size: tuple[int, int], strides: tuple[int, int], pads: 
     sums, counts = (
         tf.nn.avg_pool2d(np.pad(a, frame)[None], size, strides, "VALID").numpy()[0] for a in (x, np.ones_like(x))
     )
-    mean = reference.run(ops.Pool2D(ops.PoolKind.AVERAGE, size, strides, pads), x)
+    mean = reference.run(ops.Pool(ops.PoolKind.AVERAGE, size, strides, (pads[:2], pads[2:])), x)
     np.testing.assert_allclose(mean, sums / counts, rtol=1e-12, atol=1e-12)
 
 
@@ -206,13 +230,17 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(spread: float, random: np
 def test_the_dtype_of_the_inputs_is_kept(dtype: type):
     x = normal(6, 6, 4).astype(dtype)
     parameters = [np.ones(4, np.float32)] * 3
-    pool = {"size": (2, 2), "strides": (1, 1)}
+    pool = {"size": (2, 2), "strides": (1, 1), "sides": ((1, 0), (1, 0))}
     for op in (
         ops.Conv2D(np.ones((2, 2, 4, 3), np.float32), np.ones(3, np.float32), low=0.0),
+        ops.DepthwiseConv2D(np.ones((2, 2, 4, 3), np.float32), np.ones(12, np.float32), low=0.0),
+        ops.Resample(1, 6, np.ones((3, 2), int), np.ones((3, 2), np.float32)),
+        ops.Interleave((9, 9), (1, 1), ((1, 2),), np.ones(4, np.float32)),
+        ops.Slice(1, 4, 2, -2), ops.Transpose((2, 0, 1)), ops.Repeat((2, 3)),
         ops.Dense(np.ones((4, 3), np.float32), np.ones(3, np.float32), high=6.0),
-        ops.Pool2D(ops.PoolKind.MAX, **pool), ops.Pool2D(ops.PoolKind.AVERAGE, **pool),
-        ops.GlobalPool(ops.PoolKind.MAX), ops.GlobalPool(ops.PoolKind.AVERAGE), ops.Pad2D((1, 0, 1, 0)),
-        ops.Crop2D((1, 0, 1, 0)), ops.Affine(*parameters), ops.GatedLinear(), ops.Concat(), ops.Reshape((36, 4)),
+        ops.Pool(ops.PoolKind.MAX, **pool), ops.Pool(ops.PoolKind.AVERAGE, **pool),
+        ops.GlobalPool(ops.PoolKind.MAX), ops.GlobalPool(ops.PoolKind.AVERAGE), ops.Pad(((1, 0), (1, 0))),
+        ops.Crop(((1, 0), (1, 0))), ops.Affine(*parameters), ops.GatedLinear(), ops.Concat(), ops.Reshape((36, 4)),
         *(ops.Elementwise(f, 1.0, 0.5) for f in Unary), *(ops.RowWise(f) for f in Row),
         *(ops.Reduce(t, (0, -1)) for t in Total), *(ops.Standardize(s, (0, -1), 0.1) for s in Scaling),
         *(ops.BinaryConstant(m, np.ones(4, np.float32)) for m in Merge),
@@ -223,4 +251,6 @@ def test_the_dtype_of_the_inputs_is_kept(dtype: type):
     for merge in ops.Merge:
         assert reference.run(ops.Binary(merge), x, x[:1, :1]).dtype == dtype
     assert reference.run(ops.Contract(0, 0), x, x).dtype == dtype
+    volume = ops.Conv3D(np.ones((1, 2, 1, 4, 3), np.float32), np.ones(3, np.float32))
+    assert reference.run(volume, x[None]).dtype == dtype
     assert reference.run(ops.FromBytes(255.0), np.ones((2, 2), np.uint8)).dtype == np.float64

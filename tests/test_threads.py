@@ -131,7 +131,7 @@ class Program:
         table = Table(self._rows, len(self.arrays), self.kernels.kernel)
         for i, array in enumerate(self.arrays):
             table.place(i, array.ctypes.data)
-        Team(self.kernels, threads).run(table.address, len(table.rows))
+        Team(self.kernels, threads).run(table.address, table.steps)
         return [self.arrays[i].tobytes() for i in self.results]
 
 
@@ -161,9 +161,9 @@ def every_kind_of_step(rows: int, columns: int) -> Program:
     made.results.remove(gate)  # computed all the same; as an input it lies in `flat`, with the same memory
     assert np.shares_memory(made.arrays[flat], made.arrays[gate])
     x = made.add(ops.Binary(ops.Merge.MULTIPLY), x, flat)
-    x = made.add(ops.Pool2D(ops.PoolKind.MAX, (3, 3), (2, 2), (1, 1, 1, 1)), x)
-    x = made.add(ops.Pool2D(ops.PoolKind.AVERAGE, (2, 3), (1, 2), (0, 1, 1, 1)), x)
-    x = made.add(ops.GatedLinear(), made.add(ops.Crop2D((1, 0, 0, 1)), x))
+    x = made.add(ops.Pool(ops.PoolKind.MAX, (3, 3), (2, 2), ((1, 1), (1, 1))), x)
+    x = made.add(ops.Pool(ops.PoolKind.AVERAGE, (2, 3), (1, 2), ((0, 1), (1, 1))), x)
+    x = made.add(ops.GatedLinear(), made.add(ops.Crop(((1, 0), (0, 1))), x))
     for row in ops.Row:
         made.add(ops.RowWise(row, axis=1), x)
     made.add(ops.GlobalPool(ops.PoolKind.MAX), x)

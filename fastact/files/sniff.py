@@ -18,7 +18,7 @@ from fastact.kernels.digest import sha256
 from ..errors import FileError
 from .text import quoted
 
-__all__ = ["HDF5_SIGNATURE", "describe", "identity", "opened", "recognise"]
+__all__ = ["HDF5_SIGNATURE", "describe", "entry", "identity", "opened", "recognise"]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -47,24 +47,42 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, _LFS, "a Git LFS pointer in place of the file (git lfs pull fetches it)"),
     (0, b"<!DOCTYPE html", "a web page, perhaps a failed download"),
     (0, b"<html", "a web page, perhaps a failed download"),
-    (0, b"{", "JSON text, perhaps an architecture without weights"),
     # The first field of a SavedModel message is its schema version, 1; then its meta graph.
-    (0, b"\x08\x01\x12", "a TensorFlow SavedModel"),
+    (0, b"\x08\x01\x12", "savedmodel"),
     (0, b"\x08", "perhaps an ONNX model"),
 )
 
 
+def entry(path: Path) -> Path:
+    """The file to open for `path`: ``saved_model.pb`` in a directory that has one, otherwise `path` itself."""
+    inside = path / "saved_model.pb"
+    try:
+        return inside if inside.is_file() else path
+    except (OSError, ValueError):  # no such directory: `opened` says what it is
+        return path
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def opened(path: Path, within: int | None = None) -> Iterator[int]:
     """Open a regular file for reading and hold a shared lock on it; yield the descriptor.
+
+    Args:
+        path: the file; a link to one is followed.
+        within: a descriptor of the directory that `path` is in, for a model's own files, which are then looked for
+            there and nowhere else: a link is refused.
 
     Raises:
         FileError: missing, forbidden, a directory, a pipe or a device, empty, or being written to.
     """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         # Opening a device may act on it, and opening a pipe waits for a writer unless O_NONBLOCK is given.
-        _check_regular(path, path.stat())
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if within is None:
+            _check_regular(path, path.stat())
+            descriptor = os.open(path, flags)
+        else:
+            _check_regular(path, os.stat(path.name, dir_fd=within, follow_symlinks=False))
+            descriptor = os.open(path.name, flags | os.O_NOFOLLOW, dir_fd=within)
     except FileNotFoundError:
         raise FileError(f"{quoted(path)} does not exist") from None
     except PermissionError:
@@ -80,7 +98,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def recognise(descriptor: int) -> str:
-    """Return the kind of the file: ``"hdf5"``, ``"zip"``, ``"tflite"``, or a description for people."""
+    """Return the kind of the file, ``"hdf5"``, ``"zip"``, ``"tflite"``, ``"savedmodel"``, ``"json"``, or words."""
     size = os.fstat(descriptor).st_size
     head = os.pread(descriptor, 512, 0)
     offset = 0
@@ -92,6 +110,8 @@ def recognise(descriptor: int) -> str:
     for offset, magic, kind in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return kind
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return "json"
     if HDF5_SIGNATURE.startswith(head[:8]):
         return "the first bytes of an HDF5 file that was cut short"
     if not any(head):
@@ -101,7 +121,14 @@ def recognise(descriptor: int) -> str:
 
 def describe(kind: str) -> str:
     """Return the kind in words for a message."""
-    return {"hdf5": "an HDF5 file", "zip": "a zip archive", "tflite": "a TensorFlow Lite model"}.get(kind, kind)
+    words = {
+        "hdf5": "an HDF5 file",
+        "json": "JSON text, perhaps an architecture without weights",
+        "savedmodel": "a TensorFlow SavedModel",
+        "tflite": "a TensorFlow Lite model",
+        "zip": "a zip archive",
+    }
+    return words.get(kind, kind)
 
 
 def identity(descriptor: int) -> str:
@@ -116,12 +143,12 @@ def identity(descriptor: int) -> str:
 
 def _check_regular(path: Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        if (path / "saved_model.pb").is_file():
-            raise FileError(
-                f"{quoted(path)} is a TensorFlow SavedModel, a directory: load it with Keras and save it "
-                "with model.save('x.h5')"
-            )
         raise FileError(f"{quoted(path)} is a directory: name the model's file in it")
+    if stat.S_ISLNK(status.st_mode):
+        raise FileError(
+            f"{quoted(path)} is a symbolic link, which is not followed inside a model: copy the model's whole "
+            "directory with cp -rL"
+        )
     if not stat.S_ISREG(status.st_mode):
         raise FileError(f"{quoted(path)} is a pipe, a socket or a device: copy it to a file first")
     if status.st_size == 0:

@@ -9,7 +9,9 @@ from fastact.layers import (
     merging,
     normalization,
     pooling,
+    resizing,
     shaping,
+    transposed,
 )
 from fastact.layers.base import Arguments, Given, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
@@ -32,6 +34,8 @@ __all__ = [
     "normalization",
     "pooling",
     "registry",
+    "resizing",
     "shaping",
     "show",
+    "transposed",
 ]

@@ -15,19 +15,12 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
+from fastact.kernels.program import Value
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"
 """A shape without the batch axis; None where the file leaves the length open."""
 Weights: TypeAlias = "dict[str, ops.Floats]"
-
-
-@dataclass(frozen=True)
-class Value:
-    """An array that flows through a plan: `number` tells it from the others."""
-
-    number: int
-    shape: ops.Shape
 
 
 class Tape(ABC):
@@ -71,6 +64,8 @@ class Layer(ABC):
     """
 
     is_convolution: ClassVar[bool] = False
+    channels_first: bool = False
+    """Whether it takes maps with channels before rows and columns."""
     inputs_taken: ClassVar[tuple[int, int | None]] = (1, 1)
     """The least and the largest number of inputs (None: any)."""
 

@@ -15,6 +15,9 @@ from fastact.kernels import ops
 LARGEST = 2**24
 """No length, count or stride in a configuration may be larger."""
 
+_COUNTS = {1: "a whole number", 2: "one or two whole numbers", 3: "one or three whole numbers"}
+_AXES = {1: "the steps", 2: "rows and columns", 3: "planes, rows and columns"}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -102,23 +105,24 @@ class Config:
         value = self.entries.get(entry)
         return None if value is None else constant(value, self.fail(entry, "a number or lists of numbers"))
 
-    def pair(self, entry: str, default: int | None = None, low: int = 1) -> tuple[int, int]:
-        """Two whole numbers from `low` to LARGEST, or one that stands for both."""
+    def lengths(self, entry: str, count: int, default: int | None = None, low: int = 1) -> tuple[int, ...]:
+        """`count` whole numbers from `low` to LARGEST, or one that stands for all."""
         value = self.entries.get(entry, default)
-        values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value, value]
-        if len(values) != 2 or not all(is_integer(v, low) for v in values):
-            raise self.fail(entry, f"one or two whole numbers from {low} to {LARGEST}")
-        return int(values[0]), int(values[1])
+        values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value] * count
+        if len(values) != count or not all(is_integer(v, low) for v in values):
+            raise self.fail(entry, f"{_COUNTS[count]} from {low} to {LARGEST}")
+        return tuple(int(v) for v in values)
 
-    def sides(self, entry: str) -> tuple[int, int, int, int]:
-        """Rows above, below, columns left, right: ((t, b), (l, r)), (rows, columns) or one number for all."""
+    def sides(self, entry: str, count: int = 2) -> tuple[tuple[int, int], ...]:
+        """Cells before and after each of `count` axes: ((t, b), (l, r)), (rows, columns) or one number for all."""
         value = self.entries.get(entry, 1)
-        rows = value if isinstance(value, list) else [value, value]
-        both = [r if isinstance(r, list) else [r, r] for r in rows]
-        flat = [n for side in both for n in side]
-        if len(both) != 2 or len(flat) != 4 or not all(is_integer(n, 0) for n in flat):
-            raise self.fail(entry, "rows above and below and columns left and right")
-        return flat[0], flat[1], flat[2], flat[3]
+        if count == 1:
+            value = [value]
+        axes = value if isinstance(value, list | tuple) else [value] * count
+        sides = [tuple(a) if isinstance(a, list | tuple) else (a, a) for a in axes]
+        if len(sides) != count or not all(len(s) == 2 and all(is_integer(n, 0) for n in s) for s in sides):
+            raise self.fail(entry, f"cells before and after {_AXES[count]}")
+        return tuple((int(before), int(after)) for before, after in sides)
 
     def choice(self, entry: str, default: str, allowed: Sequence[str]) -> str:
         """One of `allowed`, in lower case."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, pointwise, pool, reduce, team
-from .conv import convolution
-from .fields import FIELDS, KERNEL
+from . import move, pointwise, pool, reduce, resample, team
+from .conv import convolution, depthwise
+from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
 from .simd import call_step, i64
-from .tiles import TILES
+from .tiles import DEPTHWISE, TILES, depthwise_name
 
 Kernel = Callable[..., Any]
 
@@ -25,12 +25,24 @@ def kernels(registers: str) -> dict[str, Kernel]:
     is the same to the bit for any team.
     """
     return {
+        "lanes": lanes,
         **move.KERNELS,
         **pool.KERNELS,
+        **resample.KERNELS,
         **pointwise.KERNELS,
         **reduce.KERNELS,
         **{tile.name: convolution(tile) for tile in TILES[registers]},
+        **{depthwise_name(tile): depthwise(tile) for tile in DEPTHWISE[registers]},
     }
+
+
+def lanes(step, me, team):
+    """Lanes of rows that depend on each other within a lane alone: each is run by one member, from first to last."""
+    count, inside, ends = i64(step, LANES), i64(step, INSIDE), i64(step, ENDS)
+    for lane in range(count * me // team, count * (me + 1) // team):
+        for s in range(i64(ends, lane), i64(ends, lane + 1)):
+            row = inside + 8 * FIELDS * s
+            call_step(i64(row, KERNEL), row, 0, 1)
 
 
 def run(table, first, last, me, team):

@@ -20,6 +20,7 @@ from .fields import (
     PIXELS,
     ROW_STEP,
     SEGMENT_COUNT,
+    SEGMENT_STEP,
     SEGMENTS,
     TOGETHER,
     WEIGHT_STEP,
@@ -29,18 +30,27 @@ from .fields import (
     X,
     Y,
 )  # fmt: skip
-from .microkernel import convolution_tile
+from .microkernel import convolution_tile, depthwise_tile
 from .simd import bits_f32, i64
 from .tiles import Tile
 
 
 def convolution(tile: Tile) -> Callable[..., Any]:
-    """The kernel that runs a convolution step with one tile.
+    """The kernel that runs a convolution step with one tile."""
+    return _over_tiles(convolution_tile(tile), tile.pixels)
+
+
+def depthwise(tile: Tile) -> Callable[..., Any]:
+    """The kernel that runs a depthwise convolution's step with one tile, its filters being channels."""
+    return _over_tiles(depthwise_tile(tile), tile.pixels)
+
+
+def _over_tiles(run: Any, px: int) -> Callable[..., Any]:
+    """The kernel that runs a step with one micro-kernel of `px` pixels.
 
     Member `me` of `team` takes an equal share of all tiles of pixels of all blocks. The last tile of a block overlaps
     the one before it, so that every tile is whole; what is computed twice comes out the same.
     """
-    run, px = convolution_tile(tile), tile.pixels
 
     def conv(step, me, team):
         x, y, weights, bias = i64(step, X), i64(step, Y), i64(step, WEIGHTS), i64(step, BIAS)
@@ -48,6 +58,7 @@ def convolution(tile: Tile) -> Callable[..., Any]:
         pixels, columns, y_step = i64(step, PIXELS), i64(step, OUT_COLUMNS), i64(step, Y_STEP)
         row_step, column_step, weight_step = i64(step, ROW_STEP), i64(step, COLUMN_STEP), i64(step, WEIGHT_STEP)
         segments, count, together = i64(step, SEGMENTS), i64(step, SEGMENT_COUNT), i64(step, TOGETHER)
+        segment_step = i64(step, SEGMENT_STEP)
         last, low, high = i64(step, LAST), bits_f32(i64(step, LOW)), bits_f32(i64(step, HIGH))
         tiles = (pixels + px - 1) // px
         work = i64(step, BLOCKS) * tiles
@@ -61,7 +72,8 @@ def convolution(tile: Tile) -> Callable[..., Any]:
             row = pixel // columns
             run(
                 x + block * x_block, row, pixel - row * columns, columns, row_step, column_step,
-                segments, count, together, weights + block * filter_block, weight_step, bias + block * filter_block,
+                segments, count, segment_step, together,
+                weights + block * filter_block, weight_step, bias + block * filter_block,
                 y + block * filter_block + 4 * pixel * y_step, y_step, last, low, high,
             )  # fmt: skip
             tile_number += 1

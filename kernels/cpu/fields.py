@@ -10,15 +10,22 @@ FIELDS = 32
 
 # Every row: the address of its kernel, its first input and its output.
 KERNEL, X, Y = 0, 1, 2
+# Lanes: their number, the first of the rows they run, and where (in rows) each lane ends, after a 0.
+LANES, INSIDE, ENDS = 3, 4, 5
 # From bytes, element-wise: how many values; the divisor's float32 bits, or where two float64 lie.
 COUNT, PARAMETERS = 3, 4
 # Affine, row-wise, gated linear: the memory as (OUTER, LENGTH, INNER).
 OUTER, LENGTH, INNER, MEAN, SCALE, OFFSET = 3, 4, 5, 6, 7, 8
+# Resample: the same of the output, and the input's length; TAPS cells and weights for each place along the middle axis.
+IN_LENGTH, TAPS, CELLS, TAP_WEIGHTS = 6, 7, 8, 9
 # Copy: the lengths of a box's five axes, and the steps in floats along them in the input and in the output.
 BOX, X_STEPS, Y_STEPS = 3, 8, 13
-# Pad, pools: the input's (IN_ROWS, IN_COLUMNS, CHANNELS), the output's (ROWS, COLUMNS).
-IN_ROWS, IN_COLUMNS, CHANNELS, ROWS, COLUMNS, TOP, LEFT = 3, 4, 5, 6, 7, 8, 9
-SIZE_Y, SIZE_X, STRIDE_Y, STRIDE_X = 10, 11, 12, 13
+# Pad, pools: the input's (IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS), the output's (PLANES, ROWS, COLUMNS),
+# the cells of padding before the first plane, row and column; how many such maps there are, or the windows' sizes and
+# strides along planes, rows and columns.
+IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS, PLANES, ROWS, COLUMNS = 3, 4, 5, 6, 7, 8, 9
+FRONT, TOP, LEFT, MAPS = 10, 11, 12, 13
+SIZE_Z, SIZE_Y, SIZE_X, STRIDE_Z, STRIDE_Y, STRIDE_X = 13, 14, 15, 16, 17, 18
 # Binary: the second input, the output's four axes, and the inputs' strides in floats along them.
 X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 # Reduce, standardize: the memory as (KEPT_0, REDUCED_0, KEPT_1, REDUCED_1, KEPT_2), and where the parameter lies.
@@ -29,4 +36,4 @@ OUTER_1, SHARED, INNER_1, OUTER_2, INNER_2 = 4, 5, 6, 7, 8
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8
 SEGMENTS, SEGMENT_COUNT, TOGETHER, WEIGHT_STEP, Y_STEP, LAST = 9, 10, 11, 12, 13, 14
-LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK = 15, 16, 17, 18, 19
+LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK, SEGMENT_STEP = 15, 16, 17, 18, 19, 20

@@ -1,7 +1,8 @@
-"""The convolution's micro-kernel, as LLVM vector IR emitted through a Numba intrinsic.
+"""The convolutions' micro-kernels, as LLVM vector IR emitted through a Numba intrinsic.
 
 A tile of output pixels times vectors of filters stays in registers while the receptive field is walked. This is
-the inner loop that nearly all time goes into.
+the inner loop that nearly all time goes into. What a convolution and a depthwise one do with a value of the input is
+the only difference between them: a value is multiplied with a row of filters, or a row of channels with its own.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ def convolution_tile(tile: Tile) -> Any:
     """The micro-kernel for one tile, as an intrinsic called as
 
         run(x, first_row, first_column, columns, row_step, column_step,
-            segments, segment_count, together,
+            segments, segment_count, segment_step, together,
             weights, weight_step, bias, y, y_step, last, low, high)
 
     It computes `tile.pixels` consecutive output pixels, the first at (first_row, first_column) of a map `columns` wide;
     rows of the map lie `row_step` bytes apart in the input, columns `column_step`. The receptive field is
-    `segment_count` runs of contiguous floats, each from and to an offset (in floats) in the int64 table `segments`.
-    Weights are as many rows as all runs have floats, `weight_step` floats apart. `y_step` floats lie between output
-    pixels. Results are clipped to low..high, NaN passing through.
+    `segment_count` runs of contiguous floats, each from and to an offset (in floats) in the int64 table
+    `segments`. Weights are as many rows as all runs have floats, `weight_step` floats apart. `y_step` floats lie
+    between output pixels. Results are clipped to low..high, NaN passing through.
 
     Products are added up in registers over `together` runs, and these sums to the bias: a few sums of a hundred
     products each are several times as exact as one of thousands.
@@ -38,30 +39,43 @@ def convolution_tile(tile: Tile) -> Any:
     masks or packing. Where `tile.cluster` pixels share their vectors instead, weights and bias are repeated
     `cluster` times in each row, and `last` is not looked at.
     """
+    return _intrinsic(_Convolution, tile)
 
+
+def depthwise_tile(tile: Tile) -> Any:
+    """The micro-kernel of a convolution of each channel by itself, called as the one above.
+
+    Filters are channels here. Runs are of cells `segment_step` floats apart, and name the offsets of
+    their first channels.
+    """
+    return _intrinsic(_Depthwise, tile)
+
+
+def _intrinsic(emitter: type[_Emitter], tile: Tile) -> Any:
     @intrinsic
     def run(
         typing_context, x, first_row, first_column, columns, row_step, column_step, segments, segment_count,
-        together, weights, weight_step, bias, y, y_step, last, low, high,
+        segment_step, together, weights, weight_step, bias, y, y_step, last, low, high,
     ):  # fmt: skip
         def emit(context, builder, signature, arguments):
-            _Emitter(builder, tile, *arguments).emit()
+            emitter(builder, tile, *arguments).emit()
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 15, types.float32, types.float32), emit
+        return types.void(*[types.int64] * 16, types.float32, types.float32), emit
 
     return run
 
 
 class _Emitter:
-    """Writes one micro-kernel. A cell is an accumulator: (cluster of pixels, vector)."""
+    """Writes a micro-kernel. A cell is an accumulator: (cluster of pixels, vector)."""
 
     def __init__(
         self, builder, tile, x, first_row, first_column, columns, row_step, column_step, segments, segment_count,
-        together, weights, weight_step, bias, y, y_step, last, low, high,
+        segment_step, together, weights, weight_step, bias, y, y_step, last, low, high,
     ):  # fmt: skip
         self.builder, self.tile, self.vector = builder, tile, ir.VectorType(F32, tile.width)
-        self.segments, self.segment_count, self.together = segments, segment_count, together
+        self.segments, self.segment_count, self.segment_step = segments, segment_count, segment_step
+        self.together = together
         self.weights, self.weight_step, self.bias = weights, weight_step, bias
         self.y, self.y_step, self.low, self.high = y, y_step, low, high
         self.cells = [(c, v) for c in range(tile.pixels // tile.cluster) for v in range(tile.vectors)]
@@ -95,7 +109,7 @@ class _Emitter:
         k, weights_k = builder.phi(I64), builder.phi(F32.as_pointer())
         running = {cell: builder.phi(self.vector) for cell in self.cells}
         sums = self._multiply_add(k, weights_k, running)
-        next_k = builder.add(k, self.constant(1))
+        next_k = builder.add(k, self._step())
         next_weights = builder.gep(weights_k, [self.weight_step])
         builder.cbranch(builder.icmp_signed("<", next_k, end_k), inner, segment_end)
 
@@ -173,28 +187,12 @@ class _Emitter:
         return addresses
 
     def _multiply_add(self, k, weights, totals):
-        """One value of every pixel times one row of weights, added to `totals`."""
-        builder, tile = self.builder, self.tile
-        rows = [self.load(builder.gep(weights, [offset])) for offset in self.offsets]
-        sums = {}
-        for cluster in range(tile.pixels // tile.cluster):
-            first = cluster * tile.cluster
-            values = [
-                self.splat(builder.load(builder.gep(pixel, [k]))) for pixel in self.pixels[first : first + tile.cluster]
-            ]
-            for v in range(tile.vectors):
-                sums[cluster, v] = self._fma(self._mixed(values, v), rows[v], totals[cluster, v])
-        return sums
+        """What lies `k` floats into every pixel's receptive field times one row of weights, added to `totals`."""
+        raise NotImplementedError
 
-    def _mixed(self, values, v):
-        """For each lane of vector `v` of a cluster the value of the pixel that the lane belongs to."""
-        owners = [lane // self.tile.filters for lane in self._cluster_lanes(v)]
-        first, last = owners[0], owners[-1]
-        if first == last:
-            return values[first]
-        assert last == first + 1, "a vector is shared by two pixels at most"
-        lanes = [lane + (self.tile.width if owner == last else 0) for lane, owner in enumerate(owners)]
-        return self.builder.shuffle_vector(values[first], values[last], self._lanes(lanes))
+    def _step(self):
+        """How many floats further the next value of a run lies."""
+        raise NotImplementedError
 
     def _cluster_lanes(self, v):
         """Where the lanes of vector `v` stand among all lanes of a cluster: pixel by pixel, filter by filter."""
@@ -225,6 +223,53 @@ class _Emitter:
                 part = out if len(own) == tile.width else builder.shuffle_vector(out, out, self._lanes(own))
                 target = builder.gep(self.floats(self.y), [builder.add(builder.mul(pixel, self.y_step), start)])
                 builder.store(part, builder.bitcast(target, part.type.as_pointer()), align=4)
+
+
+class _Convolution(_Emitter):
+    """One value of every pixel is multiplied with all filters."""
+
+    def _step(self):
+        return self.constant(1)  # which takes no register
+
+    def _multiply_add(self, k, weights, totals):
+        builder, tile = self.builder, self.tile
+        rows = [self.load(builder.gep(weights, [offset])) for offset in self.offsets]
+        sums = {}
+        for cluster in range(tile.pixels // tile.cluster):
+            first = cluster * tile.cluster
+            values = [
+                self.splat(builder.load(builder.gep(pixel, [k]))) for pixel in self.pixels[first : first + tile.cluster]
+            ]
+            for v in range(tile.vectors):
+                sums[cluster, v] = self._fma(self._mixed(values, v), rows[v], totals[cluster, v])
+        return sums
+
+    def _mixed(self, values, v):
+        """For each lane of vector `v` of a cluster the value of the pixel that the lane belongs to."""
+        owners = [lane // self.tile.filters for lane in self._cluster_lanes(v)]
+        first, last = owners[0], owners[-1]
+        if first == last:
+            return values[first]
+        assert last == first + 1, "a vector is shared by two pixels at most"
+        lanes = [lane + (self.tile.width if owner == last else 0) for lane, owner in enumerate(owners)]
+        return self.builder.shuffle_vector(values[first], values[last], self._lanes(lanes))
+
+
+class _Depthwise(_Emitter):
+    """Each channel of every pixel is multiplied with its own filter."""
+
+    def _step(self):
+        return self.segment_step
+
+    def _multiply_add(self, k, weights, totals):
+        builder = self.builder
+        rows = [self.load(builder.gep(weights, [offset])) for offset in self.offsets]
+        sums = {}
+        places = [builder.add(k, offset) for offset in self.offsets]
+        for pixel, start in enumerate(self.pixels):
+            for v, place in enumerate(places):
+                sums[pixel, v] = self._fma(self.load(builder.gep(start, [place])), rows[v], totals[pixel, v])
+        return sums
 
 
 def _meet(phi, *incoming):

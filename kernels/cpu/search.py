@@ -7,6 +7,7 @@ version, and a hash of the file itself, so that a stale or damaged one is not lo
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import importlib.util
@@ -19,8 +20,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from ..digest import sha256
 from .levels import LEVELS, supported
 
@@ -28,6 +27,10 @@ log = logging.getLogger("fastact.kernels")
 
 SHIPPED = Path(__file__).parent / "lib"
 """Where a wheel has its compiled kernels."""
+
+
+KEPT_DAYS = 90
+"""How long a compiled file stays in the cache when others are built; one that goes too early is compiled again."""
 
 
 class BuildError(Exception):
@@ -55,6 +58,8 @@ def best_level() -> str:
 
 def cache_folder() -> Path:
     """Where this user's compiled kernels are kept."""
+    import platformdirs  # not loaded where the library was shipped
+
     return platformdirs.user_cache_path("fastact") / "kernels"
 
 
@@ -117,12 +122,21 @@ def build(level: str, registers: str) -> Path:
         if final.is_dir():
             shutil.rmtree(final)
         made.replace(final)
+        _forget_old(final)
         return final
     except OSError as error:
         raise BuildError(f"the kernels cannot be compiled for {level}: {error}") from error
     finally:
         if kept:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _forget_old(newest: Path) -> None:
+    """Deletes from the cache what was compiled long ago: for a fastact, a Numba or a CPU that is likely gone."""
+    for path in newest.parent.iterdir():
+        with contextlib.suppress(OSError):  # another process does the same, or the file is not ours to delete
+            if path.is_file() and path.stat().st_mtime < newest.stat().st_mtime - KEPT_DAYS * 86_400:
+                path.unlink()
 
 
 def _build_folder() -> tuple[Path, bool]:

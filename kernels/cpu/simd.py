@@ -36,8 +36,8 @@ f64 = _loader(F64, types.float64, lambda builder, value: value)
 """f64(address, i): the float64 at address + 8 i."""
 i64 = _loader(I64, types.int64, lambda builder, value: value)
 """i64(address, i): the int64 at address + 8 i."""
-u8 = _loader(I8, types.int64, lambda builder, value: builder.zext(value, I64))
-"""u8(address, i): the byte at address + i, as int64."""
+u8 = _loader(I8, types.float32, lambda builder, value: builder.uitofp(value, F32))
+"""u8(address, i): the byte at address + i, as float32."""
 
 
 @intrinsic
@@ -60,6 +60,16 @@ def bits_f32(typing_context, bits):
         return builder.bitcast(builder.trunc(arguments[0], I32), F32)
 
     return types.float32(types.int64), emit
+
+
+@intrinsic
+def fma(typing_context, a, b, c):
+    """fma(a, b, c): a * b + c of float32, rounded once."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), emit
 
 
 _STEP = ir.FunctionType(ir.VoidType(), [I64] * 3)

@@ -40,6 +40,11 @@ def _tiles(*rows: tuple[int, ...]) -> tuple[Tile, ...]:
     return tuple(Tile(*row) for row in rows)
 
 
+def depthwise_name(tile: Tile) -> str:
+    """The name of a depthwise convolution's kernel."""
+    return tile.name.replace("_conv_", "_depthwise_conv_")
+
+
 TILES: dict[str, tuple[Tile, ...]] = {
     "avx512": _tiles(
         (6, 4, 16), (8, 3, 16), (12, 2, 16), (12, 1, 16),
@@ -59,8 +64,22 @@ TILES: dict[str, tuple[Tile, ...]] = {
 }  # fmt: skip
 """For each kind of vector registers its tiles; a tile's place in the row is the number the kernels know it by."""
 
-_NATIVE_WIDTH = {"avx512": 8, "avx2": 8, "neon": 4}
-"""Floats one multiply-add unit takes a cycle; a wider vector costs as many slots as it has such parts.
+DEPTHWISE: dict[str, tuple[Tile, ...]] = {
+    "avx512": _tiles(
+        (6, 2, 16), (12, 1, 16), (12, 1, 8), (12, 1, 4), (8, 1, 1),
+        (1, 2, 16), (1, 1, 16), (1, 1, 8), (1, 1, 4), (1, 1, 1),
+    ),
+    "avx2": _tiles(
+        (6, 2, 8), (12, 1, 8), (12, 1, 4), (8, 1, 1), (1, 2, 8), (1, 1, 8), (1, 1, 4), (1, 1, 1),
+    ),
+    "neon": _tiles((4, 4, 4), (8, 2, 4), (10, 1, 4), (8, 1, 1), (1, 4, 4), (1, 1, 4), (1, 1, 1)),
+}  # fmt: skip
+"""The tiles of depthwise convolutions, whose filters are channels. The input's vectors are operands of the
+multiply-adds, or take a register each for a moment."""
+
+_NATIVE_WIDTH = {16: 8, 8: 8, 4: 4}
+"""For a table's widest vectors the floats one multiply-add unit takes a cycle; a wider vector costs as many slots as
+it has such parts.
 
 True to Zen 4, which runs a 512-bit operation as two halves; on a core with full-width units it only makes the choice
 between two even splits less sharp."""
@@ -78,16 +97,15 @@ class Block:
 
 
 @functools.lru_cache(maxsize=1024)
-def split(registers: str, pixels: int, filters: int) -> tuple[Block, ...]:
+def split(table: tuple[Tile, ...], pixels: int, filters: int) -> tuple[Block, ...]:
     """The blocks of filters, each with its tile, that compute `filters` filters at `pixels` pixels fastest.
 
     Every split into vectors of one width is costed by the slots its multiply-adds and loads take, and the cheapest is
     taken. The last block may overlap the one before it, as may its last vector.
     """
-    table = TILES[registers]
 
     def cost(tile: int) -> float:
-        return _cost(table[tile], registers, pixels)
+        return _cost(table[tile], _NATIVE_WIDTH[max(t.width for t in table)], pixels)
 
     splits: list[tuple[Block, ...]] = []
     for width in {t.width for t in table if t.width <= filters}:
@@ -118,9 +136,9 @@ def _rests(
     return rests
 
 
-def _cost(tile: Tile, registers: str, pixels: int) -> float:
+def _cost(tile: Tile, native: int, pixels: int) -> float:
     """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more, two a cycle."""
-    slots = max(1, tile.width // _NATIVE_WIDTH[registers])
+    slots = max(1, tile.width // native)
     multiply_adds = tile.pixels // tile.cluster * tile.vectors * slots
     loads = tile.vectors * slots + tile.pixels
     return -(-pixels // tile.pixels) * (max(multiply_adds, loads) + 0.125 * loads)

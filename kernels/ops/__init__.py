@@ -5,12 +5,15 @@ geometry (padding is always four numbers) and knows the shape it gives; it compu
 once in :mod:`.reference` (plain NumPy, the specification); how it is computed fast lies in :mod:`.cpu`.
 """
 
-from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, axis_split, span
+from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Sides, Strip, Window, axis_split, span
 from .convolution import Conv2D, Dense
-from .moving import Concat, Crop2D, FromBytes, Pad2D, Reshape, Slice, Transpose
+from .depthwise import DepthwiseConv2D
+from .moving import Concat, Crop, FromBytes, Interleave, Pad, Repeat, Reshape, Slice, Transpose
 from .pointwise import Affine, Binary, BinaryConstant, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
-from .pooling import GlobalPool, Pool2D, PoolKind
+from .pooling import GlobalPool, Pool, PoolKind
 from .reduction import Contract, Reduce, Scaling, Standardize, Total, kept_and_reduced
+from .resampling import Resample
+from .volumes import Conv3D
 
 __all__ = [
     "INF",
@@ -21,27 +24,34 @@ __all__ = [
     "Concat",
     "Contract",
     "Conv2D",
-    "Crop2D",
+    "Conv3D",
+    "Crop",
     "Dense",
+    "DepthwiseConv2D",
     "Elementwise",
     "Floats",
     "FromBytes",
     "GatedLinear",
     "GlobalPool",
+    "Interleave",
     "Merge",
     "Op",
-    "Pad2D",
+    "Pad",
     "Pads",
-    "Pool2D",
+    "Pool",
     "PoolKind",
     "Reduce",
+    "Repeat",
+    "Resample",
     "Reshape",
     "Row",
     "RowWise",
     "Scaling",
     "Shape",
+    "Sides",
     "Slice",
     "Standardize",
+    "Strip",
     "Total",
     "Transpose",
     "Unary",

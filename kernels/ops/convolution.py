@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Window, span
+from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Strip, Window, span, window_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,10 @@ class Conv2D(Op):
     def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
         kh, kw, depth, _ = self.weights.shape
         return math.prod(self.shape(*inputs)) * int(kh * kw * depth)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        seen = window_rows(first, last, inputs[0][0], self.window.size[0], self.strides[0], self.pads[:2])
+        return seen and Strip(replace(self, pads=(*seen[2:], *self.pads[2:])), *seen[:2])
 
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102

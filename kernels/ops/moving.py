@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
-from .base import Op, Pads, Shape, Window
+from .base import Floats, Op, Shape, Sides, Strip, Window, same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,27 +14,53 @@ class FromBytes(Op):
 
     divisor: float
 
-
-@dataclass(frozen=True, eq=False)
-class Pad2D(Op):
-    """(H, W, C) with rows and columns of zeros around it."""
-
-    pads: Pads
-
-    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        (height, width, channels), (top, bottom, left, right) = inputs[0], self.pads
-        return (height + top + bottom, width + left + right, channels)
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs)
 
 
 @dataclass(frozen=True, eq=False)
-class Crop2D(Op):
-    """(H, W, C) less rows above, below and columns left, right."""
+class Pad(Op):
+    """The input in a frame of zeros; from the first axis with any to the last there are three at most."""
 
-    crops: Pads
+    sides: Sides
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        (height, width, channels), (top, bottom, left, right) = inputs[0], self.crops
-        return (height - top - bottom, width - left - right, channels)
+        shape, framed = inputs[0], len(self.sides)
+        return (*(n + sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        (top, _), *others = self.sides
+        start, stop = (min(max(row - top, 0), inputs[0][0]) for row in (first, last))
+        above = min(max(top - first, 0), last - first)
+        return Strip(Pad(((above, last - first - above - (stop - start)), *others)), start, stop)
+
+
+@dataclass(frozen=True, eq=False)
+class Crop(Op):
+    """The input less cells at its sides."""
+
+    sides: Sides
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        shape, framed = inputs[0], len(self.sides)
+        return (*(n - sum(side) for n, side in zip(shape, self.sides, strict=False)), *shape[framed:])
+
+
+@dataclass(frozen=True, eq=False)
+class Repeat(Op):
+    """Each cell of the first axes so many times in a row, a number for each axis."""
+
+    times: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        shape, repeated = inputs[0], len(self.times)
+        return (*(n * times for n, times in zip(shape, self.times, strict=False)), *shape[repeated:])
+
+    @property
+    def window(self) -> Window | None:  # type: ignore[override]
+        """One cell, its copies a fraction of a cell apart."""
+        rows, columns = (*self.times, 1)[:2]
+        return Window((1, 1), (Fraction(1, rows), Fraction(1, columns)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +73,31 @@ class Concat(Op):
         shape = list(inputs[0])
         shape[self.axis] = sum(i[self.axis] for i in inputs)
         return tuple(shape)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Interleave(Op):
+    """Maps put in between each other: (size, channels), every cell of which one input at most gives.
+
+    Cell (i, j) of input number n comes to origins[n] + (i, j) * strides; cells that nothing comes to hold `fill`, a
+    value for each channel.
+    """
+
+    size: tuple[int, int]
+    strides: tuple[int, int]
+    origins: tuple[tuple[int, int], ...]
+    fill: Floats
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return (*self.size, inputs[0][-1])
+
+    @property
+    def window(self) -> Window:  # type: ignore[override]
+        """One cell, the next a fraction of a cell away."""
+        return Window((1, 1), (Fraction(1, self.strides[0]), Fraction(1, self.strides[1])))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Floats, Op, Shape
+from .base import Floats, Op, Shape, Strip, same_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +19,9 @@ class Affine(Op):
     scale: Floats
     offset: Floats
     axis: int = -1
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
 
 
 class Unary(enum.IntEnum):
@@ -64,6 +68,9 @@ class Elementwise(Op):
     a: float = 0.0
     b: float = 0.0
 
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs)
+
 
 class Row(enum.IntEnum):
     """Functions of all values along one axis."""
@@ -80,6 +87,9 @@ class RowWise(Op):
     function: Row
     axis: int = -1
 
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
+
 
 @dataclass(frozen=True, eq=False)
 class GatedLinear(Op):
@@ -91,6 +101,9 @@ class GatedLinear(Op):
         shape = list(inputs[0])
         shape[self.axis] //= 2
         return tuple(shape)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs) if self.axis % len(inputs[0]) else None
 
 
 class Merge(enum.IntEnum):
@@ -115,6 +128,9 @@ class Binary(Op):
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return np.broadcast_shapes(*inputs)
 
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        return same_rows(self, first, last, *inputs)
+
 
 @dataclass(frozen=True, eq=False)
 class BinaryConstant(Op):
@@ -126,3 +142,10 @@ class BinaryConstant(Op):
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         return np.broadcast_shapes(inputs[0], self.constant.shape)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        constant = self.constant
+        if constant.ndim < len(inputs[0]) or len(constant) == 1:  # the same for all rows
+            return same_rows(self, first, last, *inputs)
+        own = dataclasses.replace(self, constant=constant[first:last])
+        return same_rows(own, first, last, *inputs) if len(constant) == inputs[0][0] else None

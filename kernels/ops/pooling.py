@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .base import NO_PADS, Op, Pads, Shape, Window, span
+from .base import Op, Shape, Sides, Strip, Window, span, window_rows
 
 
 class PoolKind(enum.IntEnum):
@@ -16,26 +16,29 @@ class PoolKind(enum.IntEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Pool2D(Op):
-    """Largest or mean value of each `size` window of (H, W, C); padding never takes part in either."""
+class Pool(Op):
+    """Largest or mean value of each window over one to three axes before the channels.
+
+    Padding takes part in neither; every window holds a cell of the input.
+    """
 
     kind: PoolKind
-    size: tuple[int, int]
-    strides: tuple[int, int]
-    pads: Pads = NO_PADS
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    sides: Sides
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        height, width, channels = inputs[0]
-        top, bottom, left, right = self.pads
-        return (
-            span(height + top + bottom, self.size[0], self.strides[0]),
-            span(width + left + right, self.size[1], self.strides[1]),
-            channels,
-        )
+        *lengths, channels = inputs[0]
+        each = zip(lengths, self.sides, self.size, self.strides, strict=True)
+        return (*(span(n + sum(side), k, stride) for n, side, k, stride in each), channels)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        seen = window_rows(first, last, inputs[0][0], self.size[0], self.strides[0], self.sides[0])
+        return seen and Strip(replace(self, sides=(seen[2:], *self.sides[1:])), *seen[:2])
 
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102
-        return Window(self.size, self.strides)
+        return Window.of(self.size, self.strides)
 
 
 @dataclass(frozen=True, eq=False)

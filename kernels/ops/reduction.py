@@ -6,7 +6,7 @@ import enum
 import math
 from dataclasses import dataclass
 
-from .base import Op, Shape, Window
+from .base import Op, Shape, Strip, Window, same_rows
 
 
 class Total(enum.IntEnum):
@@ -51,6 +51,10 @@ class Standardize(Op):
     @property
     def window(self) -> Window | None:  # type: ignore[override]  # noqa: D102
         return Window((1, 1), (1, 1)) if self.axes == (-1,) else None
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        rows_apart = all(a % len(inputs[0]) for a in self.axes)
+        return same_rows(self, first, last, *inputs) if rows_apart else None
 
 
 @dataclass(frozen=True, eq=False)

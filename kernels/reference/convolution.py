@@ -13,7 +13,7 @@ from .moving import pad
 def _conv2d(op: ops.Conv2D, x: Array) -> Array:
     weights, (sy, sx), (dy, dx) = op.weights.astype(x.dtype), op.strides, op.dilation
     kh, kw, depth, filters = weights.shape
-    x = pad(x, op.pads, 0.0)
+    x = pad(x, (op.pads[:2], op.pads[2:]), 0.0)
     height, width, _ = ops.Conv2D(op.weights, op.bias, op.strides, ops.NO_PADS, op.dilation).shape(x.shape)
     y = np.empty((height, width, filters), x.dtype)
     per_group = filters // op.groups

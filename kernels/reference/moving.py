@@ -13,20 +13,36 @@ def _from_bytes(op: ops.FromBytes, x: Array) -> Array:
     return x.astype(np.float64) / op.divisor
 
 
-@reference(ops.Pad2D)
-def _pad2d(op: ops.Pad2D, x: Array) -> Array:
-    return pad(x, op.pads, 0.0)
+@reference(ops.Pad)
+def _pad(op: ops.Pad, x: Array) -> Array:
+    return pad(x, op.sides, 0.0)
 
 
-@reference(ops.Crop2D)
-def _crop2d(op: ops.Crop2D, x: Array) -> Array:
-    top, bottom, left, right = op.crops
-    return x[top : x.shape[0] - bottom, left : x.shape[1] - right]
+@reference(ops.Crop)
+def _crop(op: ops.Crop, x: Array) -> Array:
+    return x[tuple(slice(before, n - after) for n, (before, after) in zip(x.shape, op.sides, strict=False))]
+
+
+@reference(ops.Repeat)
+def _repeat(op: ops.Repeat, x: Array) -> Array:
+    for axis, times in enumerate(op.times):
+        x = np.repeat(x, times, axis)
+    return x
 
 
 @reference(ops.Concat)
 def _concat(op: ops.Concat, *inputs: Array) -> Array:
     return np.concatenate(inputs, axis=op.axis)
+
+
+@reference(ops.Interleave)
+def _interleave(op: ops.Interleave, *inputs: Array) -> Array:
+    y = np.empty(op.shape(*(x.shape for x in inputs)), inputs[0].dtype)
+    y[:] = op.fill
+    for (row, column), x in zip(op.origins, inputs, strict=True):
+        (height, width, _), (down, across) = x.shape, op.strides
+        y[row : row + height * down : down, column : column + width * across : across] = x
+    return y
 
 
 @reference(ops.Slice)
@@ -44,7 +60,6 @@ def _reshape(op: ops.Reshape, x: Array) -> Array:
     return x.reshape(op.target)
 
 
-def pad(x: Array, pads: ops.Pads, value: float) -> Array:
-    """(H, W, C) with rows and columns of `value` around it."""
-    top, bottom, left, right = pads
-    return np.pad(x, ((top, bottom), (left, right), (0, 0)), constant_values=value)
+def pad(x: Array, sides: ops.Sides, value: float) -> Array:
+    """`x` in a frame of `value`."""
+    return np.pad(x, (*sides, *[(0, 0)] * (x.ndim - len(sides))), constant_values=value)

@@ -11,18 +11,16 @@ from .base import Array, reference
 from .moving import pad
 
 
-@reference(ops.Pool2D)
-def _pool2d(op: ops.Pool2D, x: Array) -> Array:
-    height, width, channels = op.shape(x.shape)
-    padded = pad(x, op.pads, math.nan)
-    windows = np.empty((*op.size, height, width, channels), x.dtype)
-    for ky in range(op.size[0]):
-        for kx in range(op.size[1]):
-            rows = slice(ky, ky + (height - 1) * op.strides[0] + 1, op.strides[0])
-            columns = slice(kx, kx + (width - 1) * op.strides[1] + 1, op.strides[1])
-            windows[ky, kx] = padded[rows, columns]
+@reference(ops.Pool)
+def _pool(op: ops.Pool, x: Array) -> Array:
+    shape = op.shape(x.shape)
+    padded = pad(x, op.sides, math.nan)
+    windows = []
+    for place in np.ndindex(*op.size):
+        each = zip(place, shape, op.strides, strict=False)
+        windows.append(padded[tuple(slice(k, k + (n - 1) * stride + 1, stride) for k, n, stride in each)])
     reduce = np.nanmax if op.kind is ops.PoolKind.MAX else np.nanmean
-    return np.asarray(reduce(windows, axis=(0, 1)))
+    return np.asarray(reduce(np.stack(windows), axis=0))
 
 
 @reference(ops.GlobalPool)

@@ -71,6 +71,31 @@ def _pair(values: np.ndarray) -> tuple[int, int]:
     return int(values[0]), int(values[1])
 
 
+def depthwise(random: np.random.Generator) -> Iterator[Case]:
+    for channels in (1, 2, 3, 4, 7, 8, 13, 16, 24, 33, 64):
+        for multiplier in (1, 2, 5):
+            kernel, dilation, strides = random.integers(1, 6, 2), random.integers(1, 3, 2), random.integers(1, 4, 2)
+            pads = [(0, 0, 0, 0), (1, 1, 1, 1), (2, 0, 0, 3), (5, 6, 7, 4)][random.integers(4)]
+            reach = (kernel - 1) * dilation + 1
+            rows = max(1, reach[0] - pads[0] - pads[1]) + int(random.integers(0, 9))
+            columns = max(1, reach[1] - pads[2] - pads[3]) + int(random.integers(0, 9))
+            low, high = [(-math.inf, math.inf), (0.0, 6.0)][random.integers(2)]
+            weights, bias = normal(random, *kernel, channels, multiplier), normal(random, channels * multiplier)
+            x = normal(random, rows, columns, channels)
+            yield ops.DepthwiseConv2D(weights, bias, _pair(strides), pads, _pair(dilation), low, high), (x,)
+
+
+def volumes(random: np.random.Generator) -> Iterator[Case]:
+    for filters in (1, 3, 8, 12, 16, 40):
+        for groups in (1, 2):
+            kernel, dilation, strides = (tuple(random.integers(1, n, 3).tolist()) for n in (4, 3, 3))
+            shape = [(k - 1) * d + 1 + int(random.integers(0, 5)) for k, d in zip(kernel, dilation, strict=True)]
+            depth = int(random.integers(1, 6))
+            weights, bias = normal(random, *kernel, depth, filters * groups), normal(random, filters * groups)
+            x = normal(random, *shape, depth * groups)
+            yield ops.Conv3D(weights, bias, strides, dilation, groups, low=0.0), (x,)
+
+
 def dense(random: np.random.Generator) -> Iterator[Case]:
     for units in (1, 2, 3, 4, 5, 8, 15, 31, 50, 100, 130):
         for outer in ((), (1,), (3,), (2, 7)):
@@ -151,13 +176,28 @@ def others(random: np.random.Generator) -> Iterator[Case]:
             rows = max(1, size[0] - top - bottom) + int(random.integers(0, 10))
             columns = max(1, size[1] - left - right) + int(random.integers(0, 10))
             x = normal(random, rows, columns, int(random.integers(1, 21)))
-            yield ops.Pool2D(kind, size, strides, (top, bottom, left, right)), (x,)
+            yield ops.Pool(kind, size, strides, ((top, bottom), (left, right))), (x,)
     for _ in range(12):
         top, bottom, left, right = (int(n) for n in random.integers(0, 4, 4))
         rows, columns, channels = (int(n) for n in random.integers(1, 9, 3))
-        yield ops.Pad2D((top, bottom, left, right)), (normal(random, rows, columns, channels),)
-        x = normal(random, rows + top + bottom, columns + left + right, channels)
-        yield ops.Crop2D((top, bottom, left, right)), (x,)
+        sides = ((top, bottom), (left, right), (right, top))[: int(random.integers(1, 4))]
+        x = normal(random, rows, columns, channels)
+        yield ops.Pad(sides), (x,)
+        yield ops.Crop(sides), (np.pad(x, (*sides, *[(0, 0)] * (3 - len(sides))), constant_values=7),)
+        yield ops.Repeat((1 + top, 1 + left, 1 + right)), (normal(random, rows, columns, 2, channels),)
+    for taps in (1, 2, 4):
+        for axis in range(3):
+            x = normal(random, 5, 6, 7)
+            cells = random.integers(0, x.shape[axis], (9, taps))
+            yield ops.Resample(axis, x.shape[axis], cells, normal(random, 9, taps)), (x,)
+    for strides in ((1, 2), (2, 2), (3, 4)):
+        origins = tuple((row, column) for row in range(strides[0]) for column in range(1, strides[1]))
+        woven = tuple(normal(random, 5, 6, 7) for _ in origins)
+        yield ops.Interleave((5 * strides[0], 6 * strides[1]), strides, origins, normal(random, 7)), woven
+    for size, strides in (((2,), (2,)), ((3,), (1,)), ((2, 3, 2), (1, 2, 2)), ((1, 2, 2), (1, 2, 2))):
+        sides = tuple((n // 2, (n - 1) // 2) for n in size)
+        for kind in ops.PoolKind:
+            yield ops.Pool(kind, size, strides, sides), (normal(random, *(7, 6, 5)[: len(size)], 9),)
 
 
 def reductions(random: np.random.Generator, x: np.ndarray) -> Iterator[Case]:
@@ -247,10 +287,12 @@ def check(op: ops.Op, inputs: Sequence[np.ndarray], actual: np.ndarray) -> None:
 
 def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.ndarray:
     """How far a result may be from the exact one."""
-    if isinstance(op, ops.Conv2D | ops.Dense):  # any order of n additions keeps this: n roundings of the sum of |terms|
+    if isinstance(
+        op, ops.Conv2D | ops.Conv3D | ops.DepthwiseConv2D | ops.Dense
+    ):  # any order of n additions keeps this: n roundings of the sum of |terms|
         bare = dataclasses.replace(op, weights=np.abs(op.weights), bias=np.abs(op.bias), low=-math.inf, high=math.inf)
         return (math.prod(op.weights.shape[:-1]) + 2) * EPSILON * reference.run(bare, np.abs(inputs[0]))
-    if isinstance(op, ops.Pool2D) and op.kind is ops.PoolKind.AVERAGE:
+    if isinstance(op, ops.Pool) and op.kind is ops.PoolKind.AVERAGE:
         return (math.prod(op.size) + 1) * EPSILON * reference.run(op, np.abs(inputs[0]))
     ulp = np.spacing(np.abs(exact.astype(np.float32))).astype(np.float64)
     if isinstance(op, ops.Elementwise):  # the reference's formulas lose what is small beside 1 or beside x
@@ -262,7 +304,7 @@ def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.nd
         return ulp + 1e-15 * max(1.0, float(np.max(np.abs(inputs[0])))) / math.sqrt(op.epsilon)
     if isinstance(op, ops.Binary | ops.BinaryConstant) and op.function is ops.Merge.POWER:
         return ulp
-    if isinstance(op, ops.RowWise | ops.Affine | ops.GatedLinear | ops.GlobalPool):
+    if isinstance(op, ops.RowWise | ops.Affine | ops.GatedLinear | ops.GlobalPool | ops.Resample):
         return ulp + 1e-13 * max(1.0, float(np.max(np.abs(inputs[0]))))
     if isinstance(op, ops.Binary | ops.BinaryConstant | ops.FromBytes):
         return ulp / 2  # one rounding
@@ -279,7 +321,7 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
     table = Table([add, turn] * pairs, 1, runner.kernel)
     team = Team(kernels, 2)
     for _ in range(rounds):
-        team.run(table.address, len(table.rows))
+        team.run(table.address, table.steps)
     assert np.array_equal(x, start + pairs * rounds), "a thread went on before the other had done its share"
 
 
@@ -289,7 +331,7 @@ def main() -> int:
     print(f"{kernels.level}, tiles {kernels.registers}, from {kernels.path}")
     runner = Runner(kernels)
     random = np.random.default_rng(SEED)
-    rows = [case for part in (convolutions, dense, elementwise, others) for case in part(random)]
+    rows = [case for part in (convolutions, depthwise, volumes, dense, elementwise, others) for case in part(random)]
     failures = 0
     for op, inputs in rows:
         try:

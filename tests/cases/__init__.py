@@ -11,18 +11,20 @@ from __future__ import annotations
 from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
 from .applications import APPLICATIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
-from .convolution import CONVOLUTIONS
+from .channels_first import CHANNELS_FIRST
+from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
 from .functions import CALLED
 from .merging import ELEMENTWISE, JOINING, TWO_INPUTS
 from .normalization import NORMALIZATION
 from .pooling import POOLS
+from .resizing import RESIZING
 from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
-    *CONVOLUTIONS, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING, *DENSE, *POOLS, *ELEMENTWISE, *TWO_INPUTS, *JOINING,
-    *WIRING, *CALLED, *APPLICATIONS,
+    *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
+    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *TWO_INPUTS, *JOINING, *WIRING, *CALLED, *APPLICATIONS,
 )  # fmt: skip
 
 __all__ = [

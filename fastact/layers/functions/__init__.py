@@ -4,6 +4,6 @@ Each is a layer class whose configuration holds the call's arguments, so that ma
 under another name. A file each for how calls become layers, and for each family.
 """
 
-from fastact.layers.functions import arithmetic, calls, moving
+from fastact.layers.functions import arithmetic, calls, moving, pictures
 
-__all__ = ["arithmetic", "calls", "moving"]
+__all__ = ["arithmetic", "calls", "moving", "pictures"]

@@ -13,7 +13,7 @@ from fastact.layers.config import Config, is_integer
 from fastact.layers.core import PassThrough
 from fastact.layers.functions.calls import Function, keras, of, tensorflow, tensors
 from fastact.layers.merging import joined
-from fastact.layers.shaping import Reshape, ZeroPadding2D
+from fastact.layers.shaping import Reshape
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
@@ -324,17 +324,3 @@ tensorflow("split")(Function(_split, ("x|value", "sizes|num_or_size_splits", "ax
 keras("Split")(Function(_split, ("x", "places|indices_or_sections", "axis")))
 tensorflow("unstack")(Function(_unstack, ("x|value", "num", "axis")))
 keras("Unstack")(Function(_unstack, ("x", "num", "axis")))
-
-
-def _pad(config: Config, *inputs: Shape) -> Layer:
-    mode, pads = str(config.entries.get("mode")).lower(), config.entries.get("pads")
-    if mode not in ("constant", "none") or config.number("constant_values", 0.0) != 0:
-        raise UnsupportedError("it pads with other values than 0")
-    if not isinstance(pads, list) or len(pads) != 4 or pads[0] != [0, 0] or pads[3] != [0, 0]:
-        raise UnsupportedError(f"it pads by {str(pads)[:60]}, not rows and columns alone")
-    entries = {"padding": pads[1:3], "data_format": "channels_last"}
-    return ZeroPadding2D(Config(config.class_name, config.name, entries, config.keras_version))
-
-
-tensorflow("pad")(Function(_pad, ("x|tensor", "pads|paddings", "mode", "constant_values")))
-keras("Pad")(Function(_pad, ("x", "constant_values", "pads|pad_width", "mode")))

@@ -1,6 +1,17 @@
 """How an operation becomes rows of the table: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
-from . import convolution, moving, pointwise, pooling, reduction
+from . import convolution, moving, pointwise, pooling, reduction, resampling, volumes
 from .base import encode, legalize, runs_in_place
 
-__all__ = ["convolution", "encode", "legalize", "moving", "pointwise", "pooling", "reduction", "runs_in_place"]
+__all__ = [
+    "convolution",
+    "encode",
+    "legalize",
+    "moving",
+    "pointwise",
+    "pooling",
+    "reduction",
+    "resampling",
+    "runs_in_place",
+    "volumes",
+]

@@ -33,9 +33,16 @@ def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, registers: str)
 
 
 def legalize(op: ops.Op) -> tuple[ops.Op, ...]:
-    """`op` as a chain of operations the kernels have: a padded convolution pads first."""
-    if isinstance(op, ops.Conv2D) and op.pads != ops.NO_PADS:
-        return ops.Pad2D(op.pads), dataclasses.replace(op, pads=ops.NO_PADS)
+    """`op` as a chain of operations the kernels have.
+
+    A padded convolution pads first; one with several filters for each channel is a convolution in groups.
+    """
+    if isinstance(op, ops.DepthwiseConv2D) and op.weights.shape[-1] > 1:
+        kh, kw, channels, multiplier = op.weights.shape
+        weights = op.weights.reshape(kh, kw, 1, channels * multiplier)
+        return legalize(ops.Conv2D(weights, op.bias, op.strides, op.pads, op.dilation, channels, op.low, op.high))
+    if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) and op.pads != ops.NO_PADS:
+        return ops.Pad((op.pads[:2], op.pads[2:])), dataclasses.replace(op, pads=ops.NO_PADS)
     return (op,)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from ... import ops
 from ..steps import Buffer, Row
-from ..tiles import TILES, split
+from ..tiles import DEPTHWISE, TILES, depthwise_name, split
 from .base import bits, count, encoder
 
 SUM = 128
@@ -20,17 +21,27 @@ SUM = 128
 @encoder(ops.Conv2D)
 def _conv2d(op: ops.Conv2D, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     (x,) = inputs
-    (_, width, channels), (rows, columns, filters) = x.shape, y.shape
-    kh, kw, depth, _ = op.weights.shape
-    (sy, sx), (dy, dx) = op.strides, op.dilation
-    if depth == channels and dx == 1:  # a row of the receptive field is contiguous
-        segments, together = _segments([ky * dy * width * channels for ky in range(kh)], kw * channels)
+    return (
+        depthwise(op, x, y, registers) if op.groups == x.shape[-1] == y.shape[-1] else multiplied(op, x, y, registers)
+    )
+
+
+def multiplied(op: ops.Conv2D | ops.Conv3D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
+    """The rows of a convolution that makes a map of rows, columns and filters; x may have planes before its rows."""
+    (rows, columns, filters), channels = y.shape, x.shape[-1]
+    depth, kernel = op.weights.shape[-2], op.weights.shape[:-2]
+    steps = [math.prod(x.shape[a + 1 :]) for a in range(len(kernel))]
+    row_step, column_step = (4 * stride * step for stride, step in zip(op.strides[-2:], steps[-2:], strict=True))
+    jumps = [d * step for d, step in zip(op.dilation, steps, strict=True)]
+    if depth == channels and op.dilation[-1] == 1:  # a row of the receptive field is contiguous
+        kernel, length = kernel[:-1], kernel[-1] * channels
     else:
-        offsets = [channels * (ky * dy * width + kx * dx) for ky in range(kh) for kx in range(kw)]
-        segments, together = _segments(offsets, depth)
+        length = depth
+    offsets = [sum(k * jump for k, jump in zip(place, jumps, strict=False)) for place in np.ndindex(*kernel)]
+    segments, together = _segments(offsets, length)
     per_group = filters // op.groups
     made: list[Row] = []
-    for block in split(registers, rows * columns, per_group):
+    for block in split(TILES[registers], rows * columns, per_group):
         tile = TILES[registers][block.tile]
         # One row takes all blocks of a group, or the one block of all groups, whichever there are more of; a row for
         # each where pixels share vectors, since their weights are repeated.
@@ -44,13 +55,37 @@ def _conv2d(op: ops.Conv2D, inputs: Sequence[Buffer], y: Buffer, registers: str)
                 weight_step = tile.cluster * tile.filters
             made.append([
                 tile.name, x.place + 4 * group * depth, y.place + 4 * first, weights, bias,
-                rows * columns, columns, 4 * sy * width * channels, 4 * sx * channels,
+                rows * columns, columns, row_step, column_step,
                 segments, len(segments), together, weight_step, filters, block.last, bits(op.low), bits(op.high),
                 op.groups if over_groups else block.count,
                 4 * depth if over_groups else 0,
-                4 * (per_group if over_groups else block.stride),
+                4 * (per_group if over_groups else block.stride), 1,
             ])  # fmt: skip
     return made
+
+
+def depthwise(op: ops.Conv2D | ops.DepthwiseConv2D, x: Buffer, y: Buffer, registers: str) -> list[Row]:
+    """The rows of a convolution of each channel by itself: vectors of channels take the place of those of filters."""
+    (_, width, channels), (rows, columns, _) = x.shape, y.shape
+    kh, kw = op.weights.shape[:2]
+    (sy, sx), (dy, dx) = op.strides, op.dilation
+    starts = [channels * dy * width * ky for ky in range(kh)]
+    segments = np.array([(start, start + channels * dx * kw) for start in starts], np.int64)
+    made: list[Row] = []
+    for block in split(DEPTHWISE[registers], rows * columns, channels):
+        made.append([
+            depthwise_name(DEPTHWISE[registers][block.tile]), x.place + 4 * block.first, y.place + 4 * block.first,
+            op.weights.reshape(-1)[block.first:], op.bias[block.first:],
+            rows * columns, columns, 4 * sy * width * channels, 4 * sx * channels,
+            segments, kh, max(1, SUM // kw), channels, channels, block.last, bits(op.low), bits(op.high),
+            block.count, 4 * block.stride, 4 * block.stride, channels * dx,
+        ])  # fmt: skip
+    return made
+
+
+@encoder(ops.DepthwiseConv2D)
+def _depthwise_conv2d(op: ops.DepthwiseConv2D, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
+    return depthwise(op, inputs[0], y, registers)
 
 
 def _segments(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
@@ -68,4 +103,4 @@ def _dense(op: ops.Dense, inputs: Sequence[Buffer], y: Buffer, registers: str) -
     pixels = count(x) // length
     conv = ops.Conv2D(op.weights.reshape(1, 1, length, units), op.bias, low=op.low, high=op.high)
     image, result = Buffer(x.place, (1, pixels, length)), Buffer(y.place, (1, pixels, units))
-    return _conv2d(conv, [image], result, registers)
+    return multiplied(conv, image, result, registers)

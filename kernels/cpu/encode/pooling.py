@@ -9,17 +9,20 @@ from ..steps import Buffer, Row
 from .base import count, encoder
 
 
-@encoder(ops.Pool2D)
-def _pool2d(op: ops.Pool2D, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
+@encoder(ops.Pool)
+def _pool(op: ops.Pool, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     (x,) = inputs
-    top, _, left, _ = op.pads
-    kernel = f"f32_nhwc_{op.kind.name.lower()}_pool"
-    return [[kernel, x.place, y.place, *x.shape, *y.shape[:2], top, left, *op.size, *op.strides]]
+    missing = [1] * (3 - len(op.size))
+    before = [side[0] for side in op.sides]
+    return [[
+        f"f32_{op.kind.name.lower()}_pool", x.place, y.place, *missing, *x.shape, *missing, *y.shape[:-1],
+        *[0] * len(missing), *before, *missing, *op.size, *missing, *op.strides,
+    ]]  # fmt: skip
 
 
 @encoder(ops.GlobalPool)
 def _global_pool(op: ops.GlobalPool, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     (x,) = inputs
     channels = x.shape[-1]
-    kernel = f"f32_nhwc_global_{op.kind.name.lower()}_pool"
-    return [[kernel, x.place, y.place, count(x) // channels, 1, channels]]
+    kernel = f"f32_global_{op.kind.name.lower()}_pool"
+    return [[kernel, x.place, y.place, 1, count(x) // channels, 1, channels]]

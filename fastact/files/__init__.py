@@ -45,14 +45,18 @@ def _legacy_h5(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractCo
     return legacy_h5.open_model(path, descriptor, max_weight_bytes)
 
 
-_FORMATS: Mapping[str, _Reader] = MappingProxyType({"hdf5": _legacy_h5})
+def _tflite(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractContextManager[SavedModel]:
+    from . import tflite
+
+    return tflite.open_model(path, descriptor, max_weight_bytes)
+
+
+_FORMATS: Mapping[str, _Reader] = MappingProxyType({"hdf5": _legacy_h5, "tflite": _tflite})
 
 _NOT_YET: Mapping[str, str] = MappingProxyType(
     {
         "zip": "a zip archive, perhaps a '.keras' file, which this version of fastact does not read yet: "
         "load it with Keras and save it with model.save('x.h5')",
-        "tflite": "a TensorFlow Lite model, which this version of fastact does not read yet: use the Keras "
-        "model that it was made from, saved with model.save('x.h5')",
     }
 )
 

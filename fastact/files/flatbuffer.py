@@ -99,7 +99,7 @@ class Table:
             raise source.damaged(f"{what} is no table")
         source.check(Span(position, self._size), what)
         fields = source.read(position - back + 4, size - 4, what)
-        self._fields = struct.unpack(f"<{len(fields) // 2}H", fields)
+        self._fields: tuple[int, ...] = struct.unpack(f"<{len(fields) // 2}H", fields)
 
     def has(self, field: int) -> bool:
         """Whether the field is there."""
@@ -166,13 +166,13 @@ class Table:
         offset = self._fields[field]
         if offset < 4 or offset + size > self._size:
             raise self.source.damaged(f"a field of {self.what} lies outside it")
-        return self.position + offset
+        return self.position + int(offset)
 
     def _target(self, field: int) -> int | None:
         place = self._place(field, 4)
         if place is None:
             return None
-        offset: int = int.from_bytes(self.source.read(place, 4, self.what), "little")
+        offset = int.from_bytes(self.source.read(place, 4, self.what), "little")
         return place + offset
 
     def _vector(self, field: int, width: int) -> Span | None:

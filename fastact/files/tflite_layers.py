@@ -108,7 +108,9 @@ def _translated(use: Use, views: dict[int, View], fresh: Iterator[int]) -> list[
         pieces[-1] = _activated(pieces[-1], function)
     part = use.naming.result(operator, weights=made.weights, bias=made.bias, activated=function is not None)
     views[output] = View(output, made.shape, made.frames)
-    return list(_linked(use, pieces, _of_wrapper(part, made.frames), fresh))
+    if made.frames is not None:
+        part = _wrapper(part, use.naming.of(output))
+    return list(_linked(use, pieces, part, fresh))
 
 
 def _fused(operator: Operator) -> str | None:
@@ -143,11 +145,10 @@ def _activated(piece: Piece, function: str) -> Piece:
     return Piece(piece.class_name, config, piece.weights, piece.takes)
 
 
-def _of_wrapper(part: Part | None, frames: int | None) -> Part | None:
+def _wrapper(part: Part | None, parts: list[Part]) -> Part | None:
     """A layer that sees single frames is inside a wrapper, whose name is Keras's for what comes out."""
-    if part is None or frames is None or "/" not in part.layer:
-        return part
-    return Part(part.layer.rpartition("/")[0], part.operation)
+    inner = next((p for p in parts if "/" in p.layer), None)
+    return part if inner is None else Part(inner.layer.rpartition("/")[0], inner.operation)
 
 
 def _linked(use: Use, pieces: list[Piece], part: Part | None, fresh: Iterator[int]) -> Iterator[Step]:
@@ -157,13 +158,16 @@ def _linked(use: Use, pieces: list[Piece], part: Part | None, fresh: Iterator[in
     parts = use.naming.of(operator.outputs[0])
     for piece in pieces[:-1]:
         value = next(fresh)
-        own = (
-            None if piece.class_name == "Flatten" else next((p for p in parts if part and p.layer != part.layer), None)
-        )
+        own = None if piece.class_name in ("Flatten", "Reshape") else _before(part, parts)
         yield Step(piece.class_name, dict(piece.config), inputs, value, operator.kind, piece.weights, own)
         inputs = (value,)
     last = pieces[-1]
     yield Step(last.class_name, dict(last.config), inputs, operator.outputs[0], operator.kind, last.weights, part)
+
+
+def _before(part: Part | None, parts: list[Part]) -> Part | None:
+    """The layer that a sum or pool belongs to, before the function that the operator ends with."""
+    return next((p for p in parts if part is None or p.layer != part.layer), part)
 
 
 def _unknown(use: Use, views: dict[int, View]) -> Step:
@@ -174,6 +178,6 @@ def _unknown(use: Use, views: dict[int, View]) -> Step:
         tensor = use.graph.tensors[number]
         if tensor.kind in FLOATS or number == operator.outputs[0] or number in use.graph.outputs:
             views[number] = View(number, tensor.shape[1:])
-    part = use.naming.result(operator) if operator.outputs else None
+    part = use.naming.result(operator) if operator.outputs and inputs else None
     first, *more = operator.outputs or (-1,)
     return Step(operator.kind, {}, inputs, first, operator.kind, part=part, more=tuple(more))

@@ -17,7 +17,7 @@ from .tflite_steps import Step
 
 __all__ = ["merged", "named"]
 
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+")
 _MOST_BIASES = 2**16
 
 
@@ -150,7 +150,7 @@ def named(graph: Graph, naming: Naming, steps: Sequence[Step]) -> tuple[dict[int
 
 
 def _snake(name: str) -> str:
-    """``CONV_2D`` and ``Conv2D`` as ``conv_2d`` and ``conv2_d``: a word that can be typed."""
+    """``CONV_2D`` as ``conv_2d``, ``CUSTOM FlexErf`` as ``custom_flex_erf``: a word that can be typed."""
     return _WORD.sub("_", name).strip("_").lower() or "operator"
 
 

@@ -10,6 +10,7 @@ its own but the signature's, which Keras 2 takes from the layer.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -65,9 +66,10 @@ class Naming:
             for split in _split(graph.tensors[number].name)
             if len(split) > 1
         ]
-        firsts = {split[0] for split in pieces}
-        deep = any(len(split) > 2 for split in pieces)
-        self._scope = firsts.pop() if len(firsts) == 1 and deep else None
+        firsts = Counter(split[0] for split in pieces)
+        scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
+        deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
+        self._scope = scope if deep and 2 * count > len(pieces) else None
         self._layers_twice = self._is_doubled(pieces)
 
     def _is_doubled(self, pieces: Sequence[Sequence[str]]) -> bool:
@@ -75,7 +77,7 @@ class Naming:
         outputs = self._graph.output_names.values()
         if self._scope is None or not outputs or not all(_NUMBERED_OUTPUT.fullmatch(name) for name in outputs):
             return False
-        layers = {split[1] for split in pieces if len(split) > 2}
+        layers = {split[1] for split in pieces if len(split) > 2 and split[0] == self._scope}
         return all(_SUFFIX.search(name) for name in (self._scope, *layers))
 
     def of(self, number: int) -> list[Part]:

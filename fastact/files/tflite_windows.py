@@ -8,7 +8,7 @@ import numpy as np
 
 from .tflite_graph import Tensor
 from .tflite_schema import PADDINGS
-from .tflite_steps import Floats, Stored
+from .tflite_steps import Floats, Stored, View
 from .tflite_use import Made, Piece, Unsayable, Use, size
 
 __all__ = ["average_pool", "conv_2d", "conv_3d", "dense", "depthwise_conv_2d", "max_pool", "transpose_conv"]
@@ -171,10 +171,16 @@ def dense(use: Use) -> Made:
         raise Unsayable
     config = {"units": units, "use_bias": bias is not None}
     piece = Piece("Dense", config, _weights(_kernel(stored, order=(1, 0)), bias))
+    names = use.number(1), -1 if bias is None else bias.number
     pieces: tuple[Piece, ...] = (piece,)
     shape, frames = (*view.shape[:-1], units), view.frames
     rank, last = len(view.shape), view.shape[-1] if view.shape else None
-    if rank > 1 and not use.option("keep_num_dims") and "sequence" not in use.operator.folded:
+    rows = use.operator.folded.get("rows")
+    if isinstance(rows, tuple):
+        shape = (*rows, units)
+        if rows != view.shape[:-1]:
+            pieces = (_rows(view, (*rows, width)), piece)
+    elif rank > 1 and not use.option("keep_num_dims"):
         if size(view.shape) in (None, width):
             pieces, shape = (Piece("Flatten"), piece), (units,)
         elif last == width and rank == 2 and frames is None:  # the rows have become a batch of their own
@@ -183,5 +189,11 @@ def dense(use: Use) -> Made:
             raise Unsayable
     elif last not in (None, width) or not rank:
         raise Unsayable
-    names = use.number(1), -1 if bias is None else bias.number
     return Made(pieces, shape, frames, weights=names[0], bias=names[1])
+
+
+def _rows(view: View, shape: tuple[int | None, ...]) -> Piece:
+    """The rows that a dense layer takes, regrouped."""
+    if view.frames is not None or shape.count(None) > 1:
+        raise Unsayable
+    return Piece("Reshape", {"target_shape": [-1 if n is None else n for n in shape]})

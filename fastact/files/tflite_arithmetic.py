@@ -36,46 +36,46 @@ _MERGING = {"ADD": "Add", "MUL": "Multiply", "SUB": "Subtract", "MAXIMUM": "Maxi
 
 def function(use: Use) -> Made:
     """A function by name."""
-    use.view()
-    return use.made(Piece("Activation", {"activation": FUNCTIONS[use.operator.kind]}))
+    view = use.view()
+    return use.made(Piece("Activation", {"activation": FUNCTIONS[use.operator.kind]}), implied=view.shape)
 
 
 def softmax(use: Use) -> Made:
     """exp(beta x) over its sum along the last axis; Keras has beta 1."""
-    use.view()
+    view = use.view()
     if use.operator.options["beta"] != 1:
         raise Unsayable
-    return use.made(Piece("Activation", {"activation": "softmax"}))
+    return use.made(Piece("Activation", {"activation": "softmax"}), implied=view.shape)
 
 
 def gelu(use: Use) -> Made:
     """The exact one; Keras has no name for the approximate one."""
-    use.view()
+    view = use.view()
     if use.option("approximate"):
         raise Unsayable
-    return use.made(Piece("Activation", {"activation": "gelu"}))
+    return use.made(Piece("Activation", {"activation": "gelu"}), implied=view.shape)
 
 
 def relu_0_to_1(use: Use) -> Made:
     """Clipped to 0..1."""
-    use.view()
-    return use.made(Piece("ReLU", {"max_value": 1.0, "negative_slope": 0.0, "threshold": 0.0}))
+    view = use.view()
+    return use.made(Piece("ReLU", {"max_value": 1.0, "negative_slope": 0.0, "threshold": 0.0}), implied=view.shape)
 
 
 def clipped_relu(use: Use) -> Made:
     """What `tflite_patterns` folds a minimum and a relu into."""
-    use.view()
+    view = use.view()
     limit = use.operator.folded["max_value"]
-    return use.made(Piece("ReLU", {"max_value": limit, "negative_slope": 0.0, "threshold": 0.0}))
+    return use.made(Piece("ReLU", {"max_value": limit, "negative_slope": 0.0, "threshold": 0.0}), implied=view.shape)
 
 
 def leaky_relu(use: Use) -> Made:
     """A slope below zero."""
-    use.view()
+    view = use.view()
     slope = use.operator.options["alpha"]
     if not math.isfinite(slope):
         raise Unsayable
-    return use.made(Piece("LeakyReLU", {"negative_slope": slope}))
+    return use.made(Piece("LeakyReLU", {"negative_slope": slope}), implied=view.shape)
 
 
 def prelu(use: Use) -> Made:
@@ -87,13 +87,15 @@ def prelu(use: Use) -> Made:
     if len(shape) != rank or any(n not in (1, m) for n, m in zip(shape, view.shape, strict=True)):
         raise Unsayable
     shared = [axis for axis, (n, m) in enumerate(zip(shape, view.shape, strict=True), 1) if n == 1 != m]
-    return use.made(Piece("PReLU", {"shared_axes": shared or None}, {"alpha": Stored(shape, alpha)}))
+    return use.made(
+        Piece("PReLU", {"shared_axes": shared or None}, {"alpha": Stored(shape, alpha)}), implied=view.shape
+    )
 
 
 def negative(use: Use) -> Made:
     """The sign turned round."""
-    use.view()
-    return use.made(Piece("Rescaling", {"scale": -1.0, "offset": 0.0}))
+    view = use.view()
+    return use.made(Piece("Rescaling", {"scale": -1.0, "offset": 0.0}), implied=view.shape)
 
 
 def binary(use: Use) -> Made:
@@ -103,11 +105,12 @@ def binary(use: Use) -> Made:
         raise Unsayable
     if use.is_constant(0) or use.is_constant(1):
         place = 1 if use.is_constant(0) else 0
-        return use.made(_with_constant(use, kind, place, use.constant(1 - place)))
+        return use.made(_with_constant(use, kind, place, use.constant(1 - place)), implied=use.view(place).shape)
     views = [use.view(0), use.view(1)]
     if kind not in _MERGING or len(views[0].shape) != len(views[1].shape):
         raise Unsayable
-    return use.made(Piece(_MERGING[kind], takes=(0, 1)))
+    implied = [n if m == 1 else m for m, n in zip(views[0].shape, views[1].shape, strict=True)]
+    return use.made(Piece(_MERGING[kind], takes=(0, 1)), implied=implied)
 
 
 def _with_constant(use: Use, kind: str, place: int, constant: Tensor) -> Piece:

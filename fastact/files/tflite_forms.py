@@ -79,7 +79,8 @@ def pad(use: Use) -> Made:
         if value.size != 1 or use.graph.floats(value)[0] != 0:
             raise Unsayable
     config = {"padding": _sides(pairs[1:-1]), "data_format": "channels_last"}
-    return use.made(Piece(_PADDING[rank], config))
+    implied = [_longer(length, sum(pair)) for length, pair in zip(view.shape, pairs[1:], strict=True)]
+    return use.made(Piece(_PADDING[rank], config), implied=implied)
 
 
 def strided_slice(use: Use) -> Made:
@@ -92,7 +93,13 @@ def strided_slice(use: Use) -> Made:
         raise Unsayable
     if not any(any(pair) for pair in pairs):
         return use.unchanged(view, frames=view.frames, shape=view.shape)
-    return use.made(Piece(_CROPPING[rank], {"cropping": _sides(pairs[1:-1]), "data_format": "channels_last"}))
+    implied = [_longer(length, -sum(pair)) for length, pair in zip(view.shape, pairs[1:], strict=True)]
+    config = {"cropping": _sides(pairs[1:-1]), "data_format": "channels_last"}
+    return use.made(Piece(_CROPPING[rank], config), implied=implied)
+
+
+def _longer(length: int | None, cells: int) -> int | None:
+    return None if length is None else length + cells
 
 
 def _slice(use: Use, rank: int) -> list[tuple[int, int | None]]:
@@ -135,7 +142,7 @@ def transpose(use: Use) -> Made:
         raise Unsayable
     if list(order) == sorted(order):
         return use.unchanged(view, frames=view.frames, shape=view.shape)
-    return use.made(Piece("Permute", {"dims": list(order[1:])}))
+    return use.made(Piece("Permute", {"dims": list(order[1:])}), implied=[view.shape[axis - 1] for axis in order[1:]])
 
 
 _RANKS = {2: "1D", 3: "2D", 4: "3D"}

@@ -132,7 +132,7 @@ def _sequence(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] 
     if dense is None or first is None or len(dense.inputs) < 2:
         return None
     given, got, weights = (chain.shape(n) for n in (first.inputs[0], last.outputs[0], dense.inputs[1]))
-    if len(given) < 3 or len(got) < 3 or len(weights) != 2 or given[-1] != weights[1] or got[-1] != weights[0]:
+    if len(given) < 2 or len(got) < 3 or len(weights) != 2 or got[-1] != weights[0]:
         return None
     inputs = (first.inputs[0], *dense.inputs[1:])
     return replace(dense, inputs=inputs, outputs=last.outputs, folded={"rows": got[1:-1]}), [first, dense]

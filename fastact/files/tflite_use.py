@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,12 +123,18 @@ class Use:
         """The shape of the first output as the file has it, with the batch axis."""
         return self.graph.tensors[self.operator.outputs[0]].shape
 
-    def made(self, *pieces: Piece, weights: int = -1, bias: int = -1) -> Made:
-        """Layers that leave a frame's parts where they are, and give the shape that the file says."""
+    def made(self, *pieces: Piece, implied: Sequence[int | None] = (), weights: int = -1, bias: int = -1) -> Made:
+        """Layers that leave a frame's parts where they are, and give the shape that the file says.
+
+        `implied` is the shape that follows from the input's, where the file leaves lengths open.
+        """
         frames = {view.frames for place, view in self.views() if place in pieces[0].takes}
         if len(frames) != 1 or not self.output:
             raise Unsayable
-        return Made(pieces, self.output[1:], frames.pop(), weights=weights, bias=bias)
+        shape = self.output[1:]
+        if len(implied) == len(shape):
+            shape = tuple(n if m is None else m for m, n in zip(shape, implied, strict=True))
+        return Made(pieces, shape, frames.pop(), weights=weights, bias=bias)
 
     def unchanged(self, view: View, *, frames: int | None, shape: tuple[int | None, ...]) -> Made:
         """No layer: the result is an input seen differently."""

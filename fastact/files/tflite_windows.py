@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,16 @@ def _weights(kernel: Stored, bias: Tensor | None, name: str = "kernel") -> dict[
     return {name: kernel} if bias is None else {name: kernel, "bias": Stored(_lengths(bias), bias)}
 
 
+def _places(view: View, config: Mapping[str, Any], kernel: Sequence[int], filters: int | None) -> list[int | None]:
+    """The shape that a window's places make."""
+    found: list[int | None] = []
+    rates = config.get("dilation_rate", [1] * len(kernel))
+    for length, width, stride, rate in zip(view.shape, kernel, config["strides"], rates, strict=False):
+        reach = 0 if config["padding"] == "same" else (width - 1) * rate
+        found.append(None if length is None else -(-(length - reach) // stride))
+    return [*found, filters]
+
+
 def conv_2d(use: Use) -> Made:
     """OHWI weights; fewer input channels in them than in the input mean groups."""
     view, stored = use.spatial(3), use.constant(1, 4)
@@ -76,7 +87,8 @@ def conv_2d(use: Use) -> Made:
         "use_bias": bias is not None,
     }
     piece = Piece("Conv2D", config, _weights(_kernel(stored, order=(1, 2, 3, 0)), bias))
-    return use.made(piece, weights=use.number(1), bias=-1 if bias is None else bias.number)
+    implied = _places(view, config, (rows, columns), filters)
+    return use.made(piece, implied=implied, weights=use.number(1), bias=-1 if bias is None else bias.number)
 
 
 def depthwise_conv_2d(use: Use) -> Made:
@@ -99,7 +111,8 @@ def depthwise_conv_2d(use: Use) -> Made:
         class_name, config = "DepthwiseConv2D", config | {"depth_multiplier": filters // channels}
         weights = _weights(Stored((rows, columns, channels, filters // channels), stored), bias, "depthwise_kernel")
     piece = Piece(class_name, config, weights)
-    return use.made(piece, weights=use.number(1), bias=-1 if bias is None else bias.number)
+    implied = _places(view, config, (rows, columns), filters)
+    return use.made(piece, implied=implied, weights=use.number(1), bias=-1 if bias is None else bias.number)
 
 
 def transpose_conv(use: Use) -> Made:
@@ -145,11 +158,12 @@ def conv_3d(use: Use) -> Made:
 
 
 def _pool(use: Use, class_name: str) -> Made:
-    use.spatial(3)
+    view = use.spatial(3)
     sizes = [use.option("filter_height"), use.option("filter_width")]
     if min(sizes) < 1:
         raise Unsayable
-    return use.made(Piece(class_name, _window(use) | {"pool_size": sizes}))
+    config = _window(use) | {"pool_size": sizes}
+    return use.made(Piece(class_name, config), implied=_places(view, config, sizes, view.shape[-1]))
 
 
 def max_pool(use: Use) -> Made:

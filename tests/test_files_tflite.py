@@ -7,7 +7,8 @@ from the configuration and the weights that the reader gives.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tflite_models import converted, interpreted, shaken
 import fastact
 from fastact.errors import FileError, UnsupportedError
 from fastact.files import SavedModel, open_model, tflite_schema
+from fastact.files.flatbuffer import Source, root
 
 RECORDED = sorted(p for folder in FOLDERS for p in folder.glob("*.tflite") if p.with_suffix(".npz").exists())
 Keras = Callable[[str], Any]
@@ -237,7 +239,9 @@ def test_special_layers_keep_what_they_compute(version: str, keras_named: Keras,
     original = shaken(special(keras_named(version)))
     shared = check_rebuilt(original, converted(original), tmp_path, keras_named("keras"), (24, 32, 3))
     everything = {layer.name for layer in original.layers} - {"img_in"}
-    assert everything - shared <= {"c1", "bn1", "depth", "bn2"}  # fused into relu_1 and act2
+    fused = {"c1", "bn1", "depth", "bn2"}  # into relu_1 and act2
+    nameless = {"peaks"} if version == "keras" else set()  # an output without weights, which Keras 3 only numbers
+    assert everything - shared <= fused | nameless
 
 
 @pytest.mark.parametrize("version", ["keras", "tf_keras"])
@@ -260,6 +264,16 @@ def recurrent(k: Any) -> Any:
     return k.Model(image, layers.Dense(2, name="model_outputs")(x))
 
 
+def computable(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The layers that Keras knows and whose inputs are such layers."""
+    names = set()
+    for entry in entries:
+        sources = [one["config"]["keras_history"][0] for node in entry["inbound_nodes"] for one in node["args"]]
+        if entry["class_name"] in ("InputLayer", "TimeDistributed", "Dense") and names.issuperset(sources):
+            names.add(entry["name"])
+            yield entry
+
+
 @pytest.mark.parametrize("version", ["keras", "tf_keras"])
 def test_maps_before_what_no_layer_stands_for(version: str, keras_named: Keras, tmp_path: Path) -> None:
     """An LSTM is a loop in the file; the layers before it are given, and those after it named."""
@@ -268,10 +282,8 @@ def test_maps_before_what_no_layer_stands_for(version: str, keras_named: Keras, 
     expected = keras_maps(original, given)
     with open_model(saved(tmp_path / "a.tflite", converted(original, "select"))) as model:
         config = model.config["config"]
-        known = {"InputLayer", "TimeDistributed", "Dense"}
-        last = next(i for i, entry in enumerate(config["layers"]) if entry["class_name"] not in known)
         assert config["output_layers"][0][0] == "model_outputs"
-        config["layers"] = config["layers"][:last]
+        config["layers"] = list(computable(config["layers"]))
         config["output_layers"] = [[config["layers"][-1]["name"], 0, 0]]
         found = keras_maps(rebuilt(k, model), given)
     assert set(found) == {"first", "second", "pooled", "flat", "dense"}
@@ -318,10 +330,6 @@ def test_options_are_read_as_tensorflow_writes_them(kind: str) -> None:
         setattr(written, attribute, expected[name])
     builder = flatbuffers.Builder(64)
     builder.Finish(written.Pack(builder))
-    from fastact.files.flatbuffer import Source, root
-
-    import tempfile
-
     with tempfile.TemporaryFile() as file:
         file.write(builder.Output())
         file.flush()

@@ -43,7 +43,7 @@ def _quiet() -> Iterator[None]:
 
 
 def converted(model: Any, how: str = "float32") -> bytes:
-    """The model as a .tflite file: ``float32``, ``float16``, ``quantised``, or with TensorFlow's operators, ``select``."""
+    """The model as a .tflite file: "float32", "float16", "quantised", or "select", with TensorFlow's operators too."""
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)

@@ -105,7 +105,9 @@ def binary(use: Use) -> Made:
         raise Unsayable
     if use.is_constant(0) or use.is_constant(1):
         place = 1 if use.is_constant(0) else 0
-        return use.made(_with_constant(use, kind, place, use.constant(1 - place)), implied=use.view(place).shape)
+        constant = use.constant(1 - place)
+        piece = _with_constant(use, kind, place, constant)
+        return use.made(piece, implied=use.view(place).shape, weights=constant.number)
     views = [use.view(0), use.view(1)]
     if kind not in _MERGING or len(views[0].shape) != len(views[1].shape):
         raise Unsayable

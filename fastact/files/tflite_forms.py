@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from .tflite_steps import View
 from .tflite_use import Made, Piece, Unsayable, Use, lengths, size
 
 __all__ = [
-    "cast", "concatenation", "global_average", "global_maximum", "pad", "reshape", "resize_bilinear", "resize_nearest",
-    "strided_slice", "transpose", "up_sample",
+    "all_frames", "cast", "concatenation", "each_frame", "global_average", "global_maximum", "pad", "reshape",
+    "resize_bilinear", "resize_nearest", "strided_slice", "transpose", "up_sample",
 ]  # fmt: skip
 
 
@@ -137,12 +138,40 @@ def _cropped(length: int | None, begin: int, end: int | None) -> tuple[int, int]
 
 def transpose(use: Use) -> Made:
     """Axes in another order, the batch first."""
-    view, order = use.view(), use.ints(1)
-    if sorted(order) != list(range(len(view.shape) + 1)) or order[0] != 0:
+    view, order = use.view_in_any_order(), use.ints(1)
+    if order == (1, 0, *range(2, len(order))):
+        return _swapped(view)
+    if view.frames_first or sorted(order) != list(range(len(view.shape) + 1)) or order[0] != 0:
         raise Unsayable
     if list(order) == sorted(order):
         return use.unchanged(view, frames=view.frames, shape=view.shape)
     return use.made(Piece("Permute", {"dims": list(order[1:])}), implied=[view.shape[axis - 1] for axis in order[1:]])
+
+
+def _swapped(view: View) -> Made:
+    """Frames put before the batch, or back behind it."""
+    if view.frames_first:
+        return Made((), view.whole, alias=view.value)
+    first, *rest = view.shape or (None,)
+    if view.frames is not None or first is None:
+        raise Unsayable
+    return Made((), tuple(rest), first, alias=view.value, frames_first=True)
+
+
+def each_frame(use: Use) -> Made:
+    """What `tflite_frames` puts before the operators that see one frame."""
+    view = use.view_in_any_order()
+    if not view.frames_first or view.frames != use.operator.folded["frames"]:
+        raise Unsayable
+    return Made((), view.shape, view.frames, alias=view.value)
+
+
+def all_frames(use: Use) -> Made:
+    """What `tflite_frames` puts after them."""
+    view = use.view()
+    if view.frames != use.operator.folded["frames"]:
+        raise Unsayable
+    return Made((), view.shape, view.frames, alias=view.value, frames_first=True)
 
 
 _RANKS = {2: "1D", 3: "2D", 4: "3D"}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from . import flatbuffer
+from . import flatbuffer, tflite_flex
 from . import tflite_schema as schema
 from .flatbuffer import Source, Span, Table
 from .text import quoted
@@ -65,7 +65,7 @@ class Operator:
     options: Mapping[str, float]
     """Under the schema's names; empty for operators whose options fastact does not read."""
     folded: Mapping[str, object] = field(default_factory=dict)
-    """What operators around it that were folded into it said."""
+    """What operators around it that were folded into it said; of a custom operator, its attributes."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,16 @@ def _operator(table: Table, codes: Sequence[str]) -> Operator:
         table.integers(f, MOST_TENSORS, "tensors") for f in (schema.Operator.INPUTS, schema.Operator.OUTPUTS)
     )
     kind = codes[code]
-    return Operator(kind, inputs, outputs, _options(table, kind))
+    return Operator(kind, inputs, outputs, _options(table, kind), _custom_options(table, kind))
+
+
+def _custom_options(table: Table, kind: str) -> dict[str, object]:
+    if not kind.startswith("CUSTOM Flex"):
+        return {}
+    span = table.span(schema.Operator.CUSTOM_OPTIONS)
+    if span is None or span.size > tflite_flex.MOST_BYTES:
+        return {}
+    return dict(tflite_flex.attributes(table.source.read(span.offset, span.size, table.what)))
 
 
 def _options(table: Table, kind: str) -> dict[str, float]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from . import tflite_arithmetic as arithmetic
 from . import tflite_forms as forms
+from . import tflite_frames as frames
 from . import tflite_patterns as patterns
 from . import tflite_windows as windows
 from .tflite_graph import FLOATS, Graph, Operator
@@ -37,13 +38,17 @@ _TRANSLATIONS: Mapping[str, Callable[[Use], Made]] = MappingProxyType(
     | dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM"), arithmetic.binary)
     | dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), forms.reshape)
     | {
+        "ALL_FRAMES": forms.all_frames,
         "AVERAGE_POOL_2D": windows.average_pool,
         "CAST": forms.cast,
         "CLIPPED_RELU": arithmetic.clipped_relu,
         "CONCATENATION": forms.concatenation,
         "CONV_2D": windows.conv_2d,
         "CONV_3D": windows.conv_3d,
+        "CUSTOM FlexAvgPool3D": windows.average_pool_3d,
+        "CUSTOM FlexMaxPool3D": windows.max_pool_3d,
         "DEPTHWISE_CONV_2D": windows.depthwise_conv_2d,
+        "EACH_FRAME": forms.each_frame,
         "FULLY_CONNECTED": windows.dense,
         "GELU": arithmetic.gelu,
         "LEAKY_RELU": arithmetic.leaky_relu,
@@ -72,7 +77,7 @@ def steps(graph: Graph, naming: Naming) -> tuple[list[Step], dict[int, View]]:
     views = {number: View(number, graph.tensors[number].shape[1:]) for number in graph.inputs}
     made: list[Step] = []
     fresh = itertools.count(len(graph.tensors))
-    for operator in patterns.fold(graph):
+    for operator in frames.fold(graph, patterns.fold(graph)):
         if _is_arithmetic_on_shapes(graph, operator):
             continue
         use = Use(graph, naming, operator, views)
@@ -99,7 +104,7 @@ def _translated(use: Use, views: dict[int, View], fresh: Iterator[int]) -> list[
     if not made.pieces:
         if made.alias is None or function is not None:
             raise Unsayable
-        views[output] = View(made.alias, made.shape, made.frames)
+        views[output] = View(made.alias, made.shape, made.frames, made.frames_first)
         return []
     pieces = [_in_frames(piece, made.frames) for piece in made.pieces]
     if function is not None and made.pieces[-1].class_name not in ACTIVATED:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .tflite_graph import Graph
 from .tflite_layers import ACTIVATED
-from .tflite_names import Naming, cleaned
+from .tflite_names import Naming, Part, cleaned
 from .tflite_steps import Step
 
 __all__ = ["merged", "named"]
@@ -30,12 +30,13 @@ def merged(graph: Graph, steps: Sequence[Step], outputs: Iterable[int]) -> list[
     uses = Counter(value for step in steps for value in set(step.inputs))
     ends = set(outputs)
     uses.update(ends)
+    steps = _adopted(steps, ends)
     kept: list[Step] = []
     places: dict[int, int] = {}
     for step in steps:
         step = _swish(step, kept, places, uses)
         place = places.get(step.inputs[0]) if len(step.inputs) == 1 and uses[step.inputs[0]] == 1 else None
-        both = None if place is None else _both(graph, kept[place], step, ends)
+        both = None if place is None else _both(graph, kept[place], step)
         if both is None or place is None:
             places[step.value] = len(kept)
             kept.append(step)
@@ -45,15 +46,35 @@ def merged(graph: Graph, steps: Sequence[Step], outputs: Iterable[int]) -> list[
     return [step for step in kept if step.class_name]
 
 
-def _both(graph: Graph, first: Step, second: Step, ends: set[int]) -> Step | None:
+def _adopted(steps: Sequence[Step], ends: set[int]) -> list[Step]:
+    """The steps, an unnamed function at an output given to the layer that alone it takes from."""
+    makers = {step.value: step for step in steps}
+    takers: dict[int, set[str | None]] = {}
+    for step in steps:
+        for value in step.inputs:
+            takers.setdefault(value, set()).add(step.layer)
+    found = []
+    for step in steps:
+        before = [makers.get(value) for value in step.inputs]
+        first = before[0] if before else None
+        function = step.class_name in ("Activation", "Multiply") and step.part is None and step.value in ends
+        if function and first is not None and first.part is not None:
+            layers = {maker.layer if maker else None for maker in before}
+            outside = {layer for value in step.inputs for layer in takers[value]} - {None, first.layer}
+            if layers == {first.layer} and not outside and not ends.intersection(step.inputs):
+                step = replace(step, part=Part(first.part.layer, "output"))
+        found.append(step)
+    return found
+
+
+def _both(graph: Graph, first: Step, second: Step) -> Step | None:
     """One layer that does what both do, if they are of one Keras layer."""
-    unnamed = second.layer is None and second.value in ends and second.class_name == "Activation"
-    if not (unnamed or (first.layer is not None and first.layer == second.layer)):
+    if first.layer is None or first.layer != second.layer:
         return None
     config = _with_activation(first, second) or _with_bias(graph, first, second) or _affine(first, second)
     if config is None:
         return None
-    return replace(config, value=second.value, part=first.part if unnamed else second.part)
+    return replace(config, value=second.value, part=second.part)
 
 
 def _with_activation(first: Step, second: Step) -> Step | None:

@@ -10,6 +10,7 @@ An operator is folded only where nothing else takes what it gives.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -134,6 +135,8 @@ def _sequence(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] 
     given, got, weights = (chain.shape(n) for n in (first.inputs[0], last.outputs[0], dense.inputs[1]))
     if len(given) < 2 or len(got) < 3 or len(weights) != 2 or got[-1] != weights[0]:
         return None
+    if None not in given[1:] and math.prod(n for n in given[1:] if n) == weights[1]:
+        return None  # one row an input: a dense layer after a Flatten
     inputs = (first.inputs[0], *dense.inputs[1:])
     return replace(dense, inputs=inputs, outputs=last.outputs, folded={"rows": got[1:-1]}), [first, dense]
 

@@ -120,6 +120,7 @@ OPTIONS: Mapping[str, Options] = MappingProxyType(
         "MUL": _sum(21),
         "MEAN": _REDUCER,
         "REDUCE_MAX": _REDUCER,
+        "PACK": _options(59, values_count=Field(0), axis=Field(1)),
         "SUB": _sum(28),
         "DIV": _sum(29),
         "STRIDED_SLICE": _options(

@@ -40,6 +40,8 @@ class View:
     value: int
     shape: tuple[int | None, ...]
     frames: int | None = None
+    frames_first: bool = False
+    """Whether the file has the frames in an axis of their own before the batch's."""
 
     @property
     def whole(self) -> tuple[int | None, ...]:

@@ -38,6 +38,7 @@ class Made:
     frames: int | None = None
     alias: int | None = None
     """Without pieces, the value that it gives on."""
+    frames_first: bool = False
     weights: int = -1
     """The tensors whose names tell the layer's."""
     bias: int = -1
@@ -75,6 +76,13 @@ class Use:
     def view(self, place: int = 0) -> View:
         """An input that a layer gives."""
         found = self._views.get(self.number(place))
+        if found is None or found.frames_first:
+            raise Unsayable
+        return found
+
+    def view_in_any_order(self) -> View:
+        """The first input, which may have its frames before its batch."""
+        found = self._views.get(self.number(0))
         if found is None:
             raise Unsayable
         return found
@@ -129,7 +137,7 @@ class Use:
         `implied` is the shape that follows from the input's, where the file leaves lengths open.
         """
         frames = {view.frames for place, view in self.views() if place in pieces[0].takes}
-        if len(frames) != 1 or not self.output:
+        if len(frames) != 1 or not self.output or any(view.frames_first for _, view in self.views()):
             raise Unsayable
         shape = self.output[1:]
         if len(implied) == len(shape):

@@ -12,7 +12,10 @@ from .tflite_schema import PADDINGS
 from .tflite_steps import Floats, Stored, View
 from .tflite_use import Made, Piece, Unsayable, Use, size
 
-__all__ = ["average_pool", "conv_2d", "conv_3d", "dense", "depthwise_conv_2d", "max_pool", "transpose_conv"]
+__all__ = [
+    "average_pool", "average_pool_3d", "conv_2d", "conv_3d", "dense", "depthwise_conv_2d", "max_pool", "max_pool_3d",
+    "transpose_conv",
+]  # fmt: skip
 
 
 def _kernel(tensor: Tensor, *, order: tuple[int, ...]) -> Stored:
@@ -174,6 +177,35 @@ def max_pool(use: Use) -> Made:
 def average_pool(use: Use) -> Made:
     """The mean of each window's cells inside the input, in TensorFlow Lite as in Keras."""
     return _pool(use, "AveragePooling2D")
+
+
+def _pool_3d(use: Use, class_name: str) -> Made:
+    """TensorFlow's own operator: TensorFlow Lite has none."""
+    view, told = use.spatial(4), use.operator.folded
+    sizes, strides, padding = told.get("ksize"), told.get("strides"), told.get("padding")
+    if told.get("data_format", "NDHWC") != "NDHWC" or padding not in ("SAME", "VALID"):
+        raise Unsayable
+    if not isinstance(sizes, tuple) or not isinstance(strides, tuple) or {len(sizes), len(strides)} != {5}:
+        raise Unsayable
+    if {sizes[0], sizes[-1], strides[0], strides[-1]} != {1} or min(*sizes, *strides) < 1:
+        raise Unsayable
+    config: dict[str, Any] = {
+        "pool_size": list(sizes[1:-1]),
+        "strides": list(strides[1:-1]),
+        "padding": str(padding).lower(),
+        "data_format": "channels_last",
+    }
+    return use.made(Piece(class_name, config), implied=_places(view, config, sizes[1:-1], view.shape[-1]))
+
+
+def max_pool_3d(use: Use) -> Made:
+    """The largest value of each window over frames, rows and columns."""
+    return _pool_3d(use, "MaxPooling3D")
+
+
+def average_pool_3d(use: Use) -> Made:
+    """The mean of each window over frames, rows and columns."""
+    return _pool_3d(use, "AveragePooling3D")
 
 
 def dense(use: Use) -> Made:

@@ -268,7 +268,9 @@ def computable(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The layers that Keras knows and whose inputs are such layers."""
     names = set()
     for entry in entries:
-        sources = [one["config"]["keras_history"][0] for node in entry["inbound_nodes"] for one in node["args"]]
+        taken = [one for node in entry["inbound_nodes"] for one in node["args"]]
+        flat = [one for several in taken for one in (several if isinstance(several, list) else [several])]
+        sources = [one["config"]["keras_history"][0] for one in flat]
         if entry["class_name"] in ("InputLayer", "TimeDistributed", "Dense") and names.issuperset(sources):
             names.add(entry["name"])
             yield entry

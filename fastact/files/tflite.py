@@ -39,9 +39,20 @@ def open_model(path: Path, descriptor: int, max_weight_bytes: int) -> Iterator[S
     """Open a ``.tflite`` file; see `fastact.files.open_model`."""
     source = Source(path, descriptor)
     try:
-        yield _saved_model(source, descriptor, max_weight_bytes)
+        with _guarded(source):
+            model = _saved_model(source, descriptor, max_weight_bytes)
+        yield model
     finally:
         source.close()
+
+
+@contextmanager
+def _guarded(source: Source) -> Iterator[None]:
+    """Turn what no check foresaw into an error of fastact's; the tests hold that there is none such."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        raise source.damaged(f"its network is none that fastact expects ({type(error).__name__})") from error
 
 
 def _saved_model(source: Source, descriptor: int, max_weight_bytes: int) -> SavedModel:

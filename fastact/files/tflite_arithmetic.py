@@ -152,11 +152,13 @@ def _affine(
         if not (math.isfinite(factor) and math.isfinite(term)):
             raise Unsayable
         return Piece("Rescaling", {"scale": factor, "offset": term}, takes=(place,))
-    channels = use.view(place).whole[-1]
+    whole = use.view(place).whole
+    channels = whole[-1] if whole else None
     if (
-        constant.size != channels
+        channels is None
+        or constant.size != channels
         or constant.shape[-1] != channels
-        or len(constant.shape) > len(use.view(place).whole) + 1
+        or len(constant.shape) > 1 + len(whole)
     ):
         raise Unsayable
     weights = {"moving_mean": Stored((channels,)), "moving_variance": Stored((channels,), number=1.0)}

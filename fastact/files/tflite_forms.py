@@ -26,7 +26,7 @@ def reshape(use: Use) -> Made:
     if before == after:
         return _regrouped(use, view.frames, shape)
     if view.frames is None:
-        first, *rest = view.shape
+        first, *rest = view.shape or (None,)
         if rest and first and before == first * after:  # each frame of a run becomes one of a batch
             if tuple(rest) == shape:
                 return use.unchanged(view, frames=first, shape=shape)
@@ -201,7 +201,7 @@ def _resize(use: Use, interpolation: str) -> Made:
     """Keras resizes with half-pixel centres; repeating cells is the same by either rule."""
     view = use.spatial(3)
     before, after = lengths(view.shape[:2]), lengths(use.output[1:3])
-    if before is None or after is None or use.option("align_corners"):
+    if before is None or after is None or len(after) != 2 or use.option("align_corners"):
         raise Unsayable
     multiple = all(n and m % n == 0 for n, m in zip(before, after, strict=True))
     if not use.option("half_pixel_centers") and not (multiple and interpolation == "nearest"):
@@ -235,7 +235,7 @@ def up_sample(use: Use) -> Made:
 def concatenation(use: Use) -> Made:
     """Inputs one after the other."""
     views = use.views()
-    if len(views) != use.count:
+    if not views or len(views) != use.count:
         raise Unsayable
     ranks = {len(view.shape) for _, view in views}
     axis, rank = use.option("axis"), max(ranks)

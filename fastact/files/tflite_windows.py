@@ -122,7 +122,7 @@ def transpose_conv(use: Use) -> Made:
     """Takes its output's shape, OHWI weights, and its input; Keras keeps weights HWOI."""
     view, stored = use.spatial(3, 2), use.constant(1, 4)
     filters, rows, columns, channels = _lengths(stored)
-    if view.shape[-1] not in (None, channels):
+    if view.shape[-1] not in (None, channels) or len(use.output) != 4:
         raise Unsayable
     bias = use.bias(3, filters)
     config = _window(use) | {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,11 @@ from fastact.layers import Shape, show
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 _MODE_FOR_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def takes_pictures(shape: Shape) -> bool:
+    """Whether an input of this shape can be fed a picture, (H, W, C), or a run of pictures, (T, H, W, C)."""
+    return len(shape) in (3, 4) and shape[-1] in _MODE_FOR_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,7 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
     if len(shape) != 3 or shape[-1] not in _MODE_FOR_CHANNELS:
         raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays from Python")
     mode = _MODE_FOR_CHANNELS[shape[-1]]
-    image, notes = _open(path), []
-    if image.mode not in _EIGHT_BIT_MODES:
-        raise InputError(f"{os.fspath(path)!r} has more than 8 bits a channel ({image.mode}): save it as 8-bit RGB")
+    image, notes = _eight_bit(path), []
     if image.mode != mode:
         notes.append(f"converted from {_words(image.mode)} to {_words(mode)}")
     if mode != "L" or image.mode not in ("L", "RGB"):
@@ -50,6 +54,21 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
         image = image.resize(size)
     frame = np.asarray(image.convert(mode), np.uint8)
     return Picture(np.ascontiguousarray(frame.reshape(*frame.shape[:2], -1)), tuple(notes))
+
+
+def decode(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    """A picture file as it is, uint8 (H, W, 3), RGB; raises InputError as `read_picture` does."""
+    if not Path(path).is_file():
+        raise InputError(f"there is no picture {os.fspath(path)!r}")
+    return np.ascontiguousarray(np.asarray(_eight_bit(path).convert("RGB"), np.uint8))
+
+
+def _eight_bit(path: str | os.PathLike[str]) -> Image.Image:
+    """The decoded picture, which has at most 8 bits a channel."""
+    image = _open(path)
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise InputError(f"{os.fspath(path)!r} has more than 8 bits a channel ({image.mode}): save it as 8-bit RGB")
+    return image
 
 
 def _open(path: str | os.PathLike[str]) -> Image.Image:

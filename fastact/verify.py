@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,12 @@ def tensorflow_maps(model: Model, inputs: Mapping[str, Floats]) -> tuple[str, di
         MissingExtraError: TensorFlow is not installed.
         UnsupportedError: no installed Keras loads the file.
     """
-    name, network = _load(model.source)
+    name, network = _load(model.source, model.config_source)
     batch = [np.asarray(inputs[n], np.float32)[np.newaxis] for n in model.inputs]
     return name, {key: value[0] for key, value in keras_maps(network, batch).items()}
 
 
-def _load(path: str) -> tuple[str, Any]:
+def _load(path: str, config: str | None) -> tuple[str, Any]:
     """The file as a Keras model: by Keras 3, else by tf-keras, which reads what Keras 2 wrote and Keras 3 does not."""
     tried = []
     for package in ("keras", "tf_keras"):
@@ -75,7 +76,7 @@ def _load(path: str) -> tuple[str, Any]:
         except ImportError:
             continue
         try:
-            return f"{package} {keras.__version__}", keras.models.load_model(path, compile=False)
+            return f"{package} {keras.__version__}", _network(keras, path, config)
         except Exception as error:  # Keras raises whatever its layers raise
             tried.append(f"{package} {keras.__version__}: {str(error).strip().splitlines()[0][:200]}")
     if not tried:
@@ -83,15 +84,28 @@ def _load(path: str) -> tuple[str, Any]:
     raise UnsupportedError(f"Keras cannot load {path!r} to compare with ({'; '.join(tried)})")
 
 
+def _network(keras: Any, path: str, config: str | None) -> Any:
+    """The model in a file, or the one that `config` describes with the weights in the file."""
+    if config is None:
+        return keras.models.load_model(path, compile=False)
+    if Path(config).is_file() and Path(config).read_bytes().lstrip().startswith(b"{"):
+        network = keras.models.model_from_json(Path(config).read_text("utf-8"))
+    else:
+        network = keras.models.load_model(config, compile=False)
+    network.load_weights(path)
+    return network
+
+
 def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, Any]:
     """Every layer's output under fastact's names, with the batch axis, from a functional or Sequential Keras model.
 
     One multi-output model computes a network's layers together with what is fed to the models inside it, which are
-    asked in turn. Works with Keras 2 (tf_keras) and Keras 3; inputs themselves are left out.
+    asked in turn; to a model in a TimeDistributed layer the steps are a batch. Works with Keras 2 (tf_keras) and
+    Keras 3; inputs themselves are left out.
     """
     calls = list(_calls(network))
     tensors = {f"{i} {name}": t for i, (name, _, _, outputs) in enumerate(calls) for t in outputs[:1]}
-    tensors |= {f"{i}.{k} fed": t for i, (_, layer, fed, _) in enumerate(calls) if _is_model(layer)
+    tensors |= {f"{i}.{k} fed": t for i, (_, layer, fed, _) in enumerate(calls) if _is_model(_of_each_step(layer))
                 for k, t in enumerate(fed)}  # fmt: skip
     keras = importlib.import_module(type(network).__module__.partition(".")[0])
     results = keras.Model(network.inputs, list(tensors.values())).predict_on_batch(
@@ -100,10 +114,14 @@ def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, A
     values = dict(zip(tensors, results if isinstance(results, list | tuple) else [results], strict=True))
     maps: dict[str, Any] = {}
     for i, (name, layer, fed, outputs) in enumerate(calls):
-        if len(outputs) == 1:
+        if len(outputs) == 1 or not _is_model(layer):  # of a recurrent layer the output, not its states
             maps[prefix + name] = np.asarray(values[f"{i} {name}"])
         if _is_model(layer):
             maps |= keras_maps(layer, [values[f"{i}.{k} fed"] for k in range(len(fed))], f"{prefix}{name}/")
+        elif _is_model(_of_each_step(layer)):
+            steps = np.asarray(values[f"{i}.0 fed"])
+            inside = keras_maps(_of_each_step(layer), [steps.reshape(-1, *steps.shape[2:])], f"{prefix}{name}/")
+            maps |= {key: value.reshape(*steps.shape[:2], *value.shape[1:]) for key, value in inside.items()}
     return maps
 
 
@@ -129,6 +147,11 @@ def _calls(network: Any) -> Iterator[tuple[str, Any, list[Any], list[Any]]]:
                 yield name, layer, list(node.keras_inputs), list(outputs)
             else:
                 yield name, layer, list(node.input_tensors), list(node.output_tensors)
+
+
+def _of_each_step(layer: Any) -> Any:
+    """The layer in a TimeDistributed one; any other as it is."""
+    return layer.layer if type(layer).__name__ == "TimeDistributed" else layer
 
 
 def _is_model(layer: Any) -> bool:

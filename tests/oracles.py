@@ -24,8 +24,7 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
     """Every map of every layer of a Keras model, nested ones too, under the names fastact gives them.
 
     `inputs` are in the model's order, several frames along their first axis, as are the maps. The model is run eagerly
-    with a recorder around each layer's `call`, so that what is kept is what Keras computed in that very run; layers
-    with several outputs are left out.
+    with a recorder around each layer's `call`, so that what is kept is what Keras computed in that very run.
     """
     maps: Arrays = {}
     where: list[str] = []
@@ -44,8 +43,14 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
             finally:
                 name = "/".join(where)
                 where.pop()
-            if hasattr(result, "numpy"):
+            if getattr(layer, "return_state", False):
+                maps[name] = result[0].numpy()  # the states come after it
+            elif isinstance(result, list | tuple):
+                maps.update({f"{name}.{number}": output.numpy() for number, output in enumerate(result)})
+            elif hasattr(result, "numpy"):
                 maps[name] = result.numpy()
+            if hasattr(getattr(layer, "layer", None), "layers"):
+                maps.update(_distributed_maps(name, layer.layer, args[0]))
             return result
 
         layer.call = call
@@ -62,12 +67,18 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
     return maps
 
 
+def _distributed_maps(name: str, model: Any, sequence: Any) -> Arrays:
+    """The maps of a model in a TimeDistributed layer: its steps are a batch to the model."""
+    (inputs,) = sequence.numpy()
+    return {f"{name}/{inner}": array[None] for inner, array in keras_maps(model, {"": inputs}).items()}
+
+
 def _call_orders(model: Any) -> Iterator[tuple[Any, list[int]]]:
     """Every layer, nested ones too, with the numbers of its calls in the order in which Keras comes to them."""
     network = getattr(model, "_functional", model)  # what a Sequential of Keras 3 runs
     by_depth = network._nodes_by_depth
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
-    for layer in model.layers:
+    for layer in getattr(network, "operations", model.layers):  # Keras 3's operations are no layers
         if type(layer).__name__ == "InputLayer":
             continue
         numbered = [node for node in layer._inbound_nodes if node in nodes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,67 +10,35 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from cases import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, CASES, KERAS2, KERAS3, Case, frames, randomize
-from oracles import Arrays, keras_maps, largest_difference, reference_maps
+from cases import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, CASES, KERAS2, KERAS3, Case
+from comparison import all_maps, assert_is_tensorflows
+from oracles import largest_difference
 
-import fastact
 from fastact.layers import registry
+from fastact.layers.functions.calls import keras_operations, tensorflow_functions
 
-FRAMES = 4
 ROWS = [pytest.param(case, keras, id=f"{case.id}-{keras}") for case in CASES for keras in case.keras]
 
 OLD_NAMES = {
-    "BatchNormalizationV1", "BatchNormalizationV2",
+    "BatchNormalizationV1", "BatchNormalizationV2", "Custom>CustomScaleLayer",
     *(f"{name}{n}D" for name in ("AvgPool", "MaxPool", "GlobalAvgPool", "GlobalMaxPool") for n in (1, 2, 3)),
 }  # fmt: skip
 """Names that only old Keras wrote; test_topology.py holds that they mean the same layers."""
 
 
+NOT_IN_H5 = {"RandomColorDegeneration", "RandomPosterization", "RandomSaturation", "RandomSharpness"}
+"""What Keras 3 fails to write to a legacy .h5 file; all of them do nothing when a network runs."""
+
+
 @pytest.mark.parametrize(("case", "keras_name"), ROWS)
 def test_every_map_is_tensorflows(case: Case, keras_name: str, keras_named: Callable[[str], Any], tmp_path: Path):
     keras = keras_named(keras_name)
-    theirs, ours, exact = _all_maps(case, keras, tmp_path / "model.h5")
+    theirs, ours, exact = all_maps(case, keras, tmp_path / "model.h5")
     for name, expected in theirs.items():
         if "sparsemax" in case.id and not _sparsemax_is_right(keras):
             assert largest_difference(ours[name], exact[name]) <= 1e-6
-            continue
-        assert ours[name].shape == expected.shape
-        assert ours[name].dtype == np.float32
-        largest = np.max(np.abs(expected))
-        assert largest_difference(ours[name], expected) <= 1e-5 * largest, name
-        # The largest of a few hundred rounding errors is as much luck as skill, and TensorFlow may have been exactly
-        # right: two units in the last place of the layer's largest value are let pass. test_exactness allows none.
-        allowed = 2 * largest_difference(expected, exact[name]) + 2 * np.spacing(np.float32(largest))
-        assert largest_difference(ours[name], exact[name]) <= allowed, name
-
-
-def _all_maps(case: Case, keras: Any, path: Path) -> tuple[Arrays, Arrays, Arrays]:
-    """All maps of a few frames: Keras's, fastact's, and the float64 reference's, frames along the first axis."""
-    keras.backend.clear_session()
-    original = case.make(keras)
-    randomize(original)
-    original.save(path)
-    model = fastact.load(path)
-    inputs = frames({name: tuple(shape) for name, shape in model.input_shapes.items()}, FRAMES)
-    extract = fastact.Extractor(model, "all")
-    theirs, ours, exact = [], [], []
-    for i in range(FRAMES):
-        frame = {name: batch[i] for name, batch in inputs.items()}
-        # One frame at a time, as fastact does: TensorFlow adds up in another order for a batch.
-        theirs.append(keras_maps(original, {name: batch[None, i] for name, batch in inputs.items()}))
-        maps = extract(frame if len(frame) > 1 else next(iter(frame.values())))
-        assert maps.missing == {}
-        assert {name: maps[name].shape for name in maps} == {node.name: node.shape for node in model.nodes}
-        assert all(np.array_equal(maps[name], array) for name, array in frame.items())
-        ours.append(maps)
-        exact.append(reference_maps(model, frame))
-    assert set(theirs[0]) == {node.name for node in model.nodes if not node.is_input}
-    names = list(theirs[0])
-    return (
-        {name: np.concatenate([maps[name] for maps in theirs]) for name in names},
-        {name: np.stack([maps[name] for maps in ours]) for name in names},
-        {name: np.stack([maps[name] for maps in exact]) for name in names},
-    )
+        else:
+            assert_is_tensorflows(name, ours[name], expected, exact[name])
 
 
 def _sparsemax_is_right(keras: Any) -> bool:
@@ -80,7 +49,7 @@ def _sparsemax_is_right(keras: Any) -> bool:
 @pytest.mark.parametrize("keras_name", [KERAS3, KERAS2])
 def test_exactness(keras_name: str, keras_named: Callable[[str], Any], tmp_path: Path):
     """On a pilot of real size the largest error of every layer is at most twice TensorFlow's, with nothing added."""
-    theirs, ours, exact = _all_maps(Case("pilot", _pilot), keras_named(keras_name), tmp_path / "p.h5")
+    theirs, ours, exact = all_maps(Case("pilot", _pilot), keras_named(keras_name), tmp_path / "p.h5")
     for name in theirs:
         assert largest_difference(ours[name], exact[name]) <= 2 * largest_difference(theirs[name], exact[name]), name
 
@@ -96,16 +65,56 @@ def _pilot(k: Any) -> Any:
     return k.Model(image, [k.layers.Dense(1, name=name)(y) for name in ("n_outputs0", "n_outputs1")])
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("keras_name", [KERAS3, KERAS2])
+def test_other_precisions_are_computed_in_float32(
+    keras_name: str, policy: str, keras_named: Callable[[str], Any], tmp_path: Path
+):
+    keras = keras_named(keras_name)
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        theirs, ours, exact = _all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    for name, array in ours.items():
+        largest = np.max(np.abs(exact[name]))
+        assert array.dtype == np.float32
+        assert largest_difference(array, exact[name]) <= 1e-6 * largest, name
+        assert largest_difference(array, theirs[name].astype(np.float64)) <= 0.05 * largest, name
+
+
+def _mixed(k: Any) -> Any:
+    image = y = k.layers.Input((8, 9, 3))
+    y = k.layers.BatchNormalization()(k.layers.Conv2D(6, 3)(y))
+    y = k.layers.Activation("relu")(y * 2.0)
+    return k.Model(image, k.layers.Dense(2, dtype="float32")(k.layers.Flatten()(y)))
+
+
 def test_every_registered_layer_has_a_row():
     used = set()
     for case in CASES:
+        if case.id.startswith("function-"):  # no layers, but tensors, which a spy is not
+            continue
         spy = MagicMock()
         case.make(spy)
         used |= {call[0].removeprefix("layers.").removeprefix("experimental.") for call in spy.mock_calls}
-    if "backend.concatenate" in used:
-        used.add("TFOpLambda")
+    used |= {"TFOpLambda", "SlicingOpLambda"}  # test_every_function_has_a_row
     used.add("InputLayer")  # every model has one
-    assert set(registry()) - used == OLD_NAMES
+    assert set(registry()) - used == OLD_NAMES | NOT_IN_H5
+    assert {registry()[name] for name in NOT_IN_H5} == {registry()["Dropout"]}
+
+
+def test_every_function_has_a_row(keras_named: Callable[[str], Any], tmp_path: Path):
+    """Every function of TensorFlow, and every operation of Keras 3, that fastact computes is called by a row."""
+    called: dict[str, set[str]] = {KERAS2: set(), KERAS3: set()}
+    for case in CASES:
+        for name in case.keras:
+            if case.id.startswith(("function-", "concat-backend", "activation-")):
+                layers = json.loads(case.make(keras_named(name)).to_json())["config"]["layers"]
+                called[name] |= {entry["config"].get("function", entry["class_name"]) for entry in layers}
+    old = {name.removeprefix("compat.v1.") for name in called[KERAS2]}
+    assert set(tensorflow_functions()) - old == {"math.divide", "nn.swish"}  # names in TensorFlow 2.4
+    assert set(keras_operations()) == called[KERAS3] & set(keras_operations())
 
 
 def test_case_names_are_unique():

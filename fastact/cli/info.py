@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from fastact.cli.options import SIZE, console, plain
+from fastact.cli.options import CONFIG, SIZE, console, plain
+from fastact.cost import PICTURE_RANKS
 from fastact.graph import Model, load
 from fastact.layers import Shape
 from fastact.node import Node
@@ -16,8 +19,9 @@ _FORMULA = "along rows and columns, out = floor((n + 2p - k) / s) + 1 for n cell
 
 @click.command(short_help="Show a model's layers: shapes, parameters, costs, receptive fields.")
 @click.argument("model_path", metavar="MODEL")
+@CONFIG
 @click.option("--input", "size", type=SIZE, help="Also the same weights at another input size, such as 640x360.")
-def command(model_path: str, size: tuple[int, int] | None) -> int:
+def command(model_path: str, config_path: str | None, size: tuple[int, int] | None) -> int:
     """Show a model's layers: output shapes, parameters, multiply-adds, receptive fields, bytes of maps.
 
     With --input, the same weights at another resolution beside the file's own, and which layers could not follow.
@@ -26,8 +30,9 @@ def command(model_path: str, size: tuple[int, int] | None) -> int:
     Examples:
       fastact info pilot.h5
       fastact info pilot.h5 --input 640x360
+      fastact info pilot.weights.h5 --config pilot.json
     """
-    model = load(model_path)
+    model = load(model_path, config=config_path)
     models = [model] if size is None else [model, model.at_size(size)]
     out = console()
     out.print(f"{model.source}: {model.format}, sha256 {model.identity[:16]}", markup=False)
@@ -63,9 +68,9 @@ def _table(models: list[Model]) -> Table:
 
 
 def _size(model: Model) -> str:
-    """The first picture's width x height."""
-    pictures = [shape for shape in model.input_shapes.values() if len(shape) == 3]
-    return f"input {pictures[0][1] or '?'}x{pictures[0][0] or '?'}" if pictures else ""
+    """The first picture's width x height, or that of the pictures in a sequence."""
+    pictures = [shape for shape in model.input_shapes.values() if len(shape) in PICTURE_RANKS]
+    return f"input {pictures[0][-2] or '?'}x{pictures[0][-3] or '?'}" if pictures else ""
 
 
 def _cells(model: Model, node: Node) -> list[str]:
@@ -97,6 +102,10 @@ def _notes(models: list[Model]) -> list[str]:
     for node in models[0].nodes:
         if node.reason is not None:
             notes.append(f"not computed: {node.name} ({node.class_name}): {node.reason}")
+    reduced = Counter(n.layer.config.precision for n in models[0].nodes if n.layer is not None)
+    for precision, count in sorted(reduced.items()):
+        if "float" in precision and precision != "float32" and precision.isprintable():
+            notes.append(f"layers computed in float32 instead of {precision[:60]}: {count}")
     if len(models) == 2:
         first, second = (sum(c.multiply_adds for c in m.costs.values()) for m in models)
         if first:

@@ -106,6 +106,7 @@ def _layer(step: Step, name: str, sources: Sequence[list[Any]]) -> dict[str, Any
     tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": source}} for source in sources]
     node: dict[str, Any] = {"args": tensors if len(tensors) < 2 else [tensors], "kwargs": {}}
     return {
+        "module": "keras.layers",
         "class_name": cleaned(step.class_name) or "OPERATOR",
         "name": name,
         "config": {"name": name, **step.config},

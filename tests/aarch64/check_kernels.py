@@ -83,6 +83,9 @@ def depthwise(random: np.random.Generator) -> Iterator[Case]:
             weights, bias = normal(random, *kernel, channels, multiplier), normal(random, channels * multiplier)
             x = normal(random, rows, columns, channels)
             yield ops.DepthwiseConv2D(weights, bias, _pair(strides), pads, _pair(dilation), low, high), (x,)
+        op = ops.DepthwiseConv2D(normal(random, 3, 3, channels, 1), normal(random, channels))
+        for columns in (3, 16, 26):  # from a single pixel up
+            yield op, (normal(random, 3, columns, channels),)
 
 
 def volumes(random: np.random.Generator) -> Iterator[Case]:

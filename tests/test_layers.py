@@ -73,7 +73,7 @@ def test_other_precisions_are_computed_in_float32(
     keras = keras_named(keras_name)
     keras.mixed_precision.set_global_policy(policy)
     try:
-        theirs, ours, exact = _all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
+        theirs, ours, exact = all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
     finally:
         keras.mixed_precision.set_global_policy("float32")
     for name, array in ours.items():

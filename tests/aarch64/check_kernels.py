@@ -84,10 +84,9 @@ def depthwise(random: np.random.Generator) -> Iterator[Case]:
             weights, bias = normal(random, *kernel, channels, multiplier), normal(random, channels * multiplier)
             x = normal(random, rows, columns, channels)
             yield ops.DepthwiseConv2D(weights, bias, _pair(strides), pads, _pair(dilation), low, high), (x,)
-        yield (
-            ops.DepthwiseConv2D(normal(random, 3, 3, channels, 1), normal(random, channels)),
-            (x[:1, :1].repeat(3, 0).repeat(3, 1),),
-        )
+        op = ops.DepthwiseConv2D(normal(random, 3, 3, channels, 1), normal(random, channels))
+        for columns in (3, 16, 26):  # from a single pixel up
+            yield op, (normal(random, 3, columns, channels),)
 
 
 def volumes(random: np.random.Generator) -> Iterator[Case]:
@@ -331,7 +330,7 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
 
 
 def check_bands(runner: Runner, kernels: library.Library, random: np.random.Generator) -> None:
-    """A frame in bytes through a padded convolution and what follows it, strip by strip: the same bits as one by one."""
+    """A frame in bytes, a padded convolution and what follows it, strip by strip: the same bits as one by one."""
     frame = random.integers(0, 256, (23, 17, 3)).astype(np.uint8)
     conv = ops.Conv2D(normal(random, 5, 3, 3, 24), normal(random, 24), (2, 1), (2, 1, 1, 1))
     chain = (ops.FromBytes(255.0), conv, ops.Affine(*normal(random, 3, 24)), ops.Elementwise(ops.Unary.CLIP, 0.0, 6.0))

@@ -144,7 +144,8 @@ def _create(topology: Topology, version: tuple[int, ...], outside: LayerPath = (
             layers |= _create(entry.inside, version, path)
             continue
         try:
-            layers[path] = create(entry.class_name, Config(entry.class_name, entry.name, entry.config, version))
+            config = Config(entry.class_name, entry.name, entry.config, version, entry.module)
+            layers[path] = create(entry.class_name, config)
         except UnsupportedError as error:
             layers[path] = str(error)
     return layers

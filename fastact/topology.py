@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from fastact.errors import ModelError
 from fastact.files.model import MODEL_CLASSES
-from fastact.layers import Arguments
+from fastact.layers import Arguments, Given
 
 MOST_LAYERS = 20_000
 LONGEST_NAME = 1000
@@ -49,6 +49,7 @@ class LayerEntry:
     config: Json
     calls: tuple[Call, ...]
     inside: Topology | None
+    module: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def _entry(item: Any) -> LayerEntry:
         raise ModelError(f"the configuration lists a layer whose name has {len(name)} characters: {name[:60]!r}")
     if not (name + class_name).isprintable():  # they are shown in terminals
         raise ModelError(f"the configuration lists a layer with control characters in its name or class: {name[:60]!r}")
-    return LayerEntry(name, class_name, config if isinstance(config, Mapping) else {}, (), inside)
+    module = item.get("module") if isinstance(item.get("module"), str) else None
+    return LayerEntry(name, class_name, config if isinstance(config, Mapping) else {}, (), inside, module)
 
 
 def _inside_of_each_step(class_name: object, config: Any) -> Topology | None:
@@ -157,7 +159,7 @@ def _inside_of_each_step(class_name: object, config: Any) -> Topology | None:
 
 def _distributed(topology: Topology) -> Topology:
     def distribute(entry: LayerEntry) -> LayerEntry:
-        around = {"layer": {"class_name": entry.class_name, "config": entry.config}}
+        around = {"layer": {"class_name": entry.class_name, "config": entry.config, "module": entry.module}}
         inside = None if entry.inside is None else _distributed(entry.inside)
         return replace(entry, class_name=_DISTRIBUTED, config=around, inside=inside)
 
@@ -227,21 +229,30 @@ def _call(node: Any, layers: Json) -> Call:
 def _keras2_call(tensors: list[Any], layers: Json) -> Call:
     """[["x", 0, 0, {}], ...]: the keywords repeat at every tensor and may hold tensors themselves."""
     inputs: list[Reference] = []
-    positional: list[object] = []
+    first: list[object] = []
     keywords: dict[str, object] = {}
     for tensor in tensors:
         if isinstance(tensor, list) and len(tensor) > 3 and isinstance(tensor[3], Mapping):
             keywords.update(tensor[3])
         if isinstance(tensor, list) and len(tensor) > 2 and tensor[0] == "_CONSTANT_VALUE":
-            positional.append(tensor[2])
+            first.append(tensor[2])
         else:
-            inputs.append(_reference(tensor, layers))
-    for name, value in list(keywords.items()):
-        if _is_triple(value, layers):
-            inputs.append(_reference(keywords.pop(name), layers))
-        elif value is None:
-            del keywords[name]
-    return Call(tuple(inputs), Arguments(tuple(positional), keywords))
+            first.append(_given(_reference(tensor, layers), inputs))
+    placed = {k: _keras2_placed(v, layers, inputs) for k, v in keywords.items() if v is not None}
+    return Call(tuple(inputs), Arguments((first[0] if len(first) == 1 else first,) if first else (), placed))
+
+
+def _given(reference: Reference, inputs: list[Reference]) -> Given:
+    """Appends a tensor to `inputs`; returns what stands for it among the arguments."""
+    inputs.append(reference)
+    return Given(len(inputs) - 1)
+
+
+def _keras2_placed(value: Any, layers: Json, inputs: list[Reference]) -> object:
+    """A keyword's value with its tensors, which are appended to `inputs`, as Given."""
+    if _is_triple(value, layers):
+        return _given(_reference(value, layers), inputs)
+    return [_keras2_placed(v, layers, inputs) for v in value] if isinstance(value, list) else value
 
 
 def _keras3_call(node: Json, layers: Json) -> Call:
@@ -250,22 +261,20 @@ def _keras3_call(node: Json, layers: Json) -> Call:
     args, kwargs = node.get("args", []), node.get("kwargs", {})
     if not isinstance(args, list) or not isinstance(kwargs, Mapping):
         raise ModelError(f"the configuration has a call that fastact cannot read: {_shown(node)}")
-    positional = tuple(a for a in args if not _take_tensors(a, layers, inputs) and a is not None)
-    keywords = {k: v for k, v in kwargs.items() if not _take_tensors(v, layers, inputs) and v is not None}
+    positional = tuple(_keras3_placed(a, layers, inputs) for a in args)
+    keywords = {k: _keras3_placed(v, layers, inputs) for k, v in kwargs.items() if v is not None}
     return Call(tuple(inputs), Arguments(positional, keywords))
 
 
-def _take_tensors(value: Any, layers: Json, inputs: list[Reference]) -> bool:
-    """Appends the tensors in `value` to `inputs`; False if it is something else."""
-    if isinstance(value, list) and value:
-        taken = [_take_tensors(v, layers, inputs) for v in value]
-        return all(taken)
+def _keras3_placed(value: Any, layers: Json, inputs: list[Reference]) -> object:
+    """An argument with its tensors, which are appended to `inputs`, as Given."""
+    if isinstance(value, list):
+        return [_keras3_placed(v, layers, inputs) for v in value]
     if not isinstance(value, Mapping) or value.get("class_name") != "__keras_tensor__":
-        return False
+        return value
     config = value.get("config")
     history = config.get("keras_history") if isinstance(config, Mapping) else None
-    inputs.append(_reference(history, layers))
-    return True
+    return _given(_reference(history, layers), inputs)
 
 
 def _renumbered(topology: Topology) -> Topology:

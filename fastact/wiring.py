@@ -68,10 +68,21 @@ class _Wiring:
                 results[entry.name, number] = [level.given[entry.name]]
                 continue
             name, path = level.prefix + _called(entry.name, number), (*level.outside, entry.name)
-            inputs = tuple(_pick(results, r) for r in entry.calls[number].inputs)
+            inputs = tuple(self._pick(results, r) for r in entry.calls[number].inputs)
             use = _Use(name, path, entry, inputs, entry.calls[number].arguments)
             results[entry.name, number] = self._layer(use) if entry.inside is None else self._model(use, entry.inside)
-        return [_pick(results, r) for r in topology.outputs]
+        return [self._pick(results, r) for r in topology.outputs]
+
+    def _pick(self, results: Mapping[tuple[str, int], list[int]], reference: Reference) -> int:
+        """The place of what a reference points to.
+
+        An output beyond those of a layer is -1: what takes it is told that it cannot be had. A layer that is not
+        computed has one node, whatever number of outputs it would have.
+        """
+        outputs = results[reference.layer, reference.call]
+        if len(outputs) == 1 and outputs[0] >= 0 and self.nodes[outputs[0]].reason is not None:
+            return outputs[0]
+        return outputs[reference.output] if reference.output < len(outputs) else -1
 
     def _count(self, calls: int) -> None:
         """Calls are counted over all models, since a few that call each other twice over would come to millions.
@@ -101,7 +112,7 @@ class _Wiring:
         if not isinstance(layer, Layer):
             return self._append(replace(node, reason=layer))
         if -1 in use.inputs:
-            reason = "it takes an output beyond the first of a layer, which fastact does not follow"
+            reason = "it takes an output of a layer that fastact knows no such output of"
             return self._append(replace(node, reason=reason))
         missing = [self.nodes[i].name for i in use.inputs if self.nodes[i].reason is not None]
         if missing:
@@ -110,15 +121,15 @@ class _Wiring:
             return self._append(replace(node, shape=self._sizes[use.name]))
         shapes = [self.nodes[i].known_shape for i in use.inputs]
         try:
-            node = _shaped(node, layer, use.arguments, shapes)
+            nodes = _shaped(node, layer, use.arguments, shapes)
         except UnsupportedError as error:
             return self._append(replace(node, reason=str(error)))
-        self._count(layer.steps(*shapes) - 1)
-        return self._append(node)
+        self._count(sum(n.layer.steps(*shapes) - 1 for n in nodes if n.layer is not None))
+        return self._append(*nodes)
 
-    def _append(self, node: Node) -> list[int]:
-        self.nodes.append(node)
-        return [len(self.nodes) - 1]
+    def _append(self, *nodes: Node) -> list[int]:
+        self.nodes += nodes
+        return list(range(len(self.nodes) - len(nodes), len(self.nodes)))
 
 
 def _called(layer: str, call: int) -> str:
@@ -126,21 +137,16 @@ def _called(layer: str, call: int) -> str:
     return layer + (f":{call}" if call else "")
 
 
-def _pick(results: Mapping[tuple[str, int], list[int]], reference: Reference) -> int:
-    """The place of what a reference points to.
-
-    An output beyond the first of a layer is -1: what takes it is told that it cannot be had.
-    """
-    outputs = results[reference.layer, reference.call]
-    return outputs[reference.output] if reference.output < len(outputs) else -1
-
-
-def _shaped(node: Node, layer: Layer, arguments: Arguments, shapes: list[Shape]) -> Node:
-    """The node with its shape; raises UnsupportedError where the layer cannot take these inputs."""
-    layer.check_call(len(shapes), arguments)
+def _shaped(node: Node, layer: Layer, arguments: Arguments, shapes: list[Shape]) -> list[Node]:
+    """The node with its shape, or one for each output; raises UnsupportedError for inputs the layer cannot take."""
+    parts = layer.parts(arguments, *shapes)
     wanted = layer.weight_shapes(*shapes)
     _check_weights(layer, wanted)
-    return replace(node, shape=layer.output_shape(*shapes), weight_shapes=wanted)
+    names = [node.name] if len(parts) == 1 else [f"{node.name}.{i}" for i in range(len(parts))]
+    return [
+        replace(node, name=name, layer=part, shape=part.output_shape(*shapes), weight_shapes=wanted)
+        for name, part in zip(names, parts, strict=True)
+    ]
 
 
 def _check_weights(layer: Layer, wanted: Mapping[str, tuple[int, ...]]) -> None:

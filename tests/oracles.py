@@ -24,8 +24,7 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
     """Every map of every layer of a Keras model, nested ones too, under the names fastact gives them.
 
     `inputs` are in the model's order, several frames along their first axis, as are the maps. The model is run eagerly
-    with a recorder around each layer's `call`, so that what is kept is what Keras computed in that very run; layers
-    with several outputs are left out.
+    with a recorder around each layer's `call`, so that what is kept is what Keras computed in that very run.
     """
     maps: Arrays = {}
     where: list[str] = []
@@ -44,9 +43,10 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
             finally:
                 name = "/".join(where)
                 where.pop()
-            first = result[0] if isinstance(result, list | tuple) else result  # states come after it
-            if hasattr(first, "numpy"):
-                maps[name] = first.numpy()
+            for number, output in enumerate(result if isinstance(result, list | tuple) else ()):
+                maps[f"{name}.{number}"] = output.numpy()
+            if hasattr(result, "numpy"):
+                maps[name] = result.numpy()
             if hasattr(getattr(layer, "layer", None), "layers"):
                 maps.update(_distributed_maps(name, layer.layer, args[0]))
             return result
@@ -76,7 +76,7 @@ def _call_orders(model: Any) -> Iterator[tuple[Any, list[int]]]:
     network = getattr(model, "_functional", model)  # what a Sequential of Keras 3 runs
     by_depth = network._nodes_by_depth
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
-    for layer in model.layers:
+    for layer in getattr(network, "operations", model.layers):  # Keras 3's operations are no layers
         if type(layer).__name__ == "InputLayer":
             continue
         numbered = [node for node in layer._inbound_nodes if node in nodes]

@@ -118,5 +118,30 @@ def test_binary(data: st.DataObject, function: ops.Merge, shape: list[int], seed
         return [data.draw(st.sampled_from([n, n, 1])) for n in shape]
 
     x, y = normal(seed, *stretched()), normal(seed + 1, *stretched())
-    op = ops.Binary(function)
-    assert np.array_equal(run(library.load(), op, x, y), reference.run(op, x, y))
+    assert_merged(function, run(library.load(), ops.Binary(function), x, y), x, y)
+
+
+@examples(80)
+@given(st.data(), st.sampled_from(list(ops.Merge)), st.lists(small, min_size=1, max_size=4), seeds, st.booleans())
+def test_binary_constant(data: st.DataObject, function: ops.Merge, shape: list[int], seed: int, first: bool):
+    fewer = shape[data.draw(st.integers(0, len(shape))) :]
+    constant = normal(seed + 1, *(data.draw(st.sampled_from([n, n, 1])) for n in fewer))
+    x = normal(seed, *shape)
+    result = run(library.load(), ops.BinaryConstant(function, constant, first), x)
+    assert_merged(function, result, *((constant, x) if first else (x, constant)))
+
+
+def assert_merged(function: ops.Merge, actual: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+    """`actual` is rounded once, as float32 arithmetic does."""
+    if function is ops.Merge.POWER:
+        exact = reference.run(ops.Binary(function), x.astype(np.float64), y.astype(np.float64))
+        assert_rounded(actual, exact)
+    else:
+        assert np.array_equal(actual, reference.run(ops.Binary(function), x, y), equal_nan=True)
+
+
+@pytest.mark.parametrize("function", list(ops.Merge), ids=lambda f: f.name)
+def test_binary_of_extremes(best: library.Library, function: ops.Merge):
+    x, y = (np.ascontiguousarray(a.reshape(-1)) for a in np.meshgrid(EXTREMES, EXTREMES))
+    with np.errstate(all="ignore"):
+        assert_merged(function, run(best, ops.Binary(function), x, y), x, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,19 @@ from comparison import all_maps, assert_is_tensorflows
 from oracles import largest_difference
 
 from fastact.layers import registry
+from fastact.layers.functions.calls import keras_operations, tensorflow_functions
 
 ROWS = [pytest.param(case, keras, id=f"{case.id}-{keras}") for case in CASES for keras in case.keras]
 
 OLD_NAMES = {
-    "BatchNormalizationV1", "BatchNormalizationV2",
+    "BatchNormalizationV1", "BatchNormalizationV2", "Custom>CustomScaleLayer",
     *(f"{name}{n}D" for name in ("AvgPool", "MaxPool", "GlobalAvgPool", "GlobalMaxPool") for n in (1, 2, 3)),
 }  # fmt: skip
 """Names that only old Keras wrote; test_topology.py holds that they mean the same layers."""
+
+
+NOT_IN_H5 = {"RandomColorDegeneration", "RandomPosterization", "RandomSaturation", "RandomSharpness"}
+"""What Keras 3 fails to write to a legacy .h5 file; all of them do nothing when a network runs."""
 
 
 @pytest.mark.parametrize(("case", "keras_name"), ROWS)
@@ -59,16 +65,56 @@ def _pilot(k: Any) -> Any:
     return k.Model(image, [k.layers.Dense(1, name=name)(y) for name in ("n_outputs0", "n_outputs1")])
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])
+@pytest.mark.parametrize("keras_name", [KERAS3, KERAS2])
+def test_other_precisions_are_computed_in_float32(
+    keras_name: str, policy: str, keras_named: Callable[[str], Any], tmp_path: Path
+):
+    keras = keras_named(keras_name)
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        theirs, ours, exact = all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    for name, array in ours.items():
+        largest = np.max(np.abs(exact[name]))
+        assert array.dtype == np.float32
+        assert largest_difference(array, exact[name]) <= 1e-6 * largest, name
+        assert largest_difference(array, theirs[name].astype(np.float64)) <= 0.05 * largest, name
+
+
+def _mixed(k: Any) -> Any:
+    image = y = k.layers.Input((8, 9, 3))
+    y = k.layers.BatchNormalization()(k.layers.Conv2D(6, 3)(y))
+    y = k.layers.Activation("relu")(y * 2.0)
+    return k.Model(image, k.layers.Dense(2, dtype="float32")(k.layers.Flatten()(y)))
+
+
 def test_every_registered_layer_has_a_row():
     used = set()
     for case in CASES:
+        if case.id.startswith("function-"):  # no layers, but tensors, which a spy is not
+            continue
         spy = MagicMock()
         case.make(spy)
         used |= {call[0].removeprefix("layers.").removeprefix("experimental.") for call in spy.mock_calls}
-    if "backend.concatenate" in used:
-        used.add("TFOpLambda")
+    used |= {"TFOpLambda", "SlicingOpLambda"}  # test_every_function_has_a_row
     used.add("InputLayer")  # every model has one
-    assert set(registry()) - used == OLD_NAMES
+    assert set(registry()) - used == OLD_NAMES | NOT_IN_H5
+    assert {registry()[name] for name in NOT_IN_H5} == {registry()["Dropout"]}
+
+
+def test_every_function_has_a_row(keras_named: Callable[[str], Any], tmp_path: Path):
+    """Every function of TensorFlow, and every operation of Keras 3, that fastact computes is called by a row."""
+    called: dict[str, set[str]] = {KERAS2: set(), KERAS3: set()}
+    for case in CASES:
+        for name in case.keras:
+            if case.id.startswith(("function-", "concat-backend", "activation-")):
+                layers = json.loads(case.make(keras_named(name)).to_json())["config"]["layers"]
+                called[name] |= {entry["config"].get("function", entry["class_name"]) for entry in layers}
+    old = {name.removeprefix("compat.v1.") for name in called[KERAS2]}
+    assert set(tensorflow_functions()) - old == {"math.divide", "nn.swish"}  # names in TensorFlow 2.4
+    assert set(keras_operations()) == called[KERAS3] & set(keras_operations())
 
 
 def test_case_names_are_unique():

@@ -28,7 +28,12 @@ SHAPE = (5, 6, 4)
 
 def entry(class_name: str, name: str, inputs: Sequence[str], **config: Any) -> Json:
     nodes = [[[source, 0, 0, {}] for source in inputs]] if inputs else []
-    return {"class_name": class_name, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+    return {
+        "class_name": class_name,
+        "name": name,
+        "config": {"name": name, "trainable": True, **config},
+        "inbound_nodes": nodes,
+    }
 
 
 def model(layers: list[Json]) -> Model:

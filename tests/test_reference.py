@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cases import KERAS3
 from fastact.kernels import ops, reference
-from fastact.kernels.ops import Row, Unary
+from fastact.kernels.ops import Merge, Row, Scaling, Total, Unary
 
 SPREAD = np.concatenate([np.linspace(-12, 12, 481), [-700.0, -90.0, -1e-9, -0.0, 1e-9, 90.0, 700.0]])
 
@@ -38,6 +38,23 @@ FUNCTIONS: dict[Unary, list[tuple[float, float, Callable[[Any, Any], Any]]]] = {
     Unary.HARD_SILU: [(0.0, 0.0, lambda k, x: k.hard_silu(x))],
     Unary.EXPONENTIAL: [(0.0, 0.0, lambda k, x: k.exp(x))],
     Unary.MISH: [(0.0, 0.0, lambda k, x: x * k.tanh(k.softplus(x)))],
+    Unary.ABSOLUTE: [(0.0, 0.0, lambda k, x: k.absolute(x))],
+    Unary.SQUARE: [(0.0, 0.0, lambda k, x: k.square(x))],
+    Unary.SQRT: [(0.0, 0.0, lambda k, x: k.sqrt(x))],
+    Unary.RSQRT: [(0.0, 0.0, lambda k, x: k.rsqrt(x))],
+    Unary.LOG: [(0.0, 0.0, lambda k, x: k.log(x))],
+    Unary.ERF: [(0.0, 0.0, lambda k, x: k.erf(x))],
+}
+
+MERGES: dict[Merge, Callable[[Any, Any, Any], Any]] = {
+    Merge.ADD: lambda tf, x, y: x + y,
+    Merge.MULTIPLY: lambda tf, x, y: x * y,
+    Merge.SUBTRACT: lambda tf, x, y: x - y,
+    Merge.DIVIDE: lambda tf, x, y: x / y,
+    Merge.MAXIMUM: lambda tf, x, y: tf.maximum(x, y),
+    Merge.MINIMUM: lambda tf, x, y: tf.minimum(x, y),
+    Merge.POWER: lambda tf, x, y: tf.pow(x, y),
+    Merge.PRELU: lambda tf, x, y: tf.nn.relu(x) - y * tf.nn.relu(-x),
 }
 
 
@@ -154,6 +171,42 @@ def test_along_an_axis(tf: Any, axis: int):
     np.testing.assert_allclose(reference.run(ops.Affine(mean, scale, offset, axis), x), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("function", list(Merge), ids=lambda f: f.name)
+def test_binary(tf: Any, function: Merge):
+    special = np.array([0.0, 1.0, -2.0, 0.5, np.inf, np.nan])
+    x, y = (a.reshape(-1) for a in np.meshgrid(special, special))
+    if function is Merge.PRELU:  # written so that inf * 0 comes of it
+        x, y = normal(40), normal(41)[:40]
+    expected = MERGES[function](tf, tf.constant(x), tf.constant(y)).numpy()
+    np.testing.assert_allclose(reference.run(ops.Binary(function), x, y), expected, rtol=1e-12)
+    constant = normal(3).astype(np.float32)
+    first = MERGES[function](tf, tf.constant(constant.astype(np.float64)), tf.constant(np.abs(normal(4, 3)))).numpy()
+    op = ops.BinaryConstant(function, constant, constant_first=True)
+    np.testing.assert_allclose(reference.run(op, np.abs(normal(4, 3))), first, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1,), (-1,), (0, 2), (1, 2), (0, 1, 2)])
+def test_over_axes(tf: Any, axes: tuple[int, ...]):
+    x = normal(4, 6, 8)
+    theirs = {Total.SUM: tf.reduce_sum, Total.MEAN: tf.reduce_mean, Total.MAX: tf.reduce_max, Total.MIN: tf.reduce_min}
+    for total, function in theirs.items():
+        np.testing.assert_allclose(reference.run(ops.Reduce(total, axes), x), function(x, axes), rtol=1e-12)
+    mean, variance = tf.nn.moments(x, axes, keepdims=True)
+    scaled = {
+        Scaling.MOMENTS: tf.nn.batch_normalization(x, mean, variance, None, None, 0.1),
+        Scaling.VARIANCE: x * tf.math.rsqrt(variance + 0.1),
+        Scaling.MEAN_SQUARE: x * tf.math.rsqrt(tf.reduce_mean(x * x, axes, keepdims=True) + 0.1),
+        Scaling.NORM: tf.math.l2_normalize(x, axes, epsilon=0.1),
+    }
+    for scaling, expected in scaled.items():
+        np.testing.assert_allclose(reference.run(ops.Standardize(scaling, axes, 0.1), x), expected, rtol=1e-9)
+
+
+def test_contract(tf: Any):
+    x, y = normal(3, 5, 4), normal(2, 5)
+    np.testing.assert_allclose(reference.run(ops.Contract(1, -1), x, y), tf.tensordot(x, y, [[1], [1]]), rtol=1e-12)
+
+
 def test_softmax_of_large_values(tf: Any):
     x = np.array([[1e4, 1e4 - 1, 0.0], [-1e4, -1e4, -2e4]])
     np.testing.assert_allclose(reference.run(ops.RowWise(Row.SOFTMAX), x), tf.nn.softmax(x), rtol=1e-12)
@@ -189,12 +242,15 @@ def test_the_dtype_of_the_inputs_is_kept(dtype: type):
         ops.GlobalPool(ops.PoolKind.MAX), ops.GlobalPool(ops.PoolKind.AVERAGE), ops.Pad(((1, 0), (1, 0))),
         ops.Crop(((1, 0), (1, 0))), ops.Affine(*parameters), ops.GatedLinear(), ops.Concat(), ops.Reshape((36, 4)),
         *(ops.Elementwise(f, 1.0, 0.5) for f in Unary), *(ops.RowWise(f) for f in Row),
+        *(ops.Reduce(t, (0, -1)) for t in Total), *(ops.Standardize(s, (0, -1), 0.1) for s in Scaling),
+        *(ops.BinaryConstant(m, np.ones(4, np.float32)) for m in Merge),
     ):  # fmt: skip
         result = reference.run(op, x)
         assert result.dtype == dtype, op
         assert result.shape == op.shape(x.shape), op
     for merge in ops.Merge:
         assert reference.run(ops.Binary(merge), x, x[:1, :1]).dtype == dtype
+    assert reference.run(ops.Contract(0, 0), x, x).dtype == dtype
     volume = ops.Conv3D(np.ones((1, 2, 1, 4, 3), np.float32), np.ones(3, np.float32))
     assert reference.run(volume, x[None]).dtype == dtype
     assert reference.run(ops.FromBytes(255.0), np.ones((2, 2), np.uint8)).dtype == np.float64

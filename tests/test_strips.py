@@ -25,6 +25,11 @@ OPERATIONS: tuple[ops.Op, ...] = (
     ops.RowWise(ops.Row.SOFTMAX),
     ops.GatedLinear(),
     ops.Binary(ops.Merge.ADD),
+    ops.BinaryConstant(ops.Merge.SUBTRACT, CHANNELS, constant_first=True),
+    ops.BinaryConstant(ops.Merge.SUBTRACT, normal(4, 1, 7, 1)),
+    ops.BinaryConstant(ops.Merge.SUBTRACT, normal(5, 13, 1, 4)),
+    ops.Standardize(ops.Scaling.MOMENTS, (-1,), 0.1),
+    ops.Standardize(ops.Scaling.NORM, (1, 2), 0.1),
     ops.Concat(-1),
 )
 
@@ -51,6 +56,8 @@ def test_what_mixes_rows_has_no_strips():
         ops.Affine(CHANNELS, CHANNELS, CHANNELS, 0),
         ops.RowWise(ops.Row.SOFTMAX, -3),
         ops.Concat(0),
+        ops.Standardize(ops.Scaling.NORM, (0, 2), 0.1),
+        ops.Reduce(ops.Total.SUM, (2,)),
         ops.Reshape((7, 13, 4)),
         ops.GlobalPool(ops.PoolKind.MAX),
         ops.Dense(normal(1, 4, 4), CHANNELS),

@@ -11,6 +11,7 @@ import pytest
 from oracles import handmade
 
 from fastact import Extractor, FastactError
+from fastact.cli.info import _notes
 from fastact.errors import ModelError
 from fastact.layers import Config, create
 from fastact.topology import Reference, parse
@@ -22,7 +23,7 @@ def entry(class_name: str, name: str, nodes: Any = (), **config: Any) -> Json:
     return {
         "class_name": class_name,
         "name": name,
-        "config": {"name": name, **config},
+        "config": {"name": name, "trainable": True, **config},
         "inbound_nodes": [] if nodes is None else list(nodes),
     }
 
@@ -150,8 +151,8 @@ def test_tf_concat():
         [image(), entry("TFOpLambda", "tf.concat", node, function="concat")], [["image", 0, 0]], [["tf.concat", 0, 0]]
     )
     assert handmade(config, (2, 15, 0)).layers["tf.concat"].shape == (8, 9, 6)
-    config["config"]["layers"][1]["config"]["function"] = "math.multiply"
-    assert "math.multiply" in reasons(config)["tf.concat"]
+    config["config"]["layers"][1]["config"]["function"] = "math.bessel_j0"
+    assert "math.bessel_j0" in reasons(config)["tf.concat"]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +160,18 @@ def test_tf_concat():
 )
 def test_a_constant_is_reported_and_not_guessed(nodes: Any):
     assert "constant" in reasons(small(nodes))["conv"]
+
+
+def test_quantized_weights_are_reported():
+    policy = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8", "name": "int8_from_float32"}}
+    assert "quantized (int8_from_float32)" in reasons(small([on("image")], dtype=policy))["conv"]
+    assert reasons(small([on("image")], dtype={"class_name": "DTypePolicy", "config": {"name": "bfloat16"}})) == {}
+
+
+def test_another_precision_is_noted():
+    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    built = handmade(small([on("image")], dtype=policy))
+    assert _notes([built]) == ["layers computed in float32 instead of mixed_float16: 1"]
 
 
 def test_an_unknown_argument_is_reported():

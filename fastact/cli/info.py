@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -100,6 +102,10 @@ def _notes(models: list[Model]) -> list[str]:
     for node in models[0].nodes:
         if node.reason is not None:
             notes.append(f"not computed: {node.name} ({node.class_name}): {node.reason}")
+    reduced = Counter(n.layer.config.precision for n in models[0].nodes if n.layer is not None)
+    for precision, count in sorted(reduced.items()):
+        if "float" in precision and precision != "float32" and precision.isprintable():
+            notes.append(f"layers computed in float32 instead of {precision[:60]}: {count}")
     if len(models) == 2:
         first, second = (sum(c.multiply_adds for c in m.costs.values()) for m in models)
         if first:

@@ -2,9 +2,11 @@
 
 from fastact.layers import (
     activation,
+    applications,
     convolution,
     convolutional_lstm,
     core,
+    functions,
     merging,
     normalization,
     pooling,
@@ -14,21 +16,24 @@ from fastact.layers import (
     transposed,
     wrappers,
 )
-from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, create, registry, show
+from fastact.layers.base import Arguments, Given, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
 __all__ = [
     "Arguments",
     "Config",
+    "Given",
     "Layer",
     "Shape",
     "Tape",
     "Value",
     "activation",
+    "applications",
     "convolution",
     "convolutional_lstm",
     "core",
     "create",
+    "functions",
     "merging",
     "normalization",
     "pooling",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.kernels.ops import Row, Unary
-from fastact.layers.base import Layer, Shape, Tape, Value, create, frame_axis, known, register
+from fastact.layers.base import Layer, Shape, Tape, Value, create, frame_axes, frame_axis, known, register
 from fastact.layers.config import Config
 
 _FUNCTIONS: dict[str, tuple[ops.Op, ...]] = {
@@ -154,6 +154,43 @@ class LeakyReLU(FunctionLayer):
         super().__init__(config)
         entry = "negative_slope" if "negative_slope" in config.entries else "alpha"
         self.chain = (ops.Elementwise(Unary.LEAKY_RELU, config.number(entry, 0.3)),)
+
+
+@register("ELU")
+class ELU(FunctionLayer):
+    """x above zero, else alpha * (exp(x) - 1)."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.chain = (ops.Elementwise(Unary.ELU, config.number("alpha", 1.0)),)
+
+
+@register("ThresholdedReLU")
+class ThresholdedReLU(FunctionLayer):
+    """x above `theta`, else 0."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.chain = (ops.Elementwise(Unary.THRESHOLD, config.number("theta", 1.0)),)
+
+
+@register("PReLU")
+class PReLU(Layer):
+    """x above zero, else a weight of its own times x; one weight along each of `shared_axes`."""
+
+    def weight_shapes(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:  # noqa: D102
+        shape = inputs[0]
+        listed = self.config.entries.get("shared_axes")
+        if listed is not None and listed != []:
+            shared = frame_axes(listed, len(shape), "sharing weights along axis")
+            shape = tuple(1 if a in shared else n for a, n in enumerate(shape))
+        return {"alpha": known(shape)}
+
+    def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return inputs[0]
+
+    def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
+        return tape.emit(ops.BinaryConstant(ops.Merge.PRELU, self.weights["alpha"]), inputs[0])
 
 
 @register("Softmax")

@@ -32,11 +32,28 @@ class Tape(ABC):
 
 
 @dataclass(frozen=True)
+class Given:
+    """Stands for input number `number` of a call wherever that is among the arguments."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Arguments:
-    """What a layer is called with beside tensors: Keras's positional and keyword arguments that are not None."""
+    """What a layer is called with, as Keras wrote it, tensors in their places as :class:`Given`.
+
+    Positional arguments and keywords; keywords that are None are left out. Lists may hold tensors, too.
+    """
 
     positional: tuple[object, ...] = ()
     keywords: Mapping[str, object] = field(default_factory=dict)
+
+
+def only_tensors(argument: object) -> bool:
+    """Whether an argument is a tensor, or a list of nothing else."""
+    if isinstance(argument, list):
+        return bool(argument) and all(only_tensors(a) for a in argument)
+    return isinstance(argument, Given)
 
 
 class Layer(ABC):
@@ -54,6 +71,11 @@ class Layer(ABC):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        if "_from_" in config.precision:
+            raise UnsupportedError(
+                f"its weights are quantized ({config.precision[:60]}), which fastact does not compute: "
+                "save the model before it is quantized"
+            )
         self.name = config.name
         self.weights: Weights = {}
 
@@ -78,26 +100,44 @@ class Layer(ABC):
         least, most = self.inputs_taken
         if count < least or (most is not None and count > most):
             raise UnsupportedError(f"it is called with {count} inputs")
-        for name in arguments.keywords:
-            if name not in ("training", "mask", "name"):
+        for name, value in arguments.keywords.items():
+            if name not in ("training", "mask", "name") and not only_tensors(value):
                 raise UnsupportedError(f"it is called with the argument {name!r}")
-        if arguments.positional:
-            raise UnsupportedError("it is called with a constant, which fastact does not compute yet")
+        if not all(a is None or only_tensors(a) for a in arguments.positional):
+            raise UnsupportedError("it is called with a constant, which a layer of its class does not take")
+
+    def parts(self, arguments: Arguments, *inputs: Shape) -> tuple[Layer, ...]:
+        """What computes one call, a layer for each output: itself, for a layer that the arguments do not change.
+
+        Raises UnsupportedError for a call that cannot be.
+        """
+        self.check_call(len(inputs), arguments)
+        return (self,)
 
 
 L = TypeVar("L", bound=type[Layer])
 _REGISTRY: dict[str, type[Layer]] = {}
+_OPERATIONS: dict[str, type[Layer]] = {}
 _REFUSED: dict[str, str] = {}
 
 
 def register(*class_names: str) -> Callable[[L], L]:
     """Makes a class the one for layers that Keras calls `class_names`."""
 
+    return _adder(_REGISTRY, class_names)
+
+
+def register_operation(*class_names: str) -> Callable[[L], L]:
+    """Makes a class the one for operations of Keras 3, which are no layers, that it calls `class_names`."""
+    return _adder(_OPERATIONS, class_names)
+
+
+def _adder(registry: dict[str, type[Layer]], class_names: tuple[str, ...]) -> Callable[[L], L]:
     def add(layer: L) -> L:
         for name in class_names:
-            if name in _REGISTRY:
+            if name in registry:
                 raise ValueError(f"{name} is registered twice")
-            _REGISTRY[name] = layer
+            registry[name] = layer
         return layer
 
     return add
@@ -115,7 +155,8 @@ def registry() -> Mapping[str, type[Layer]]:
 
 def create(class_name: str, config: Config) -> Layer:
     """The layer for a configuration; raises UnsupportedError for a class fastact does not know."""
-    layer = _REGISTRY.get(class_name)
+    layer = _OPERATIONS.get(class_name) if config.is_operation else None
+    layer = layer or _REGISTRY.get(class_name)
     if layer is None:
         raise UnsupportedError(_REFUSED.get(class_name, f"fastact does not know layers of class {class_name[:60]!r}"))
     return layer(config)
@@ -130,6 +171,18 @@ def frame_axis(value: object, what: str) -> int:
     if not isinstance(axis, int) or isinstance(axis, bool) or axis == 0:
         raise UnsupportedError(f"{what} {str(axis)[:60]} is not supported, only along one axis of a frame")
     return axis if axis < 0 else axis - 1
+
+
+def frame_axes(value: object, rank: int, what: str) -> tuple[int, ...]:
+    """One axis or a list of them as Keras writes them, the batch being 0, as axes of a frame of `rank`, counted up.
+
+    Raises UnsupportedError, `what` being what is done along them, for the batch axis and for axes a frame has not.
+    """
+    listed = value if isinstance(value, list) else [value]
+    axes = [frame_axis(axis, what) for axis in listed]
+    if not axes or any(not -rank <= axis < rank for axis in axes) or len({a % rank for a in axes}) < len(axes):
+        raise UnsupportedError(f"{what} {str(value)[:60]} is not possible: its input has {rank} axes beside the batch")
+    return tuple(a % rank for a in axes)
 
 
 def known(shape: Shape) -> ops.Shape:

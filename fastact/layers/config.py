@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fastact.errors import ModelError
+from fastact.kernels import ops
 
 LARGEST = 2**24
 """No length, count or stride in a configuration may be larger."""
@@ -27,11 +30,34 @@ class Config:
     name: str
     entries: Mapping[str, Any]
     keras_version: tuple[int, ...]
+    module: str | None = None
+    """Where Keras 3 has the class; legacy .h5 files do not say."""
+
+    @property
+    def is_operation(self) -> bool:
+        """Whether it is a function of keras.ops called on tensors, some of which share their names with layers.
+
+        Where the file does not say, only layers have the entry "trainable".
+        """
+        if not self.keras3:
+            return False
+        if self.module is None:
+            return "trainable" not in self.entries
+        return self.module.startswith(("keras.src.ops", "keras.ops", "keras.src.activations"))
 
     @property
     def keras3(self) -> bool:
         """Whether Keras 3 wrote the file, whose formulas differ in places."""
         return self.keras_version[:1] >= (3,)
+
+    @property
+    def precision(self) -> str:
+        """What Keras computes the layer in: a type of number, or a policy such as "mixed_float16"."""
+        dtype = self.entries.get("dtype")
+        for _ in range(3):  # {"class_name": "DTypePolicy", "config": {"name": ...}}
+            if isinstance(dtype, Mapping):
+                dtype = dtype.get("config", dtype.get("name", dtype.get("default_policy")))
+        return dtype if isinstance(dtype, str) else "float32"
 
     def fail(self, entry: str, wanted: str) -> ModelError:
         """The error for an entry that is not what it must be."""
@@ -47,7 +73,8 @@ class Config:
         class_name = value.get("class_name")
         if not isinstance(class_name, str) or not class_name.isprintable():
             raise self.fail(entry, "a layer with the name of its class")
-        return Config(class_name, self.name, value["config"], self.keras_version)
+        module = value.get("module") if isinstance(value.get("module"), str) else None
+        return Config(class_name, self.name, value["config"], self.keras_version, module)
 
     def flag(self, entry: str, default: bool) -> bool:
         """True or false."""
@@ -84,6 +111,11 @@ class Config:
             raise self.fail(entry, "a number or a list of numbers")
         return [float(v) for v in values]
 
+    def array(self, entry: str) -> ops.Floats | None:
+        """A finite number or (nested) lists of them as float32; None where the entry is null or missing."""
+        value = self.entries.get(entry)
+        return None if value is None else constant(value, self.fail(entry, "a number or lists of numbers"))
+
     def lengths(self, entry: str, count: int, default: int | None = None, low: int = 1) -> tuple[int, ...]:
         """`count` whole numbers from `low` to LARGEST, or one that stands for all."""
         value = self.entries.get(entry, default)
@@ -117,6 +149,24 @@ class Config:
         if not isinstance(value, list) or not all(v is None or is_integer(v, 1) for v in value):
             raise self.fail(entry, f"a list of lengths from 1 to {LARGEST}")
         return tuple(value)
+
+
+def constant(value: object, error: Exception) -> ops.Floats:
+    """A number or (nested) lists of numbers as float32, or a dict that holds them; raises `error` for what is none.
+
+    Keras wraps some: {"class_name": "__numpy__", "config": {"value": ...}}, or {"type": "ndarray", "value": ...}.
+    """
+    for _ in range(3):
+        if isinstance(value, Mapping):
+            value = value.get("config", value.get("value"))
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        raise error from None
+    if array.dtype.kind not in "iuf" or not np.all(np.isfinite(array)):
+        raise error
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, np.float32).reshape(array.shape)
 
 
 def is_integer(value: object, low: int) -> bool:

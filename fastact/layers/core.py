@@ -59,6 +59,10 @@ class Dense(Layer):
 @register(
     "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
     "GaussianNoise", "ActivityRegularization", "Identity",
+    "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness",
+    "RandomColorDegeneration", "RandomColorJitter", "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur",
+    "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomSaturation",
+    "RandomSharpness", "RandomShear", "AugMix", "CutMix", "MixUp", "RandAugment",
 )  # fmt: skip
 class PassThrough(Layer):
     """Layers that do something in training only."""

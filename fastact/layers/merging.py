@@ -4,40 +4,56 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, frame_axis, register, show
+from fastact.layers.base import Layer, Shape, Tape, Value, frame_axis, register, show
 from fastact.layers.config import Config
 
 MOST_AXES = 4
 """Axes the merging kernels walk."""
 
-_JOINING = "joining along axis"
-
 
 class Merge(Layer):
     """A function of two inputs applied from left to right; lengths of 1 are stretched as NumPy does."""
 
-    inputs_taken = (2, None)
+    inputs_taken: ClassVar[tuple[int, int | None]] = (2, None)
     function: ClassVar[ops.Merge]
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        shape = inputs[0]
-        for other in inputs[1:]:
-            shape = _broadcast(shape, other)
-        return shape
+        return stretched(*inputs)
 
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
         total = inputs[0]
         for other in inputs[1:]:
-            total = tape.emit(ops.Binary(self.function), total, other)
+            total = merge(tape, self.function, total, other)
         return total
 
 
-def _broadcast(a: Shape, b: Shape) -> Shape:
-    if len(a) != len(b) or len(a) > MOST_AXES or any(1 not in (m, n) and m != n for m, n in zip(a, b, strict=True)):
-        raise UnsupportedError(f"its inputs of {show(a)} and {show(b)} do not go together")
-    return tuple(n if m == 1 else m for m, n in zip(a, b, strict=True))
+def stretched(*shapes: Shape) -> Shape:
+    """The shape that all of `shapes` are stretched to, as NumPy does: from the right, lengths of 1 repeated.
+
+    Raises UnsupportedError where they do not go together. None, an open length, goes with itself and 1.
+    """
+    whole: Shape = ()
+    for shape in shapes:
+        count = max(len(whole), len(shape))
+        if count > MOST_AXES:
+            raise UnsupportedError(f"its input has {count} axes, and merging knows {MOST_AXES}")
+        a, b = ((1,) * (count - len(s)) + s for s in (whole, shape))
+        if any(m != n and 1 not in (m, n) for m, n in zip(a, b, strict=True)):
+            raise UnsupportedError(f"its inputs of {show(whole)} and {show(shape)} do not go together")
+        whole = tuple(n if m == 1 else m for m, n in zip(a, b, strict=True))
+    return whole
+
+
+def merge(tape: Tape, function: ops.Merge, a: Value, b: Value) -> Value:
+    """`function` of two values, of which one may have fewer axes: it gets axes of length 1 in front."""
+    count = max(len(a.shape), len(b.shape))
+    full = ((1,) * (count - len(v.shape)) + v.shape for v in (a, b))
+    ready = (v if v.shape == s else tape.emit(ops.Reshape(s), v) for v, s in zip((a, b), full, strict=True))
+    return tape.emit(ops.Binary(function), *ready)
 
 
 @register("Add")
@@ -47,11 +63,83 @@ class Add(Merge):
     function = ops.Merge.ADD
 
 
+@register("Subtract")
+class Subtract(Merge):
+    """The first input less the second."""
+
+    inputs_taken = (2, 2)
+    function = ops.Merge.SUBTRACT
+
+
 @register("Multiply")
 class Multiply(Merge):
     """The product of its inputs."""
 
     function = ops.Merge.MULTIPLY
+
+
+@register("Average")
+class Average(Merge):
+    """The mean of its inputs."""
+
+    function = ops.Merge.ADD
+
+    def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
+        total, count = super().lower(tape, *inputs), np.array([len(inputs)], np.float32)
+        return tape.emit(ops.BinaryConstant(ops.Merge.DIVIDE, count), total)
+
+
+@register("Maximum")
+class Maximum(Merge):
+    """The largest of its inputs."""
+
+    function = ops.Merge.MAXIMUM
+
+
+@register("Minimum")
+class Minimum(Merge):
+    """The smallest of its inputs."""
+
+    function = ops.Merge.MINIMUM
+
+
+@register("Dot")
+class Dot(Layer):
+    """Sums of products along one axis of each of two inputs, which with `normalize` are brought to length 1 before."""
+
+    inputs_taken = (2, 2)
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        axes = config.entries.get("axes")
+        both = axes if isinstance(axes, list) else [axes, axes]
+        if len(both) != 2:
+            raise config.fail("axes", "one or two axes")
+        self.axes = tuple(frame_axis(a, "a dot product along axis") for a in both)
+        self.normalize = config.flag("normalize", False)
+
+    def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        rest: list[int | None] = []
+        for axis, shape in zip(self.axes, inputs, strict=True):
+            if not -len(shape) <= axis < len(shape):
+                raise UnsupportedError(f"it multiplies along an axis its input of {show(shape)} does not have")
+            rest += (n for a, n in enumerate(shape) if a != axis % len(shape))
+        first, second = (shape[axis] for axis, shape in zip(self.axes, inputs, strict=True))
+        if first != second:
+            raise UnsupportedError(f"its inputs of {show(inputs[0])} and {show(inputs[1])} do not go together")
+        return tuple(rest) or (1,)
+
+    def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
+        x, y = inputs
+        if self.normalize:
+            # Keras 3 bounds the factor by 1e7, Keras 2 the sum of squares by 1e-12.
+            floor = 1e-14 if self.config.keras3 else 1e-12
+            x, y = (
+                tape.emit(ops.Standardize(ops.Scaling.NORM, (axis,), floor), v)
+                for v, axis in zip(inputs, self.axes, strict=True)
+            )
+        product = tape.emit(ops.Contract(*self.axes), x, y)
+        return product if product.shape else tape.emit(ops.Reshape((1,)), product)
 
 
 @register("Concatenate")
@@ -62,51 +150,17 @@ class Concatenate(Layer):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.axis = frame_axis(config.entries.get("axis", -1), _JOINING)
+        self.axis = frame_axis(config.entries.get("axis", -1), "joining along axis")
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        return _joined(self.axis, *inputs)
+        return joined(self.axis, *inputs)
 
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
         return tape.emit(ops.Concat(self.axis), *inputs)
 
 
-@register("TFOpLambda")
-class FunctionCall(Layer):
-    """A TensorFlow function Keras 2 wrapped as a layer: `function` names it. Only `concat` is known so far."""
-
-    inputs_taken = (1, None)
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        if config.entries.get("function") != "concat":
-            raise UnsupportedError(
-                f"fastact does not know the TensorFlow function {str(config.entries.get('function'))[:60]!r}"
-            )
-        self.axis: int | None = None
-
-    def check_call(self, count: int, arguments: Arguments) -> None:  # noqa: D102
-        given = arguments.keywords.get("axis", *arguments.positional[:1] or (None,))
-        axis = frame_axis(given, _JOINING)
-        if self.axis not in (None, axis):
-            raise UnsupportedError("it is called twice, along different axes")
-        self.axis = axis
-        others = {k: v for k, v in arguments.keywords.items() if k != "axis"}
-        super().check_call(count, Arguments(arguments.positional[1:], others))
-
-    @property
-    def _joined_axis(self) -> int:
-        assert self.axis is not None, "check_call comes first"
-        return self.axis
-
-    def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        return _joined(self._joined_axis, *inputs)
-
-    def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
-        return tape.emit(ops.Concat(self._joined_axis), *inputs)
-
-
-def _joined(axis: int, *inputs: Shape) -> Shape:
+def joined(axis: int, *inputs: Shape) -> Shape:
+    """The shape of inputs one after the other along `axis`; raises UnsupportedError where they do not go together."""
     first = inputs[0]
     if not -len(first) <= axis < len(first):
         raise UnsupportedError(f"it joins along an axis its input of {show(first)} does not have")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -42,8 +43,22 @@ refuse(
 )
 
 
+@dataclass(frozen=True)
+class Run:
+    """What came of all steps: the output of each, (1, ...), in the order in which they were taken, and the last states.
+
+    The first state is the last output, (1, ...), too.
+    """
+
+    outputs: Sequence[Value]
+    states: tuple[Value, ...]
+
+
 class Cell(ABC):
     """One step of a recurrence, as Keras's cells compute it."""
+
+    states: ClassVar[int] = 1
+    """How many vectors of `units` values go from one step to the next."""
 
     def __init__(self, config: Config) -> None:
         self.units, self.use_bias = config.integer("units"), config.flag("use_bias", True)
@@ -69,8 +84,8 @@ class Cell(ABC):
         return weights["bias"] if self.use_bias else np.zeros(self.bias_shape, np.float32)
 
     @abstractmethod
-    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> list[Value]:
-        """The outputs, (1, units) each, of the steps of `x`, (T, features), taken in `order`."""
+    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> Run:
+        """The outputs of the steps of `x`, (T, features), taken in `order`."""
 
 
 def same_width(function: Activation, units: int) -> tuple[ops.Op, ...]:
@@ -87,7 +102,7 @@ class SimpleRNNCell(Cell):
     def bias_shape(self) -> tuple[int, ...]:  # noqa: D102
         return (self.units,)
 
-    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> list[Value]:  # noqa: D102
+    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> Run:  # noqa: D102
         given = tape.emit(ops.Dense(weights["kernel"], self.bias(weights)), x)
         again = bare_dense(weights["recurrent_kernel"])
         outputs: list[Value] = []
@@ -96,7 +111,7 @@ class SimpleRNNCell(Cell):
             if outputs:
                 z = add(tape, z, tape.emit(again, outputs[-1]))
             outputs.append(apply(tape, self.activation, z))
-        return outputs
+        return Run(outputs, (outputs[-1],))
 
 
 class LSTMCell(Cell):
@@ -105,11 +120,13 @@ class LSTMCell(Cell):
     Keras stores the four side by side as i, f, g, o; here o comes before g, so that one operation computes three gates.
     """
 
+    states = 2
+
     @property
     def bias_shape(self) -> tuple[int, ...]:  # noqa: D102
         return (4 * self.units,)
 
-    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> list[Value]:  # noqa: D102
+    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> Run:  # noqa: D102
         kernel, recurrent, bias = (
             gates_first(w) for w in (weights["kernel"], weights["recurrent_kernel"], self.bias(weights))
         )
@@ -122,7 +139,8 @@ class LSTMCell(Cell):
                 z = add(tape, z, tape.emit(again, outputs[-1]))
             output, memory = lstm_step(tape, z, memory, self.recurrent, self.activation)
             outputs.append(output)
-        return outputs
+        assert memory is not None, "there is a step at least"
+        return Run(outputs, (outputs[-1], memory))
 
 
 def gates_first(weight: ops.Floats) -> ops.Floats:
@@ -157,8 +175,9 @@ class GRUCell(Cell):
     def bias_shape(self) -> tuple[int, ...]:  # noqa: D102
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> list[Value]:  # noqa: D102
-        return _UnrolledGRU(self, tape, weights, x).outputs(order)
+    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> Run:  # noqa: D102
+        outputs = _UnrolledGRU(self, tape, weights, x).outputs(order)
+        return Run(outputs, (outputs[-1],))
 
 
 class _UnrolledGRU:
@@ -252,6 +271,7 @@ class Unrolled(Layer):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.return_sequences = config.flag("return_sequences", False)
+        self.return_state = config.flag("return_state", False)
         self.go_backwards = config.flag("go_backwards", False)
         if config.flag("time_major", False):
             raise UnsupportedError("it is time_major, which puts the steps before the batch; save it with batch first")
@@ -264,16 +284,51 @@ class Unrolled(Layer):
             raise UnsupportedError("it is called with an initial state or a mask, which fastact does not follow")
         super().check_call(count, arguments)
 
+    def parts(self, arguments: Arguments, *inputs: Shape) -> tuple[Layer, ...]:  # noqa: D102
+        self.check_call(len(inputs), arguments)
+        return (self, *self.final_states()) if self.return_state else (self,)
+
+    def final_states(self) -> tuple[Layer, ...]:
+        """The states after the last step, which Keras gives as outputs after the first."""
+        return tuple(FinalState(self, k) for k in range(self.states))
+
+    @property
     @abstractmethod
-    def unroll(self, tape: Tape, x: Value) -> list[Value]:
-        """The outputs of all steps, (1, ...) each, in the order in which the layer takes them."""
+    def states(self) -> int:
+        """How many arrays go from one step to the next."""
+
+    @abstractmethod
+    def state_shape(self, *inputs: Shape) -> Shape:
+        """The shape of each of them."""
+
+    @abstractmethod
+    def unroll(self, tape: Tape, x: Value) -> Run:
+        """The outputs of all steps."""
 
     def order(self, x: Value) -> Sequence[int]:
         """The steps of `x` in the order in which the layer takes them."""
         return range(x.shape[0])[::-1] if self.go_backwards else range(x.shape[0])
 
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
-        return gathered(tape, self.unroll(tape, inputs[0]), self.return_sequences)
+        return gathered(tape, self.unroll(tape, inputs[0]).outputs, self.return_sequences)
+
+
+class FinalState(Layer):
+    """A state of a recurrent layer after its last step, computed anew."""
+
+    def __init__(self, layer: Unrolled, number: int) -> None:
+        super().__init__(layer.config)
+        self._layer, self._number = layer, number
+
+    def steps(self, *inputs: Shape) -> int:  # noqa: D102
+        return self._layer.steps(*inputs)
+
+    def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return self._layer.state_shape(*inputs)
+
+    def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
+        state = self._layer.unroll(tape, inputs[0]).states[self._number]
+        return tape.emit(ops.Reshape(state.shape[1:]), state)
 
 
 def gathered(tape: Tape, outputs: Sequence[Value], return_sequences: bool) -> Value:
@@ -284,10 +339,7 @@ def gathered(tape: Tape, outputs: Sequence[Value], return_sequences: bool) -> Va
 
 
 class Recurrent(Unrolled):
-    """A recurrence of a cell over (T, features): (T, units), or (units,) where only the last output is returned.
-
-    With return_state, Keras gives the final states as further outputs; only the first output is followed.
-    """
+    """A recurrence of a cell over (T, features): (T, units), or (units,) where only the last output is returned."""
 
     def __init__(self, config: Config, cell: Cell) -> None:
         super().__init__(config)
@@ -302,7 +354,14 @@ class Recurrent(Unrolled):
         rank(inputs[0], 2, "time steps and features")
         return (inputs[0][0], self.cell.units) if self.return_sequences else (self.cell.units,)
 
-    def unroll(self, tape: Tape, x: Value) -> list[Value]:  # noqa: D102
+    @property
+    def states(self) -> int:  # noqa: D102
+        return self.cell.states
+
+    def state_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return (self.cell.units,)
+
+    def unroll(self, tape: Tape, x: Value) -> Run:  # noqa: D102
         return self.cell.unroll(tape, self.weights, x, self.order(x))
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from numba import float32, float64, njit
 
 from .. import ops
 from .fields import (
@@ -64,6 +64,12 @@ def _elu(x, a):
 BINARY: dict[ops.Merge, Callable[[Any, Any], Any]] = {
     ops.Merge.ADD: lambda a, b: a + b,
     ops.Merge.MULTIPLY: lambda a, b: a * b,
+    ops.Merge.SUBTRACT: lambda a, b: a - b,
+    ops.Merge.DIVIDE: lambda a, b: a / b,
+    ops.Merge.MAXIMUM: lambda a, b: a if a > b or a != a else b,
+    ops.Merge.MINIMUM: lambda a, b: a if a < b or a != a else b,
+    ops.Merge.POWER: lambda a, b: math.pow(float64(a), float64(b)),
+    ops.Merge.PRELU: lambda a, b: a if a > float32(0.0) else a * b,
 }
 
 UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
@@ -92,6 +98,12 @@ UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
     ops.Unary.HARD_SILU: lambda x, a, b: x * _clip(x / 6.0 + 0.5, 0.0, 1.0),
     ops.Unary.EXPONENTIAL: lambda x, a, b: math.exp(x),
     ops.Unary.MISH: lambda x, a, b: x * math.tanh(_softplus(x)),
+    ops.Unary.ABSOLUTE: lambda x, a, b: abs(x),
+    ops.Unary.SQUARE: lambda x, a, b: x * x,
+    ops.Unary.SQRT: lambda x, a, b: math.sqrt(x),
+    ops.Unary.RSQRT: lambda x, a, b: 1.0 / math.sqrt(x),
+    ops.Unary.LOG: lambda x, a, b: math.log(x),
+    ops.Unary.ERF: lambda x, a, b: math.erf(x),
 }
 """The element-wise functions in float64, written so that no intermediate overflows or loses small values."""
 

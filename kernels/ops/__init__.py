@@ -9,8 +9,9 @@ from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Sides, Strip, Window, a
 from .convolution import Conv2D, Dense
 from .depthwise import DepthwiseConv2D
 from .moving import Concat, Crop, FromBytes, Interleave, Pad, Repeat, Reshape, Slice, Transpose
-from .pointwise import Affine, Binary, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
+from .pointwise import Affine, Binary, BinaryConstant, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
 from .pooling import GlobalPool, Pool, PoolKind
+from .reduction import Contract, Reduce, Scaling, Standardize, Total, kept_and_reduced
 from .resampling import Resample
 from .volumes import Conv3D
 
@@ -19,7 +20,9 @@ __all__ = [
     "NO_PADS",
     "Affine",
     "Binary",
+    "BinaryConstant",
     "Concat",
+    "Contract",
     "Conv2D",
     "Conv3D",
     "Crop",
@@ -37,18 +40,23 @@ __all__ = [
     "Pads",
     "Pool",
     "PoolKind",
+    "Reduce",
     "Repeat",
     "Resample",
     "Reshape",
     "Row",
     "RowWise",
+    "Scaling",
     "Shape",
     "Sides",
     "Slice",
+    "Standardize",
     "Strip",
+    "Total",
     "Transpose",
     "Unary",
     "Window",
     "axis_split",
+    "kept_and_reduced",
     "span",
 ]

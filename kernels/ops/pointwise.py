@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from dataclasses import dataclass
 
@@ -51,6 +52,12 @@ class Unary(enum.IntEnum):
     HARD_SILU = 22  # x * clip(x / 6 + 0.5, 0, 1)
     EXPONENTIAL = 23
     MISH = 24  # x * tanh(softplus(x))
+    ABSOLUTE = 25
+    SQUARE = 26
+    SQRT = 27
+    RSQRT = 28  # 1 / sqrt(x)
+    LOG = 29
+    ERF = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +111,12 @@ class Merge(enum.IntEnum):
 
     ADD = 0
     MULTIPLY = 1
+    SUBTRACT = 2
+    DIVIDE = 3
+    MAXIMUM = 4  # NaN where either is
+    MINIMUM = 5
+    POWER = 6
+    PRELU = 7  # x if x > 0 else x * y
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,3 +130,22 @@ class Binary(Op):
 
     def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
         return same_rows(self, first, last, *inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryConstant(Op):
+    """One of :class:`Merge` on the input and an array, or, where `constant_first`, on the array and the input."""
+
+    function: Merge
+    constant: Floats
+    constant_first: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return np.broadcast_shapes(inputs[0], self.constant.shape)
+
+    def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
+        constant = self.constant
+        if constant.ndim < len(inputs[0]) or len(constant) == 1:  # the same for all rows
+            return same_rows(self, first, last, *inputs)
+        own = dataclasses.replace(self, constant=constant[first:last])
+        return same_rows(own, first, last, *inputs) if len(constant) == inputs[0][0] else None

@@ -4,7 +4,7 @@ Written to be read, not to be fast; checked against TensorFlow by the tests. The
 inputs, so float64 inputs give the float64 reference that errors are measured from.
 """
 
-from . import convolution, depthwise, moving, pointwise, pooling, resampling, volumes
+from . import convolution, depthwise, moving, pointwise, pooling, reduction, resampling, volumes
 from .base import run
 
-__all__ = ["convolution", "depthwise", "moving", "pointwise", "pooling", "resampling", "run", "volumes"]
+__all__ = ["convolution", "depthwise", "moving", "pointwise", "pooling", "reduction", "resampling", "run", "volumes"]

@@ -21,7 +21,7 @@ def _affine(op: ops.Affine, x: Array) -> Array:
 
 @reference(ops.Elementwise)
 def _elementwise(op: ops.Elementwise, x: Array) -> Array:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         return np.asarray(_UNARY[op.function](x, op.a, op.b)).astype(x.dtype)
 
 
@@ -66,6 +66,12 @@ _UNARY: dict[ops.Unary, Callable[[Array, float, float], Array]] = {
     ops.Unary.HARD_SILU: lambda x, a, b: x * np.clip(x / 6 + 0.5, 0, 1),
     ops.Unary.EXPONENTIAL: lambda x, a, b: np.exp(x),
     ops.Unary.MISH: lambda x, a, b: x * np.tanh(_softplus(x)),
+    ops.Unary.ABSOLUTE: lambda x, a, b: np.abs(x),
+    ops.Unary.SQUARE: lambda x, a, b: x * x,
+    ops.Unary.SQRT: lambda x, a, b: np.sqrt(x),
+    ops.Unary.RSQRT: lambda x, a, b: 1 / np.sqrt(x),
+    ops.Unary.LOG: lambda x, a, b: np.log(x),
+    ops.Unary.ERF: lambda x, a, b: _erf(x),
 }
 
 
@@ -94,6 +100,26 @@ def _gated_linear(op: ops.GatedLinear, x: Array) -> Array:
     return np.asarray(values * _sigmoid(gates))
 
 
+_MERGES: dict[ops.Merge, Callable[[Array, Array], Array]] = {
+    ops.Merge.ADD: np.add,
+    ops.Merge.MULTIPLY: np.multiply,
+    ops.Merge.SUBTRACT: np.subtract,
+    ops.Merge.DIVIDE: np.divide,
+    ops.Merge.MAXIMUM: np.maximum,
+    ops.Merge.MINIMUM: np.minimum,
+    ops.Merge.POWER: np.power,
+    ops.Merge.PRELU: lambda x, y: np.where(x > 0, x, x * y),
+}
+
+
 @reference(ops.Binary)
 def _binary(op: ops.Binary, x: Array, y: Array) -> Array:
-    return np.asarray(x + y if op.function is ops.Merge.ADD else x * y)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return np.asarray(_MERGES[op.function](x, y))
+
+
+@reference(ops.BinaryConstant)
+def _binary_constant(op: ops.BinaryConstant, x: Array) -> Array:
+    constant = op.constant.astype(x.dtype)
+    both = (constant, x) if op.constant_first else (x, constant)
+    return _binary(ops.Binary(op.function), *both)

@@ -160,6 +160,11 @@ def others(random: np.random.Generator) -> Iterator[Case]:
     for shape in ((31,), (7, 9), (5, 6, 40), (40, 3, 2), (2, 3, 4, 5), (3, 2, 9, 4, 2)):
         for _ in range(5):
             yield ops.Transpose(tuple(random.permutation(len(shape)).tolist())), (normal(random, *shape),)
+            constant = normal(random, *stretched[int(random.integers(len(shape))) :])
+            yield ops.BinaryConstant(merge, constant), (x,)
+            yield ops.BinaryConstant(merge, constant, constant_first=True), (x,)
+        yield from reductions(random, x)
+    yield ops.Contract(1, 0), (normal(random, 3, 7, 2), normal(random, 7, 5))
     yield ops.RowWise(ops.Row.SPARSEMAX, -1), (random.integers(-1, 2, (20, 9)).astype(np.float32),)
     for kind in ops.PoolKind:
         for shape in ((1, 1, 1), (7, 5, 3), (6, 8, 17), (3, 4, 33)):
@@ -193,6 +198,14 @@ def others(random: np.random.Generator) -> Iterator[Case]:
         sides = tuple((n // 2, (n - 1) // 2) for n in size)
         for kind in ops.PoolKind:
             yield ops.Pool(kind, size, strides, sides), (normal(random, *(7, 6, 5)[: len(size)], 9),)
+
+
+def reductions(random: np.random.Generator, x: np.ndarray) -> Iterator[Case]:
+    for axes in {(0,), (-1,), tuple(range(x.ndim)), tuple(range(0, x.ndim, 2))}:
+        for total in ops.Total:
+            yield ops.Reduce(total, axes), (x,)
+        for scaling in ops.Scaling:
+            yield ops.Standardize(scaling, axes, float(random.choice([1e-3, 0.5]))), (x,)
 
 
 class Guarded:
@@ -285,9 +298,15 @@ def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.nd
     if isinstance(op, ops.Elementwise):  # the reference's formulas lose what is small beside 1 or beside x
         slack = 2.0**-50 * np.maximum(np.abs(inputs[0]), 1.0)
         return ulp + np.where(np.isfinite(slack), slack, 0.0)
+    if isinstance(op, ops.Reduce | ops.Contract):
+        return ulp + 1e-13 * float(np.sum(np.abs(inputs[0])))
+    if isinstance(op, ops.Standardize):
+        return ulp + 1e-15 * max(1.0, float(np.max(np.abs(inputs[0])))) / math.sqrt(op.epsilon)
+    if isinstance(op, ops.Binary | ops.BinaryConstant) and op.function is ops.Merge.POWER:
+        return ulp
     if isinstance(op, ops.RowWise | ops.Affine | ops.GatedLinear | ops.GlobalPool | ops.Resample):
         return ulp + 1e-13 * max(1.0, float(np.max(np.abs(inputs[0]))))
-    if isinstance(op, ops.Binary | ops.FromBytes):
+    if isinstance(op, ops.Binary | ops.BinaryConstant | ops.FromBytes):
         return ulp / 2  # one rounding
     return np.zeros(exact.shape)
 

@@ -9,11 +9,13 @@ To cover a new layer, add a row to its family: a test fails for a registered lay
 from __future__ import annotations
 
 from .activation import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, FUNCTIONS
+from .applications import APPLICATIONS
 from .build import BOTH, KERAS2, KERAS3, Case, chain, frames, graph, layer, randomize
 from .channels_first import CHANNELS_FIRST
 from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
-from .merging import ELEMENTWISE, JOINING
+from .functions import CALLED
+from .merging import ELEMENTWISE, JOINING, TWO_INPUTS
 from .normalization import NORMALIZATION
 from .pooling import POOLS
 from .recurrent import RECURRENT
@@ -23,7 +25,8 @@ from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
-    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *JOINING, *RECURRENT, *WIRING,
+    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *TWO_INPUTS, *JOINING, *RECURRENT, *WIRING, *CALLED,
+    *APPLICATIONS,
 )  # fmt: skip
 
 __all__ = [

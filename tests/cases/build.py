@@ -75,15 +75,20 @@ def randomize(model: Any, seed: int = 1) -> None:
     random = np.random.default_rng(seed)
     for weight in model.weights:
         leaf, shape = weight.name.split("/")[-1].split(":")[0], tuple(weight.shape)
+        if "int" in str(weight.dtype):  # a counter, or the state of a random generator
+            continue
         if leaf == "kernel":
             values = random.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
-        elif leaf == "moving_variance":
+        elif leaf in ("moving_variance", "variance"):
             values = random.uniform(0.3, 2.5, shape)
         elif leaf == "gamma":
             values = random.uniform(0.4, 1.6, shape) * random.choice((-1, 1), shape)
         else:
             values = random.normal(0, 0.5, shape)
         weight.assign(values.astype(np.float32))
+    for one in model.layers:
+        if hasattr(one, "finalize_state"):  # keeps copies of its weights
+            one.finalize_state()
 
 
 def frames(shapes: Mapping[str, Shape], count: int, seed: int = 2) -> dict[str, np.ndarray]:

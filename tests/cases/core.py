@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .build import chain, layer
+from .build import KERAS2, KERAS3, chain, layer
 
 PASSING = (
     *(
@@ -14,6 +14,22 @@ PASSING = (
     ),
     chain("pass-SpatialDropout1D", (5, 6), layer("SpatialDropout1D", 0.5)),
     chain("pass-SpatialDropout3D", (3, 4, 5, 2), layer("SpatialDropout3D", 0.5)),
+    *(
+        chain(f"pass-{name}", (6, 8, 3), layer(name, *args))
+        for name, *args in (
+            ("RandomFlip",), ("RandomRotation", 0.2), ("RandomZoom", 0.2), ("RandomTranslation", 0.1, 0.1),
+            ("RandomContrast", 0.2),
+        )
+    ),
+    *(
+        chain(f"pass-{name}", (6, 8, 3), layer(name, *args), keras=(KERAS3,))
+        for name, *args in (
+            ("RandomColorJitter",), ("RandomElasticTransform",), ("RandomErasing",), ("RandomGaussianBlur",),
+            ("RandomGrayscale",), ("RandomHue", 0.5), ("RandomInvert", 0.5), ("RandomPerspective",),
+            ("RandomShear", 0.1, 0.1), ("AugMix",), ("CutMix",), ("MixUp",), ("RandAugment",),
+        )
+    ),
+    chain("pass-RandomBrightness", (6, 8, 3), layer("RandomBrightness", 0.2), keras=(KERAS2,)),
     chain("pass-between", (8, 8, 3), layer("Conv2D", 6, 3), layer("Dropout", 0.3), layer("Conv2D", 5, 3)),
 )  # fmt: skip
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from .build import KERAS2, branches, graph
+from .build import BOTH, KERAS2, KERAS3, Case, Shape, branches, graph
+
+
+def _dot(name: str, shapes: tuple[Shape, Shape], axes: int | tuple[int, int], **kwargs: Any) -> Case:
+    keras = (KERAS3,) if max(len(s) for s in shapes) > 2 else BOTH  # Keras 2 sums up other axes, too
+    return graph(f"dot-{name}", shapes, lambda k, x, y: k.layers.Dot(axes=axes, **kwargs)([x, y]), keras)
+
 
 ELEMENTWISE = tuple(
     case
-    for name in ("Add", "Multiply")
+    for name in ("Add", "Multiply", "Average", "Maximum", "Minimum")
     for case in (
-        graph(f"{name}-2".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x)[:2])),
-        graph(f"{name}-3".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x))),
+        graph(f"{name}-two".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x)[:2])),
+        graph(f"{name}-three".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()(branches(k, x))),
         graph(f"{name}-itself".lower(), ((5, 6, 3),), lambda k, x, n=name: getattr(k.layers, n)()([x, x])),
         graph(
             f"{name}-channels".lower(),
@@ -29,7 +35,27 @@ ELEMENTWISE = tuple(
             lambda k, x, s, n=name: getattr(k.layers, n)()([k.layers.Activation("tanh")(x), s]),
         ),
         graph(f"{name}-vectors".lower(), ((7,), (7,)), lambda k, x, y, n=name: getattr(k.layers, n)()([x, y])),
+        graph(
+            f"{name}-fewer-axes".lower(),
+            ((5, 6, 3), (3,)),
+            lambda k, x, y, n=name: [getattr(k.layers, n)()([x, y]), getattr(k.layers, n)()([y, x])],
+        ),
     )
+)
+
+TWO_INPUTS = (
+    graph("subtract", ((5, 6, 3), (5, 6, 3)), lambda k, x, y: k.layers.Subtract()([x, y])),
+    graph("subtract-channels", ((5, 6, 3), (1, 1, 3)), lambda k, x, y: k.layers.Subtract()([x, y])),
+    graph("subtract-function", ((7,), (7,)), lambda k, x, y: k.layers.subtract([x, y])),
+    _dot("vectors", ((7,), (7,)), 1),
+    _dot("normalized", ((7,), (7,)), -1, normalize=True),
+    _dot("matrices", ((4, 5), (5, 3)), (2, 1)),
+    _dot("matrices-one-axis", ((5, 4), (5, 3)), 1),
+    _dot("matrices-normalized", ((5, 4), (6, 4)), -1, normalize=True),
+    _dot("matrix-vector", ((4, 5), (5,)), (2, 1)),
+    _dot("vector-matrix", ((5,), (5, 3)), (1, 1)),
+    _dot("pictures", ((3, 4, 5), (2, 5, 3)), (3, 2)),
+    _dot("pictures-middle", ((3, 4, 5), (4, 2, 3)), (2, 1), normalize=True),
 )
 
 

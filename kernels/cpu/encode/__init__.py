@@ -1,6 +1,6 @@
 """How an operation becomes rows of the table: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
-from . import convolution, moving, pointwise, pooling, resampling, volumes
+from . import convolution, moving, pointwise, pooling, reduction, resampling, volumes
 from .base import encode, legalize, runs_in_place
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "moving",
     "pointwise",
     "pooling",
+    "reduction",
     "resampling",
     "runs_in_place",
     "volumes",

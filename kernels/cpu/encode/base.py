@@ -48,7 +48,9 @@ def legalize(op: ops.Op) -> tuple[ops.Op, ...]:
 
 def runs_in_place(op: ops.Op) -> bool:
     """Whether the output may lie where the first input does, if that has the output's shape."""
-    return isinstance(op, ops.Affine | ops.Elementwise | ops.RowWise | ops.Binary)
+    return isinstance(
+        op, ops.Affine | ops.Elementwise | ops.RowWise | ops.Binary | ops.BinaryConstant | ops.Standardize
+    )
 
 
 def bits(value: float) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from ... import ops
-from ..steps import Buffer, Row
+from ..steps import Buffer, Place, Row
 from .base import count, encoder
 
 
@@ -38,22 +40,52 @@ def _gated_linear(op: ops.GatedLinear, inputs: Sequence[Buffer], y: Buffer, regi
 
 @encoder(ops.Binary)
 def _binary(op: ops.Binary, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
-    x, x2 = inputs
-    if x.shape == y.shape == x2.shape:  # one long run, whatever the rank
-        return [[_name(op.function), x.place, y.place, x2.place, 1, 1, 1, count(y), 0, 0, 0, 1, 0, 0, 0, 1]]
-    axes = (1,) * (4 - len(y.shape)) + y.shape
-    return [[_name(op.function), x.place, y.place, x2.place, *axes, *_strides(x, axes), *_strides(x2, axes)]]
+    (x, x2) = ((i.place, i.shape) for i in inputs)
+    return [_merged(op.function, x, x2, y)]
+
+
+@encoder(ops.BinaryConstant)
+def _binary_constant(op: ops.BinaryConstant, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
+    x, constant = (inputs[0].place, inputs[0].shape), (np.ascontiguousarray(op.constant), op.constant.shape)
+    return [_merged(op.function, constant, x, y) if op.constant_first else _merged(op.function, x, constant, y)]
+
+
+Operand: TypeAlias = "tuple[Place | npt.NDArray[Any], ops.Shape]"
+"""An input of a merge: where it lies, or the array itself, and its shape."""
+
+
+def _merged(function: ops.Merge, a: Operand, b: Operand, y: Buffer) -> Row:
+    (x, x_shape), (x2, x2_shape) = a, b
+    if x_shape == y.shape == x2_shape:  # one long run, whatever the rank
+        axes, x_strides, x2_strides = [1, 1, 1, count(y)], [0, 0, 0, 1], [0, 0, 0, 1]
+    else:
+        axes, x_strides, x2_strides = _walk(y.shape, x_shape, x2_shape)
+    return [_name(function), x, y.place, x2, *axes, *x_strides, *x2_strides]
 
 
 def _name(function: ops.Unary | ops.Row | ops.Merge) -> str:
     return f"f32_{function.name.lower()}"
 
 
-def _strides(buffer: Buffer, axes: tuple[int, ...]) -> list[int]:
-    """Floats from one value to the next along each of the output's axes: 0 where the buffer is stretched."""
-    shape = (1,) * (len(axes) - len(buffer.shape)) + buffer.shape
-    strides, step = [0] * len(axes), 1
-    for a in reversed(range(len(axes))):
+def _walk(shape: ops.Shape, *inputs: ops.Shape) -> tuple[list[int], ...]:
+    """The output's axes, neighbours taken together where every input goes on evenly, and each input's strides."""
+    axes, strides = list(shape), [_strides(i, len(shape)) for i in inputs]
+    for a in reversed(range(len(axes) - 1)):
+        if all(s[a] == s[a + 1] * axes[a + 1] for s in strides) or axes[a] == 1:
+            axes[a] *= axes.pop(a + 1)
+            for s in strides:
+                del s[a]
+    if len(axes) > 4:
+        raise ValueError(f"inputs of {inputs} alternate too often")
+    padding = 4 - len(axes)
+    return [1] * padding + axes, *([0] * padding + s for s in strides)
+
+
+def _strides(shape: ops.Shape, rank: int) -> list[int]:
+    """Floats from one value to the next along each of the output's axes: 0 where the input is stretched."""
+    shape = (1,) * (rank - len(shape)) + shape
+    strides, step = [0] * rank, 1
+    for a in reversed(range(rank)):
         strides[a] = step if shape[a] > 1 else 0
         step *= shape[a]
     return strides

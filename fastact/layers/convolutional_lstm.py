@@ -8,8 +8,9 @@ from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.activation import activation
 from fastact.layers.base import Shape, Tape, Value, known, rank, refuse, register
+from fastact.layers.cells import Run, add, gates_first, lstm_step, same_width
 from fastact.layers.config import Config
-from fastact.layers.recurrent import Run, Unrolled, add, gates_first, lstm_step, same_width
+from fastact.layers.recurrent import Unrolled
 from fastact.layers.spatial import channels_first, same_padding, vanished, window_length, window_sides
 from fastact.layers.wrappers import TimeTape
 

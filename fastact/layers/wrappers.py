@@ -10,8 +10,9 @@ from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.activation import apply
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, Weights, create, known, register, show
+from fastact.layers.cells import add, multiply
 from fastact.layers.config import Config
-from fastact.layers.recurrent import Recurrent, add, gathered, multiply
+from fastact.layers.recurrent import Recurrent, gathered
 
 
 class Wrapper(Layer):

@@ -21,7 +21,7 @@ from hostile import read, write_model
 from PIL import Image
 
 from fastact.errors import FileError, UnsupportedError
-from fastact.files import open_model
+from fastact.files import open_model, sniff
 
 
 def picture(kind: str) -> bytes:
@@ -237,3 +237,13 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
         with pytest.raises(FileError):
             read(tmp_path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_weights_that_begin_at_a_power_of_two_leave_an_archive_an_archive(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", b" " * (512 - 30 - len("metadata.json") - 30 - len("model.weights.h5")))
+        archive.writestr("model.weights.h5", sniff.HDF5_SIGNATURE + bytes(100))
+    assert path.read_bytes()[512:520] == sniff.HDF5_SIGNATURE
+    with sniff.opened(path) as descriptor:
+        assert sniff.recognise(descriptor) == "zip"

@@ -368,7 +368,6 @@ def test_an_input_shape_that_cannot_be(shape: Any):
 
 REFUSED: list[tuple[str, Json]] = [
     ("Conv2D", {"filters": 4, "kernel_size": 9}), ("Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": 5}),
-    ("Conv2D", {"filters": 4, "kernel_size": 4, "data_format": "channels_first"}),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "activation": "abracadabra"}),
     ("Conv2D", {"filters": 3, "kernel_size": 3, "activation": "glu"}), ("Activation", {"activation": "glu"}),
     ("Activation", {"activation": {"class_name": "Custom", "config": {}}}), ("Softmax", {"axis": [1, 2]}),

@@ -48,8 +48,8 @@ def markdown() -> str:
     lines += ["", "## Activations by name", "", ", ".join(f"`{name}`" for name in FUNCTION_NAMES)]
     lines += ["", "## TensorFlow functions in Keras 2 files (TFOpLambda, SlicingOpLambda)", ""]
     lines += [
-        "Those that move values are exact to the **bit**, arithmetic of two values rounds **one** time, the others are a",
-        "**unit** off at most. The first argument is a tensor; in arithmetic either may be a constant.",
+        "Those that move values are exact to the **bit**, arithmetic of two values rounds **one** time, the others",
+        "are a **unit** off at most. The first argument is a tensor; in arithmetic either may be a constant.",
         "",
     ]
     lines += _functions(tensorflow_functions())

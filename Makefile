@@ -2,9 +2,15 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := -m pip --disable-pip-version-check --quiet
+PIP    := $(BIN)/python $(INSTALL)
 
-.PHONY: demo test lint types format figures bench-check fuzz golden wheel test-aarch64 clean
+# Rivals have an environment of their own. PyTorch's build for the GPU, which is what PyPI has for x86-64, brings gigabytes:
+# BENCH_WITH=torch adds it.
+BENCH  ?= .bench
+BENCH_WITH ?=
+
+.PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -25,11 +31,21 @@ types: $(VENV)/.runs $(VENV)/.lints   ## types, strict
 format: $(VENV)/.lints           ## write what lint asks for
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-figures: $(VENV)/.tests          ## measure, and write the README's tables
-	$(BIN)/python -m benchmarks.report --write README.md
+bench: $(BENCH)/.rivals          ## time kernels, models and start-up, each checked before it is timed
+	$(BENCH)/bin/python -m pytest benchmarks/suite -o python_files='bench_*.py' -o python_functions='bench_*' \
+		--benchmark-columns=min,median,iqr,rounds
+
+bench-peers: $(BENCH)/.rivals    ## fastact beside its rivals: one table, in about eight minutes
+	$(BENCH)/bin/python -m benchmarks.report
+
+figures: $(BENCH)/.rivals        ## the same, written into README.md and docs/benchmarks.md
+	$(BENCH)/bin/python -m benchmarks.report --write README.md --details docs/benchmarks.md
+
+tiles: $(BENCH)/.rivals          ## time every tile, and write docs/tiles.md
+	$(BENCH)/bin/python -m benchmarks.tiles --write docs/tiles.md
 
 bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runtime on one thread
-	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.peers --threads 1 --engine 'ONNX Runtime'
 
 fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly
 	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
@@ -49,7 +65,7 @@ test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the fir
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
-	rm -rf $(VENV) .types build dist *.egg-info demo kernels/cpu/lib .aarch64
+	rm -rf $(VENV) $(BENCH) .types build dist *.egg-info demo kernels/cpu/lib .aarch64
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -62,6 +78,13 @@ $(VENV)/.runs: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.tests: $(VENV)/.runs
 	$(PIP) install -e '.[test]'
 	$(PIP) install --no-deps 'tf-keras>=2.21,<2.22'
+	touch $@
+
+$(BENCH)/bin/python:
+	$(PYTHON) -m venv $(BENCH)
+
+$(BENCH)/.rivals: pyproject.toml | $(BENCH)/bin/python
+	$(BENCH)/bin/python $(INSTALL) install -e '.[bench]' $(BENCH_WITH)
 	touch $@
 
 $(VENV)/.lints: pyproject.toml | $(VENV)/bin/python

@@ -13,14 +13,26 @@ from __future__ import annotations
 import argparse
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from fastact.kernels.cpu import library
-from fastact.kernels.cpu.fields import BLOCKS, KERNEL, PIXELS, SEGMENT_COUNT, SEGMENTS, Y
-from fastact.kernels.cpu.tiles import TILES, Tile
+from fastact.kernels.cpu.fields import (
+    BLOCKS,
+    ENDS,
+    FIELDS,
+    INSIDE,
+    KERNEL,
+    LANES,
+    PIXELS,
+    SEGMENT_COUNT,
+    SEGMENT_STEP,
+    SEGMENTS,
+    Y,
+)
+from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
 
 import fastact
 from benchmarks.cases import cases, parse_size
@@ -47,15 +59,21 @@ class Step:
     """One row of the plan's table.
 
     Attributes:
-        layer: whose map it writes, or "scratch".
+        kernel: its name; the names of all that a band of steps runs together, strip by strip.
+        layers: whose maps it writes; none for scratch.
         flops: of the tiles it runs, what they compute twice included; 0 where the kernel is no convolution.
         seconds: the least over the rounds.
     """
 
     kernel: str
-    layer: str
+    layers: tuple[str, ...]
     flops: int
     seconds: float
+
+    @property
+    def written(self) -> str:
+        """What it writes, in words."""
+        return " + ".join(self.layers) or "scratch"
 
 
 class Stepper:
@@ -85,7 +103,7 @@ class Stepper:
 
     def time(self, rounds: int, peak: Peak) -> tuple[list[Step], float, float]:
         """Every step; seconds of the least whole run; the core's peak in GFLOP/s."""
-        rows, count = self._table.rows.ctypes.data, len(self._table.rows)
+        rows, count = self._table.address, self._table.steps
         best, whole, speed = [float("inf")] * count, float("inf"), 0.0
         for _ in range(rounds):
             speed = max(speed, peak.burst())
@@ -100,17 +118,33 @@ class Stepper:
         return [self._step(i, seconds) for i, seconds in enumerate(best)], whole, speed
 
     def _step(self, number: int, seconds: float) -> Step:
-        row = [int(n) for n in self._table.rows[number]]
-        name = self._library.names[row[KERNEL]]
-        tile = {t.name: t for t in TILES[self._library.registers]}.get(name)
-        return Step(name, self._layer(row[Y]), _flops(row, tile) if tile else 0, seconds)
+        rows = _inside([int(n) for n in self._table.rows[number]], self._library.names)
+        names = dict.fromkeys(self._library.names[row[KERNEL]] for row in rows)
+        written = dict.fromkeys(name for row in rows if (name := self._layer(row[Y])) is not None)
+        tiles = _tiles(self._library.registers)
+        flops = sum(_flops(row, tile) for row in rows if (tile := tiles.get(self._library.names[row[KERNEL]])))
+        return Step(" + ".join(names), tuple(written), flops, seconds)
 
-    def _layer(self, address: int) -> str:
+    def _layer(self, address: int) -> str | None:
         """The layer whose map begins last at or before `address`, if that lies in the block of maps."""
         offset = address - self._start
         if not 0 <= offset < self._plan.output_bytes:
-            return "scratch"
+            return None
         return max((o for o in self._plan.outputs if o.offset <= offset), key=lambda o: o.offset).name
+
+
+def _inside(row: list[int], names: Mapping[int, str]) -> list[list[int]]:
+    """The rows that a row of lanes runs; any other row itself."""
+    if names[row[KERNEL]] != "lanes":
+        return [row]
+    count = ctypes.c_int64.from_address(row[ENDS] + 8 * row[LANES]).value
+    inside = np.ctypeslib.as_array((ctypes.c_int64 * (FIELDS * count)).from_address(row[INSIDE]))
+    return [[int(n) for n in one] for one in inside.reshape(count, FIELDS)]
+
+
+def _tiles(registers: str) -> dict[str, Tile]:
+    """The tile of every kernel that is a convolution."""
+    return {t.name: t for t in TILES[registers]} | {depthwise_name(t): t for t in DEPTHWISE[registers]}
 
 
 def _flops(row: Sequence[int], tile: Tile) -> int:
@@ -121,10 +155,10 @@ def _flops(row: Sequence[int], tile: Tile) -> int:
 
 
 def _products(row: Sequence[int]) -> int:
-    """Products that make one output value: the floats in all runs (from, to) of the receptive field."""
+    """Products that make one output value: the steps in all runs (from, to) of the receptive field."""
     count = row[SEGMENT_COUNT]
     runs = np.ctypeslib.as_array((ctypes.c_int64 * (2 * count)).from_address(row[SEGMENTS])).reshape(-1, 2)
-    return int((runs[:, 1] - runs[:, 0]).sum())
+    return int((runs[:, 1] - runs[:, 0]).sum()) // row[SEGMENT_STEP]
 
 
 def _rate(flops: int, seconds: float, peak: float) -> tuple[str, str]:
@@ -140,7 +174,7 @@ def text(model: fastact.Model, made: Sequence[Step], whole: float, peak: float) 
         (
             str(i),
             s.kernel,
-            s.layer,
+            s.written,
             f"{s.seconds * 1e6:.1f}",
             f"{s.seconds / total:.0%}",
             *_rate(s.flops, s.seconds, peak),
@@ -148,10 +182,10 @@ def text(model: fastact.Model, made: Sequence[Step], whole: float, peak: float) 
         for i, s in enumerate(made)
     ]
     by_layer = []
-    for name in dict.fromkeys(s.layer for s in made):
-        seconds = sum(s.seconds for s in made if s.layer == name)
-        cost = model.costs.get(name)
-        needed, done = 2 * cost.multiply_adds if cost else 0, sum(s.flops for s in made if s.layer == name)
+    for layers in dict.fromkeys(s.layers for s in made):
+        seconds, name = sum(s.seconds for s in made if s.layers == layers), " + ".join(layers) or "scratch"
+        needed = sum(2 * model.costs[layer].multiply_adds for layer in layers)
+        done = sum(s.flops for s in made if s.layers == layers)
         waste = f"{done / needed - 1:.1%}" if needed and done else ""
         by_layer.append((name, f"{seconds * 1e6:.1f}", f"{seconds / total:.0%}", *_rate(needed, seconds, peak), waste))
     return "\n\n".join(

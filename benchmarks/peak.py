@@ -6,6 +6,7 @@ python -m benchmarks.peak
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fastact.kernels.cpu.levels import LEVELS, supported
@@ -23,20 +24,32 @@ _BURST_FLOPS = 2e7
 
 
 class Peak:
-    """Bursts of multiply-adds, each about a fifth of a millisecond, compiled for this CPU's widest vectors."""
+    """Bursts of multiply-adds, compiled for this CPU's widest vectors: what `threads` cores can do together.
 
-    def __init__(self) -> None:
+    On one core a burst takes about a fifth of a millisecond; on several, each thread takes some milliseconds, so that
+    moments in which not all are running count little.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
         width, chains = _SHAPES[LEVELS[supported()[0]].registers]
-        turns = int(_BURST_FLOPS / (2 * width * chains))
+        turns = int((_BURST_FLOPS if threads == 1 else 20 * _BURST_FLOPS) / (2 * width * chains))
         self._turns, self._flops = turns, 2 * width * chains * turns
         self._spin = _compile(width, chains)
         self._spin(1, 0.5)
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
     def burst(self) -> float:
-        """GFLOP/s of the better of two bursts in a row; the largest of many is the core's peak."""
+        """GFLOP/s of the better of two bursts in a row; the largest of many is the peak."""
         return max(self._burst(), self._burst())
 
     def _burst(self) -> float:
+        if self._pool is None:
+            return self._one()
+        others = [self._pool.submit(self._one) for _ in range(self._threads - 1)]
+        return self._one() + sum(other.result() for other in others)
+
+    def _one(self) -> float:
         start = time.perf_counter_ns()
         self._spin(self._turns, 0.5)
         return self._flops / (time.perf_counter_ns() - start)
@@ -83,7 +96,7 @@ def _compile(width: int, chains: int) -> Any:
 
         return float32(int64, float32), emit
 
-    return njit(float32(int64, float32))(lambda turns, scalar: spin(turns, scalar))
+    return njit(float32(int64, float32), nogil=True)(lambda turns, scalar: spin(turns, scalar))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m benchmarks.process [--model FILE.h5] [--size 640x360] [--runs N] [--json FILE]
 
-Engines take turns, each with the threads it takes by itself. fastact and Keras read the .h5; the others read a model
+By default the article's network and donkeycar's linear pilot, at 160x120 and 640x360. Engines take turns, each with the
+threads it takes by itself. fastact and Keras read the .h5; the others read a model
 of their own format, converted beforehand and not counted. fastact's kernels are compiled before the first run, as they
 are on any machine after the first use. The maps are compared with fastact's before anything is reported.
 """
@@ -23,11 +24,12 @@ from pathlib import Path
 import numpy as np
 
 import fastact
-from benchmarks.cases import Case, cases, parse_size, picture
-from benchmarks.chain import Chain, chain_of
+from benchmarks.cases import Case, cases, parse_size, picture, pilots
 from benchmarks.common import BenchmarkError, cores, cpu_name, replace_file, run_command, table, version_of
-from benchmarks.engines import Rival
-from benchmarks.pair import difference
+from benchmarks.engines import FASTACT, Rival, absent
+from benchmarks.network import Network
+from benchmarks.turns import ratios
+from benchmarks.worker import difference
 
 _CHILDREN = Path(__file__).parent / "children"
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
@@ -35,30 +37,49 @@ _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERA
 
 @dataclass(frozen=True)
 class Program:
-    """One engine's program: a file in `children`, and the format of the model it reads (None: the .h5 itself)."""
+    """One engine's program.
+
+    Attributes:
+        file: in `children`.
+        model: the format of the model it reads; None for the .h5 itself.
+        saved: where the maps are, below what it is told to write.
+    """
 
     engine: Rival
     file: str
     model: str | None = None
+    saved: str = ""
 
 
 PROGRAMS = (
-    Program(Rival("fastact", "", "fastact", ("fastact",)), "run_fastact.py"),
-    Program(Rival("LiteRT", "", "ai_edge_litert", ("ai-edge-litert",)), "run_litert.py", "tflite"),
-    Program(Rival("ONNX Runtime", "", "onnxruntime", ("onnxruntime",)), "run_onnxruntime.py", "onnx"),
-    Program(Rival("OpenVINO", "", "openvino", ("openvino",)), "run_openvino.py", "onnx"),
-    Program(Rival("Keras (TensorFlow)", "", "tensorflow", ("tensorflow-cpu", "tensorflow")), "run_keras.py"),
+    Program(FASTACT, "run_fastact.py"),
+    Program(
+        Rival("fastact extract --save npz", "", ("fastact",), ("fastact",)), "run_command.py", saved="frame/maps.npz"
+    ),
+    Program(Rival("LiteRT", "", ("ai_edge_litert",), ("ai-edge-litert",)), "run_litert.py", "tflite"),
+    Program(Rival("ONNX Runtime", "", ("onnx", "onnxruntime"), ("onnxruntime",)), "run_onnxruntime.py", "onnx"),
+    Program(Rival("OpenVINO", "", ("onnx", "openvino"), ("openvino",)), "run_openvino.py", "onnx"),
+    Program(Rival("Keras (TensorFlow)", "", ("tensorflow",), ("tensorflow-cpu", "tensorflow")), "run_keras.py"),
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One engine's figures for one case: medians of seconds and of bytes at the peak, over the runs."""
+    """One engine's figures for one case.
+
+    Attributes:
+        minimum, seconds: the least and the median of the runs.
+        memory: bytes at the peak, the median of the runs.
+        ratio: median of the runs' ratios of this engine's time to fastact's, with their quartiles.
+    """
 
     engine: str
     version: str
+    minimum: float
     seconds: float
     memory: float
+    ratio: float
+    quartiles: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -78,59 +99,74 @@ def measure(case: Case, programs: Sequence[Program], runs: int) -> Result:
         BenchmarkError: fastact's own program fails.
     """
     model = case.model()
-    chain = chain_of(model)
+    network = case.network(model)
     fastact.Extractor(model)  # compiles the kernels where they are not yet in the cache
-    rows, columns, _ = chain.input_shape
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        picture(chain.input_shape).save(folder / "frame.png")
-        commands: dict[Program, list[str]] = {}
-        failed: dict[str, str] = {}
-        expected: list[np.ndarray] = []
-        for program in programs:
-            if not program.engine.installed:
-                continue
-            out = folder / f"{Path(program.file).stem}.npz"
-            try:
-                source = _model_file(program, case, chain, folder)
-                command = [sys.executable, str(_CHILDREN / program.file), str(source), str(folder / "frame.png")]
-                commands[program] = [*command, str(out), str(rows), str(columns)]
-                _spawn(commands[program])
-                maps = _maps(out, [c.name for c in chain.convs])
-                expected = expected or maps
-                difference([c.name for c in chain.convs], expected, maps)
-            except BenchmarkError as error:
-                if program is programs[0]:
-                    raise
-                commands.pop(program, None)
-                failed[program.engine.name] = str(error)
+        commands, failed = _checked(case, network, programs, Path(name))
         figures: dict[Program, list[tuple[float, float]]] = {program: [] for program in commands}
         for _ in range(runs):
             for program, command in commands.items():
                 figures[program].append(_spawn(command))
-    made = [
-        Row(
-            p.engine.name,
-            version_of(p.engine.packages) or "",
-            statistics.median(seconds for seconds, _ in measured),
-            statistics.median(memory for _, memory in measured),
-        )
-        for p, measured in figures.items()
-    ]
-    return Result(f"{case.path.name} at {columns}x{rows}", runs, tuple(made), failed)
+    own = [seconds for seconds, _ in figures[programs[0]]]
+    rows = tuple(_row(program, own, measured) for program, measured in figures.items())
+    return Result(case.label(network.input_shape), runs, rows, failed)
 
 
-def _model_file(program: Program, case: Case, chain: Chain, folder: Path) -> Path:
+def _checked(
+    case: Case, network: Network, programs: Sequence[Program], folder: Path
+) -> tuple[dict[Program, list[str]], dict[str, str]]:
+    """The command of each program whose maps are right, and why there is none for others."""
+    rows, columns, _ = network.input_shape
+    picture(network.input_shape).save(folder / "frame.png")
+    commands: dict[Program, list[str]] = {}
+    failed: dict[str, str] = {}
+    expected: list[np.ndarray] = []
+    for program in programs:
+        if not program.engine.installed:
+            continue
+        out = folder / f"{Path(program.file).stem}.npz"
+        try:
+            source = _model_file(program, case, network, folder)
+            command = [sys.executable, str(_CHILDREN / program.file), str(source), str(folder / "frame.png")]
+            command += [str(out), str(rows), str(columns)]
+            _spawn(command)
+            maps = _maps(out / program.saved, network.outputs)
+            expected = expected or maps
+            difference(network.outputs, expected, maps)
+            commands[program] = command
+        except BenchmarkError as error:
+            if program is programs[0]:
+                raise
+            failed[program.engine.name] = str(error)
+    return commands, failed
+
+
+def _row(program: Program, own: Sequence[float], measured: Sequence[tuple[float, float]]) -> Row:
+    seconds = [s for s, _ in measured]
+    against = sorted(ratios(own, seconds))
+    quarter = len(against) // 4
+    return Row(
+        program.engine.name,
+        version_of(program.engine.packages) or "",
+        min(seconds),
+        statistics.median(seconds),
+        statistics.median(memory for _, memory in measured),
+        statistics.median(against),
+        (against[quarter], against[-1 - quarter]),
+    )
+
+
+def _model_file(program: Program, case: Case, network: Network, folder: Path) -> Path:
     """The model in the format the program reads, converted once a case."""
     if program.model is None:
         return case.path
     path = folder / f"model.{program.model}"
     if not path.exists():
-        path.write_bytes(_converter(program.model)(chain))
+        path.write_bytes(_converter(program.model)(network))
     return path
 
 
-def _converter(extension: str) -> Callable[[Chain], bytes]:
+def _converter(extension: str) -> Callable[[Network], bytes]:
     try:
         if extension == "onnx":
             from benchmarks.formats.onnx_file import onnx_model
@@ -173,12 +209,34 @@ def _spawn(command: Sequence[str]) -> tuple[float, float]:
     return seconds, memory
 
 
+def cells(result: Result) -> list[tuple[str, ...]]:
+    """The case's rows of the one table, in milliseconds as the others are; see `peers.HEAD`."""
+    return [
+        (
+            result.label,
+            "whole process",
+            "",
+            r.engine,
+            f"{1e3 * r.minimum:.0f}",
+            f"{1e3 * r.seconds:.0f}",
+            "",
+            f"{r.ratio:.2f}",
+            "" if r.engine == FASTACT.name else f"{r.quartiles[0]:.2f}-{r.quartiles[1]:.2f}",
+            f"{r.memory / 1e6:.0f}",
+        )
+        for r in result.rows
+    ]
+
+
 def text(result: Result) -> str:
     """One case's table."""
-    rows = [(r.engine, r.version, f"{r.seconds:.2f}", f"{r.memory / 1e6:.0f}") for r in result.rows]
+    rows = [
+        (r.engine, r.version, f"{r.minimum:.2f}", f"{r.seconds:.2f}", f"{r.memory / 1e6:.0f}", f"{r.ratio:.2f}")
+        for r in result.rows
+    ]
     lines = [
-        f"{result.label}: whole process, median of {result.runs} runs",
-        table(("engine", "version", "s", "MB"), rows),
+        f"{result.label}: whole process, {result.runs} runs",
+        table(("engine", "version", "min s", "median s", "MB", "x fastact"), rows),
         *(f"{name}: not measured: {why}" for name, why in result.failed.items()),
     ]
     return "\n".join(lines)
@@ -206,12 +264,15 @@ def main(argv: Sequence[str] | None = None, programs: Sequence[Program] = PROGRA
         raise BenchmarkError("--runs must be 1 or more")
     print(f"{cpu_name()}, {cores()} cores; fastact's kernels compiled beforehand\n")
     results = []
-    for case in cases(options.model, [parse_size(s) for s in options.size]):
-        results.append(measure(case, programs, options.runs))
-        print(text(results[-1]) + "\n", flush=True)
-    missing = [f"{p.engine.name} (pip install {p.engine.packages[0]})" for p in programs if not p.engine.installed]
+    with tempfile.TemporaryDirectory() as name:
+        given = options.model or options.size
+        sizes = [parse_size(s) for s in options.size]
+        for case in cases(options.model, sizes) if given else pilots(Path(name)):
+            results.append(measure(case, programs, options.runs))
+            print(text(results[-1]) + "\n", flush=True)
+    missing = absent([p.engine for p in programs])
     if missing:
-        print(f"not installed: {', '.join(missing)}")
+        print(missing)
     if options.json:
         replace_file(options.json, as_json(results))
     return 1 if any(r.failed for r in results) else 0

@@ -11,10 +11,15 @@ from fastact.kernels import ops
 from fastact.layers import Tape, Value
 from fastact.node import Node
 
+PICTURE_RANKS = (3, 4)
+"""Axes of a picture, (rows, columns, channels), and of a sequence of pictures or a volume, which has one more."""
+
 
 @dataclass(frozen=True)
 class Sight:
     """The receptive field: `size` input pixels (rows, columns), neighbouring cells `jump` pixels apart.
+
+    Of a sequence of pictures it is what is seen of each one; how many of them are seen is not followed.
 
     Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks": r' = r + (k - 1) j, j' = j s.
     Where a map is larger than what it is made from, neighbours are a fraction of a pixel apart, and not all cells see
@@ -47,16 +52,18 @@ class _Tracer(Tape):
     def emit(self, op: ops.Op, *inputs: Value) -> Value:
         shapes = [i.shape for i in inputs]
         self.multiply_adds += op.multiply_adds(*shapes)
-        return self.add(op.shape(*shapes), _widened(op, [self.sights[i.number] for i in inputs]))
+        sights = [self.sights[i.number] for i in inputs]
+        keeps = isinstance(op, ops.Reshape) and len(shapes[0]) >= 3 and op.target[-3:] == shapes[0][-3:]
+        return self.add(op.shape(*shapes), _widened(ops.Op.window if keeps else op.window, sights))
 
 
-def _widened(op: ops.Op, sights: Sequence[Sight | None]) -> Sight | None:
-    """What an output value of `op` sees, when its inputs see `sights`: the widest of them, through its window."""
+def _widened(window: ops.Window | None, sights: Sequence[Sight | None]) -> Sight | None:
+    """What an output value sees whose inputs see `sights`: the widest of them, through the operation's window."""
     known = [s for s in sights if s is not None]
-    if op.window is None or len(known) < len(sights):
+    if window is None or len(known) < len(sights):
         return None
     size, jump = zip(*((max(s.size[a] for s in known), max(s.jump[a] for s in known)) for a in (0, 1)), strict=True)
-    (kernel, strides) = op.window.size, op.window.strides
+    (kernel, strides) = window.size, window.strides
     return Sight(
         (size[0] + (kernel[0] - 1) * jump[0], size[1] + (kernel[1] - 1) * jump[1]),
         (jump[0] * strides[0], jump[1] * strides[1]),
@@ -79,7 +86,7 @@ def trace(nodes: Sequence[Node]) -> dict[str, Cost]:
         before = tracer.multiply_adds
         shape = tuple(n for n in node.shape if n is not None)
         if node.is_input:
-            values[place] = tracer.add(shape, Sight((1, 1), (1, 1)) if len(shape) == 3 else None)
+            values[place] = tracer.add(shape, Sight((1, 1), (1, 1)) if len(shape) in PICTURE_RANKS else None)
         elif node.layer is None:
             values[place] = values[node.inputs[0]]
         else:

@@ -145,16 +145,9 @@ class Extractor:
 
     def _sized(self, inputs: Mapping[str, Array]) -> tuple[Node, ...]:
         """The model's nodes for these inputs, which decide lengths the file leaves open."""
-        shapes = self.model.input_shapes
-        if not any(None in shape for shape in shapes.values()):
+        if not any(None in shape for shape in self.model.input_shapes.values()):
             return self.model.nodes
-        for name, shape in shapes.items():
-            if None in shape and len(shape) != 3:
-                raise InputError(f"input {name!r} is {show(shape)}: an open length is understood in pictures only")
-        picture = next(name for name, shape in shapes.items() if len(shape) == 3)
-        shape = inputs[picture].shape
-        rows, columns = shape[1:] if self.model.channels_first else shape[:2]
-        return self.model.at_size((rows, columns)).nodes
+        return self.model.at_shapes({name: array.shape for name, array in inputs.items()}).nodes
 
 
 class _Prepared:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from fastact.cost import Cost, trace
+from fastact.cost import PICTURE_RANKS, Cost, trace
 from fastact.errors import InputError, ModelError, UnsupportedError
 from fastact.files import SavedModel, open_model
 from fastact.layers import Config, Layer, Shape, create
@@ -71,22 +71,29 @@ class Model:
         return any(isinstance(layer, Layer) and layer.channels_first for layer in self._layers.values())
 
     def at_size(self, size: tuple[int, int]) -> Model:
-        """The same weights planned for pictures of `size`, (rows, columns).
+        """The same weights planned for pictures of `size`, (rows, columns), or sequences of them.
 
         Layers that cannot follow (a dense layer after Flatten, a window larger than its map) stay in the model with
         the reason why in :attr:`Node.reason`.
 
         Raises:
-            InputError: the model does not have exactly one picture as input.
+            InputError: the model does not have exactly one picture, or sequence of pictures, as input.
         """
-        pictures = [name for name, shape in self.input_shapes.items() if len(shape) == 3]
+        pictures = {name: shape for name, shape in self.input_shapes.items() if len(shape) in PICTURE_RANKS}
         if len(pictures) != 1:
             raise InputError(f"{self.source}: another input size needs one picture as input, not {len(pictures)}")
         if min(size) < 1:
             raise InputError(f"an input of {size[0]} rows and {size[1]} columns is no picture")
-        given = self.input_shapes[pictures[0]]
-        shape = (given[0], *size) if self.channels_first else (*size, given[-1])
-        nodes, _ = wire(self._topology, self._layers, {pictures[0]: shape})
+        return self.at_shapes(
+            {
+                name: (*shape[:-2], *size) if self.channels_first else (*shape[:-3], *size, shape[-1])
+                for name, shape in pictures.items()
+            }
+        )
+
+    def at_shapes(self, shapes: Mapping[str, Shape]) -> Model:
+        """The same weights planned for inputs of these shapes, without batch axis; other inputs stay as they are."""
+        nodes, _ = wire(self._topology, self._layers, shapes)
         return replace(self, nodes=nodes)
 
 

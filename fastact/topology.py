@@ -18,6 +18,7 @@ from fastact.layers import Arguments, Given
 
 MOST_LAYERS = 20_000
 LONGEST_NAME = 1000
+_DISTRIBUTED = "TimeDistributed"
 
 Json: TypeAlias = "Mapping[str, Any]"
 
@@ -107,7 +108,7 @@ def _implied_input(inner: Any, first: LayerEntry) -> LayerEntry:
     shape = first.config.get("batch_input_shape", first.config.get("batch_shape"))
     if shape is None and isinstance(inner, Mapping):
         shape = inner.get("build_input_shape")
-    if shape is None and first.inside is not None:
+    if shape is None and first.inside is not None and first.class_name != _DISTRIBUTED:
         inside = first.inside
         shape = inside.layers[inside.inputs[0].layer].config.get("batch_input_shape")
         shape = shape or inside.layers[inside.inputs[0].layer].config.get("batch_shape")
@@ -136,7 +137,7 @@ def _entry(item: Any) -> LayerEntry:
     if not isinstance(item, Mapping) or not isinstance(item.get("config"), Mapping | list):
         raise ModelError("the configuration lists a layer without a configuration of its own")
     class_name, config = item.get("class_name"), item["config"]
-    inside = parse(item) if class_name in MODEL_CLASSES else None
+    inside = parse(item) if class_name in MODEL_CLASSES else _inside_of_each_step(class_name, config)
     name = item.get("name") or (config.get("name") if isinstance(config, Mapping) else inside and inside.name)
     if not isinstance(name, str) or not isinstance(class_name, str) or not name:
         raise ModelError(f"the configuration lists a layer of class {str(class_name)[:60]!r} without a name")
@@ -146,6 +147,24 @@ def _entry(item: Any) -> LayerEntry:
         raise ModelError(f"the configuration lists a layer with control characters in its name or class: {name[:60]!r}")
     module = item.get("module") if isinstance(item.get("module"), str) else None
     return LayerEntry(name, class_name, config if isinstance(config, Mapping) else {}, (), inside, module)
+
+
+def _inside_of_each_step(class_name: object, config: Any) -> Topology | None:
+    """The model inside a TimeDistributed layer, each of its layers distributed on its own; None in any other."""
+    inner = config.get("layer") if class_name == _DISTRIBUTED and isinstance(config, Mapping) else None
+    if not isinstance(inner, Mapping) or inner.get("class_name") not in MODEL_CLASSES:
+        return None
+    return _distributed(parse(inner))
+
+
+def _distributed(topology: Topology) -> Topology:
+    def distribute(entry: LayerEntry) -> LayerEntry:
+        around = {"layer": {"class_name": entry.class_name, "config": entry.config, "module": entry.module}}
+        inside = None if entry.inside is None else _distributed(entry.inside)
+        return replace(entry, class_name=_DISTRIBUTED, config=around, inside=inside)
+
+    layers = {name: e if _is_input(e) else distribute(e) for name, e in topology.layers.items()}
+    return replace(topology, layers=layers)
 
 
 def _shown(value: object) -> str:

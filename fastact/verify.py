@@ -100,11 +100,12 @@ def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, A
     """Every layer's output under fastact's names, with the batch axis, from a functional or Sequential Keras model.
 
     One multi-output model computes a network's layers together with what is fed to the models inside it, which are
-    asked in turn. Works with Keras 2 (tf_keras) and Keras 3; inputs themselves are left out.
+    asked in turn; to a model in a TimeDistributed layer the steps are a batch. Works with Keras 2 (tf_keras) and
+    Keras 3; inputs themselves are left out.
     """
     calls = list(_calls(network))
-    tensors = {f"{i} {name}": t for i, (name, _, _, outputs) in enumerate(calls) for t in outputs[:1]}
-    tensors |= {f"{i}.{k} fed": t for i, (_, layer, fed, _) in enumerate(calls) if _is_model(layer)
+    tensors = {f"{i}.{k} given": t for i, (*_, outputs) in enumerate(calls) for k, t in enumerate(outputs)}
+    tensors |= {f"{i}.{k} fed": t for i, (_, layer, fed, _) in enumerate(calls) if _is_model(_of_each_step(layer))
                 for k, t in enumerate(fed)}  # fmt: skip
     keras = importlib.import_module(type(network).__module__.partition(".")[0])
     results = keras.Model(network.inputs, list(tensors.values())).predict_on_batch(
@@ -113,10 +114,15 @@ def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, A
     values = dict(zip(tensors, results if isinstance(results, list | tuple) else [results], strict=True))
     maps: dict[str, Any] = {}
     for i, (name, layer, fed, outputs) in enumerate(calls):
-        if len(outputs) == 1:
-            maps[prefix + name] = np.asarray(values[f"{i} {name}"])
+        if len(outputs) == 1 or not _is_model(layer):
+            names = [name] if len(outputs) == 1 else [f"{name}.{k}" for k in range(len(outputs))]
+            maps |= {prefix + n: np.asarray(values[f"{i}.{k} given"]) for k, n in enumerate(names)}
         if _is_model(layer):
             maps |= keras_maps(layer, [values[f"{i}.{k} fed"] for k in range(len(fed))], f"{prefix}{name}/")
+        elif _is_model(_of_each_step(layer)):
+            steps = np.asarray(values[f"{i}.0 fed"])
+            inside = keras_maps(_of_each_step(layer), [steps.reshape(-1, *steps.shape[2:])], f"{prefix}{name}/")
+            maps |= {key: value.reshape(*steps.shape[:2], *value.shape[1:]) for key, value in inside.items()}
     return maps
 
 
@@ -142,6 +148,11 @@ def _calls(network: Any) -> Iterator[tuple[str, Any, list[Any], list[Any]]]:
                 yield name, layer, list(node.keras_inputs), list(outputs)
             else:
                 yield name, layer, list(node.input_tensors), list(node.output_tensors)
+
+
+def _of_each_step(layer: Any) -> Any:
+    """The layer in a TimeDistributed one; any other as it is."""
+    return layer.layer if type(layer).__name__ == "TimeDistributed" else layer
 
 
 def _is_model(layer: Any) -> bool:

@@ -63,7 +63,7 @@ class _Wiring:
         """Appends the nodes of one model, those of models inside it laid open; returns its outputs' places."""
         results: dict[tuple[str, int], list[int]] = {}
         for entry, number in topology.in_order():
-            self._count_call()
+            self._count(1)
             if entry.name in level.given:
                 results[entry.name, number] = [level.given[entry.name]]
                 continue
@@ -84,11 +84,16 @@ class _Wiring:
             return outputs[0]
         return outputs[reference.output] if reference.output < len(outputs) else -1
 
-    def _count_call(self) -> None:
-        """Calls are counted over all models, since a few that call each other twice over would come to millions."""
-        self._calls += 1
+    def _count(self, calls: int) -> None:
+        """Calls are counted over all models, since a few that call each other twice over would come to millions.
+
+        Each time step of a recurrent or distributed layer counts as a call.
+        """
+        self._calls += calls
         if self._calls > MOST_LAYERS:
-            raise ModelError(f"the configuration comes to more than {MOST_LAYERS} layers, nested ones counted")
+            raise ModelError(
+                f"the configuration comes to more than {MOST_LAYERS} layers, nested ones and time steps counted"
+            )
 
     def _model(self, use: _Use, inside: Topology) -> list[int]:
         """Appends the nodes inside a nested model, and one of its own that gives what comes out of it."""
@@ -114,10 +119,13 @@ class _Wiring:
             return self._append(replace(node, reason=f"it needs {missing[0]!r}, which is not computed"))
         if use.name in self._sizes:
             return self._append(replace(node, shape=self._sizes[use.name]))
+        shapes = [self.nodes[i].known_shape for i in use.inputs]
         try:
-            return self._append(*_shaped(node, layer, use.arguments, [self.nodes[i].known_shape for i in use.inputs]))
+            nodes = _shaped(node, layer, use.arguments, shapes)
         except UnsupportedError as error:
             return self._append(replace(node, reason=str(error)))
+        self._count(sum(n.layer.steps(*shapes) - 1 for n in nodes if n.layer is not None))
+        return self._append(*nodes)
 
     def _append(self, *nodes: Node) -> list[int]:
         self.nodes += nodes

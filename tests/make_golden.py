@@ -52,10 +52,21 @@ def towers(k: Any, left: Any, right: Any) -> Any:
     return k.layers.GlobalAveragePooling2D(name="mean")(k.layers.Concatenate(name="join")([y, a]))
 
 
+def sequence(k: Any, run: Any, numbers: Any) -> Any:
+    """A run of pictures and a vector: distributed layers, and a recurrent layer of each kind."""
+    y = k.layers.TimeDistributed(k.layers.Conv2D(4, 3, strides=2, activation="relu"), name="eye")(run)
+    y = k.layers.TimeDistributed(k.layers.Flatten(), name="flat")(y)
+    y = k.layers.LSTM(6, return_sequences=True, name="lstm")(y)
+    y = k.layers.GRU(5, return_sequences=True, go_backwards=True, name="gru")(y)
+    y = k.layers.SimpleRNN(4, name="rnn")(y)
+    return k.layers.Dense(2, name="out")(k.layers.Concatenate(name="join")([y, numbers]))
+
+
 MODELS = (
     graph("pilot", ((20, 27, 3),), pilot),
     graph("functions", ((6,),), functions),
     graph("towers", ((9, 8, 2), (9, 8, 2)), towers),
+    graph("sequence", ((3, 12, 16, 3), (4,)), sequence),
 )
 
 

@@ -47,6 +47,8 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
                 maps[f"{name}.{number}"] = output.numpy()
             if hasattr(result, "numpy"):
                 maps[name] = result.numpy()
+            if hasattr(getattr(layer, "layer", None), "layers"):
+                maps.update(_distributed_maps(name, layer.layer, args[0]))
             return result
 
         layer.call = call
@@ -61,6 +63,12 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
         for layer, original in recorded:
             layer.call = original
     return maps
+
+
+def _distributed_maps(name: str, model: Any, sequence: Any) -> Arrays:
+    """The maps of a model in a TimeDistributed layer: its steps are a batch to the model."""
+    (inputs,) = sequence.numpy()
+    return {f"{name}/{inner}": array[None] for inner, array in keras_maps(model, {"": inputs}).items()}
 
 
 def _call_orders(model: Any) -> Iterator[tuple[Any, list[int]]]:

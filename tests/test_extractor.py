@@ -152,11 +152,11 @@ def test_layers_asked_for():
 
 
 def test_missing_layers(frame: np.ndarray):
-    layers = [image("img", SHAPE), conv("c", [on("img")]), entry("LSTM", "memory", [on("c")])]
+    layers = [image("img", SHAPE), conv("c", [on("img")]), entry("Masking", "memory", [on("c")])]
     built = handmade(model(layers, [["img", 0, 0]], [["memory", 0, 0]]))
     maps = Extractor(built, "all")(frame)
     assert maps.missing.keys() == {"memory"}
-    with pytest.raises(KeyError, match=r"not computed: .*LSTM"):
+    with pytest.raises(KeyError, match=r"not computed: .*time steps"):
         maps["memory"]
     with pytest.raises(KeyError, match="there are img, c"):
         maps["other"]

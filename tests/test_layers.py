@@ -10,14 +10,13 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from cases import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, CASES, KERAS2, KERAS3, Case, frames, randomize
-from oracles import Arrays, keras_maps, largest_difference, reference_maps
+from cases import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, CASES, KERAS2, KERAS3, Case
+from comparison import all_maps, assert_is_tensorflows
+from oracles import largest_difference
 
-import fastact
 from fastact.layers import registry
 from fastact.layers.functions.calls import keras_operations, tensorflow_functions
 
-FRAMES = 4
 ROWS = [pytest.param(case, keras, id=f"{case.id}-{keras}") for case in CASES for keras in case.keras]
 
 OLD_NAMES = {
@@ -34,48 +33,12 @@ NOT_IN_H5 = {"RandomColorDegeneration", "RandomPosterization", "RandomSaturation
 @pytest.mark.parametrize(("case", "keras_name"), ROWS)
 def test_every_map_is_tensorflows(case: Case, keras_name: str, keras_named: Callable[[str], Any], tmp_path: Path):
     keras = keras_named(keras_name)
-    theirs, ours, exact = _all_maps(case, keras, tmp_path / "model.h5")
+    theirs, ours, exact = all_maps(case, keras, tmp_path / "model.h5")
     for name, expected in theirs.items():
         if "sparsemax" in case.id and not _sparsemax_is_right(keras):
             assert largest_difference(ours[name], exact[name]) <= 1e-6
-            continue
-        assert ours[name].shape == expected.shape
-        assert ours[name].dtype == np.float32
-        largest = np.max(np.abs(expected))
-        assert largest_difference(ours[name], expected) <= 1e-5 * largest, name
-        # The largest of a few hundred rounding errors is as much luck as skill, and TensorFlow may have been exactly
-        # right: two units in the last place of the layer's largest value are let pass. test_exactness allows none.
-        allowed = 2 * largest_difference(expected, exact[name]) + 2 * np.spacing(np.float32(largest))
-        assert largest_difference(ours[name], exact[name]) <= allowed, name
-
-
-def _all_maps(case: Case, keras: Any, path: Path) -> tuple[Arrays, Arrays, Arrays]:
-    """All maps of a few frames: Keras's, fastact's, and the float64 reference's, frames along the first axis."""
-    keras.backend.clear_session()
-    original = case.make(keras)
-    randomize(original)
-    original.save(path)
-    model = fastact.load(path)
-    inputs = frames({name: tuple(shape) for name, shape in model.input_shapes.items()}, FRAMES)
-    extract = fastact.Extractor(model, "all")
-    theirs, ours, exact = [], [], []
-    for i in range(FRAMES):
-        frame = {name: batch[i] for name, batch in inputs.items()}
-        # One frame at a time, as fastact does: TensorFlow adds up in another order for a batch.
-        theirs.append(keras_maps(original, {name: batch[None, i] for name, batch in inputs.items()}))
-        maps = extract(frame if len(frame) > 1 else next(iter(frame.values())))
-        assert maps.missing == {}
-        assert {name: maps[name].shape for name in maps} == {node.name: node.shape for node in model.nodes}
-        assert all(np.array_equal(maps[name], array) for name, array in frame.items())
-        ours.append(maps)
-        exact.append(reference_maps(model, frame))
-    assert set(theirs[0]) == {node.name for node in model.nodes if not node.is_input}
-    names = list(theirs[0])
-    return (
-        {name: np.concatenate([maps[name] for maps in theirs]) for name in names},
-        {name: np.stack([maps[name] for maps in ours]) for name in names},
-        {name: np.stack([maps[name] for maps in exact]) for name in names},
-    )
+        else:
+            assert_is_tensorflows(name, ours[name], expected, exact[name])
 
 
 def _sparsemax_is_right(keras: Any) -> bool:
@@ -86,7 +49,7 @@ def _sparsemax_is_right(keras: Any) -> bool:
 @pytest.mark.parametrize("keras_name", [KERAS3, KERAS2])
 def test_exactness(keras_name: str, keras_named: Callable[[str], Any], tmp_path: Path):
     """On a pilot of real size the largest error of every layer is at most twice TensorFlow's, with nothing added."""
-    theirs, ours, exact = _all_maps(Case("pilot", _pilot), keras_named(keras_name), tmp_path / "p.h5")
+    theirs, ours, exact = all_maps(Case("pilot", _pilot), keras_named(keras_name), tmp_path / "p.h5")
     for name in theirs:
         assert largest_difference(ours[name], exact[name]) <= 2 * largest_difference(theirs[name], exact[name]), name
 
@@ -110,7 +73,7 @@ def test_other_precisions_are_computed_in_float32(
     keras = keras_named(keras_name)
     keras.mixed_precision.set_global_policy(policy)
     try:
-        theirs, ours, exact = _all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
+        theirs, ours, exact = all_maps(Case("mixed", _mixed), keras, tmp_path / "m.h5")
     finally:
         keras.mixed_precision.set_global_policy("float32")
     for name, array in ours.items():

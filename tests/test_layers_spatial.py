@@ -35,7 +35,7 @@ REFUSED = (
     ((5, 5, 3), "Conv1D", CONV, "it needs steps and channels, and gets an input of shape 5x5x3"),
     ((5, 3), "Conv2D", CONV, "it needs rows, columns and channels, and gets an input of shape 5x3"),
     ((5, 5, 3), "Conv3D", CONV, "it needs planes, rows, columns and channels, and gets"),
-    ((5, 3), "GlobalMaxPooling2D", {"data_format": "channels_first"}, "it needs channels, rows, columns, and gets"),
+    ((5, 3), "GlobalMaxPooling2D", {"data_format": "channels_first"}, "it needs channels, rows and columns, and gets"),
     ((5, 3), "UpSampling2D", {}, "it needs rows, columns and channels"),
     ((5, 3), "Permute", {"dims": [2, 1, 3]}, "it needs 3 axes"),
     ((1,) * 7, "Permute", {"dims": [2, 1, 3, 4, 5, 6, 7]}, "it puts 7 axes into another order, fastact 6 at most"),

@@ -312,9 +312,15 @@ def test_open_sizes_take_any_frame():
 
 
 def test_an_open_length_that_is_no_picture():
-    built = model([entry("InputLayer", "in", [], batch_shape=[None, None]), entry("ReLU", "r", ["in"])])
-    with pytest.raises(InputError, match="'in'"):
-        Extractor(built, "r")(np.zeros(4, np.float32))
+    rnn = entry("SimpleRNN", "r", ["in"], units=3, activation="tanh", return_sequences=True)
+    built = model([entry("InputLayer", "in", [], batch_shape=[None, None, 2]), rnn])
+    assert built.layers["r"].shape == (None, 3)
+    extract = Extractor(built, "r")
+    for steps in (4, 1, 6):
+        frame = np.random.default_rng(steps).standard_normal((steps, 2)).astype(np.float32)
+        exact = reference_maps(built.at_shapes({"in": frame.shape}), {"in": frame})["r"]
+        assert np.allclose(extract(frame)["r"], exact, atol=1e-6)
+        assert exact.shape == (steps, 3)
 
 
 def test_costs_of_the_article():

@@ -374,7 +374,10 @@ REFUSED: list[tuple[str, Json]] = [
     ("Softmax", {"axis": 0}), ("BatchNormalization", {"axis": [1, 2]}), ("Concatenate", {"axis": 0}),
     ("Concatenate", {"axis": 9}), ("Reshape", {"target_shape": [5, 5]}), ("Cropping2D", {"cropping": 4}),
     ("MaxPooling2D", {"pool_size": 20}), ("Add", {}), ("Rescaling", {"scale": [1.0, 2.0]}), ("LSTM", {"units": 2}),
-    ("Lambda", {"function": "cos\nsystem"}), ("TimeDistributed", {"layer": {}}), ("Embedding", {}), ("MyLayer", {}),
+    ("Lambda", {"function": "cos\nsystem"}), ("TimeDistributed", {"layer": {"class_name": "Lambda", "config": {}}}),
+    ("Embedding", {}), ("MyLayer", {}), ("Masking", {}), ("CuDNNLSTM", {"units": 2}), ("GRU", {"units": 2}),
+    ("Bidirectional", {"layer": {"class_name": "ReLU", "config": {}}}),
+    ("RNN", {"cell": {"class_name": "Mine", "config": {}}}),
 ]  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 from fastact.errors import InputError, OutputError
 from fastact.views import Style, contact_sheet, mosaic, save_png
-from fastact.views.card import frame_picture
+from fastact.views.card import frame_card, frame_picture, layer_card
 from fastact.views.colors import PAGE
+from fastact.views.grid import Room
 from fastact.views.panel import most_active
 
 drawn_text = single.drawn_text
@@ -231,3 +232,23 @@ def test_a_write_that_stops_half_way_leaves_the_old_file_and_nothing_else(tmp_pa
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_long_sequence_is_drawn_in_lines():
+    frames = np.stack([np.full((30, 40, 3), i * 10, np.uint8) for i in range(20)])
+    card = frame_card(frames, Room(640, 480))
+    assert card.image.size == (600, 360)  # five frames a line, four lines, three pixels a pixel
+    assert card.facts[0] == "20 frames of 40 x 30"
+    corners = np.asarray(card.image)[::90, ::120][:4, :5, 0]
+    np.testing.assert_array_equal(corners, np.arange(20).reshape(4, 5) * 10)
+
+
+def test_the_maps_of_few_steps_are_not_shrunk():
+    card = layer_card("c", np.random.default_rng(1).random((3, 58, 78, 24), np.float32), Style(), Room(1600, 750))
+    assert card.panel is not None
+    assert (card.panel.shrunk, card.panel.subset) == ("", "")
+
+
+def test_a_sheet_without_a_frame():
+    sheet = contact_sheet(None, {"dense": np.arange(6, dtype=np.float32)}, title="t")
+    assert sheet.height < contact_sheet(FRAME, {"dense": np.arange(6, dtype=np.float32)}, title="t").height

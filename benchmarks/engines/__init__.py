@@ -1,7 +1,9 @@
 """The engines: fastact and its rivals, each in a module with a class `Engine`.
 
-A rival is given every advantage that its users could have too: weights in its own layout and the frame in its own
-memory before the clock starts, its fused operations, and maps taken in its own layout, without a copy where it can.
+A rival is given every advantage that its users could have too: weights in its own layout before the clock starts, its
+fused operations, maps taken in its own layout without a copy where it can. A float frame lies in its own memory and
+layout before the clock starts; a uint8 frame is one (rows, columns, channels) array, as a camera gives it, and is
+converted while the clock runs: by NumPy or inside the rival's model, whichever turns out faster for it.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.chain import Chain, Floats
+from benchmarks.network import Array, Floats, Network
 
 
 class Engine(Protocol):
-    """Computes the maps of every convolution of a chain, with one thread.
+    """Computes the wanted maps of a network.
 
     Attributes:
         version: of the library behind it.
@@ -23,14 +25,17 @@ class Engine(Protocol):
 
     version: str
 
-    def __init__(self, chain: Chain, frame: Floats) -> None:
-        """Prepares for `frame`, (rows, columns, channels) float32; nothing here is timed."""
+    def __init__(self, network: Network, frame: Array, threads: int, inside: bool) -> None:
+        """Prepares for `frame`, (rows, columns, channels), float32 or uint8; nothing here is timed.
+
+        `inside`: a uint8 frame is scaled by 1/255 inside the model, else by NumPy.
+        """
 
     def run(self) -> object:
         """One frame, from an array to arrays: this is timed."""
 
     def maps(self, result: object) -> Sequence[Floats]:
-        """What `run` gave, in order, each map as (rows, columns, filters); not timed."""
+        """What `run` gave, in order, each map as (rows, columns, channels) or (channels,); not timed."""
 
 
 @dataclass(frozen=True)
@@ -39,32 +44,36 @@ class Rival:
 
     Attributes:
         module: holds its class `Engine`.
-        imports: the module whose presence tells that it is installed.
+        imports: the modules whose presence tells that it can be measured.
         packages: the distributions it may come from, the one to recommend first.
+        install: what to give pip.
     """
 
     name: str
     module: str
-    imports: str
+    imports: tuple[str, ...]
     packages: tuple[str, ...]
+    install: str = "'fastact[bench]'"
 
     @property
     def installed(self) -> bool:
         """Whether it can be measured here."""
-        return importlib.util.find_spec(self.imports) is not None
+        return all(importlib.util.find_spec(name) is not None for name in self.imports)
 
 
-ONNX_RUNTIME = Rival("ONNX Runtime", f"{__name__}.onnx_runtime", "onnxruntime", ("onnxruntime",))
+FASTACT = Rival("fastact", f"{__name__}.ours", ("fastact",), ("fastact",))
+ONNX_RUNTIME = Rival("ONNX Runtime", f"{__name__}.onnx_runtime", ("onnx", "onnxruntime"), ("onnxruntime",))
 
 RIVALS = (
     ONNX_RUNTIME,
-    Rival("LiteRT", f"{__name__}.litert", "ai_edge_litert", ("ai-edge-litert",)),
-    Rival("PyTorch", f"{__name__}.pytorch", "torch", ("torch",)),
-    Rival("OpenVINO", f"{__name__}.openvino_cpu", "openvino", ("openvino",)),
-    Rival(
-        "TensorFlow (tf.function)",
-        f"{__name__}.tensorflow_function",
-        "tensorflow",
-        ("tensorflow-cpu", "tensorflow"),
-    ),
+    Rival("LiteRT", f"{__name__}.litert", ("ai_edge_litert",), ("ai-edge-litert",)),
+    Rival("OpenVINO", f"{__name__}.openvino_cpu", ("onnx", "openvino"), ("openvino",)),
+    Rival("PyTorch", f"{__name__}.pytorch", ("torch",), ("torch",), "torch"),
+    Rival("TensorFlow", f"{__name__}.tensorflow_function", ("tensorflow",), ("tensorflow-cpu", "tensorflow")),
 )
+
+
+def absent(rivals: Sequence[Rival]) -> str:
+    """Which rivals could be installed, and how; empty if all are there."""
+    missing = [f"{r.name} (pip install {r.install})" for r in rivals if not r.installed]
+    return f"not installed: {', '.join(dict.fromkeys(missing))}" if missing else ""

@@ -4,26 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from benchmarks.chain import Chain, Floats
 from benchmarks.common import version_of
 from benchmarks.formats.tflite_file import tflite_model
+from benchmarks.network import Array, Floats, Network
 
 
 class Engine:
-    """An interpreter; the maps are views of its own memory, so that nothing is copied."""
+    """An interpreter; frames go into its own memory and maps are views of it, so that nothing is copied twice."""
 
-    def __init__(self, chain: Chain, frame: Floats) -> None:
+    def __init__(self, network: Network, frame: Array, threads: int, inside: bool) -> None:
         self.version = version_of(["ai-edge-litert"]) or "unknown"
-        self._interpreter = Interpreter(model_content=tflite_model(chain), num_threads=1)
+        in_bytes = frame.dtype == np.uint8
+        model = tflite_model(network, in_bytes and inside)
+        self._interpreter = Interpreter(model_content=model, num_threads=threads)
         self._interpreter.allocate_tensors()
-        self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], frame[None])
+        self._input = self._interpreter.tensor(self._interpreter.get_input_details()[0]["index"])
+        self._feed = None
+        if in_bytes:
+            self._feed = self._bytes if inside else self._floats
+        self._frame = frame
+        self._input()[0] = frame
         by_name = {d["name"]: d["index"] for d in self._interpreter.get_output_details()}
-        self._views = [self._interpreter.tensor(by_name[c.name]) for c in chain.convs]
+        self._views = [self._interpreter.tensor(by_name[name]) for name in network.outputs]
+
+    def _bytes(self) -> None:
+        self._input()[0] = self._frame
+
+    def _floats(self) -> None:
+        np.multiply(self._frame, np.float32(1 / 255), out=self._input()[0])
 
     def run(self) -> list[Floats]:
         """NHWC in, NHWC out."""
+        if self._feed is not None:
+            self._feed()
         self._interpreter.invoke()
         return [view() for view in self._views]
 

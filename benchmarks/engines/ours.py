@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import cast
 
 import fastact
-from benchmarks.chain import Floats
+from benchmarks.network import Array, Floats
 
 
 class Engine:
-    """An Extractor of every convolution."""
+    """An Extractor of the wanted layers; it takes bytes as they are."""
 
-    def __init__(self, model: fastact.Model, frame: Floats) -> None:
+    def __init__(self, model: fastact.Model, wanted: Sequence[str], frame: Array, threads: int) -> None:
         self.version = fastact.__version__
-        self._extract, self._frame = fastact.Extractor(model), frame
+        self._extract, self._frame = fastact.Extractor(model, wanted, threads=threads), frame
 
     def run(self) -> fastact.FeatureMaps:
         """NumPy in, NumPy out."""

@@ -1,1 +1,1 @@
-"""Model files of rivals, built from a chain's weights."""
+"""Model files of rivals, built from a network's weights."""

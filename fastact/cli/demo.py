@@ -9,6 +9,7 @@ import click
 
 from fastact import samples
 from fastact.cli.extract import Job
+from fastact.cli.feeding import Feeder, Sources
 from fastact.cli.options import say
 from fastact.extractor import Extractor
 from fastact.graph import load
@@ -24,11 +25,13 @@ def command(out: str) -> int:
     """
     pilot = load(samples.pilot())
     for size, model in (("160x120", pilot), ("640x360", pilot.at_size((360, 640)))):
-        job = Job(Extractor(model), model.inputs[0], raw=False, formats=("png",), style=Style())
+        frame = samples.frame(size)  # type: ignore[arg-type]  # the two sizes there are
+        feeder = Feeder(model, Sources.of([str(frame)], [], None, []))
+        job = Job(Extractor(model), feeder, raw=False, formats=("png",), style=Style())
         folder = Path(out) / size
-        picture, maps = job.run(samples.frame(size), folder)  # type: ignore[arg-type]  # the two sizes there are
+        feed, maps = job.run(feeder.runs[0], folder)
         started = time.perf_counter()
-        job.extract(picture.frame)
+        job.extract(feed.inputs)
         elapsed = 1e3 * (time.perf_counter() - started)
         filters = sum(array.shape[-1] for array in maps.values())
         say(f"fastact: {size}: {filters} feature maps of {len(maps)} layers in {elapsed:.2f} ms")

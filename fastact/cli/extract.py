@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
-from fastact.cli.options import CONFIG, SIZE, say
-from fastact.errors import InputError
+from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
+from fastact.cli.options import CONFIG, say
 from fastact.extractor import Extractor
-from fastact.frames import Picture, read_picture
-from fastact.graph import Model, load
+from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
+from fastact.layers import show
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, save_h5, save_npz
 from fastact.writing import make_folder
@@ -29,55 +28,54 @@ _FORMATS = ("png", "npz", "h5")
 
 @dataclass(frozen=True)
 class Job:
-    """What to make of each picture."""
+    """What to make of each feed."""
 
     extract: Extractor
-    input_name: str
+    feeder: Feeder
     raw: bool
     formats: tuple[str, ...]
     style: Style | None
 
-    def run(self, image: Path, folder: Path) -> tuple[Picture, FeatureMaps]:
-        """Computes one picture's maps and writes them into `folder`, which is made."""
-        model = self.extract.model
-        picture = read_picture(image, model.input_shapes[self.input_name])
-        maps = self.extract(picture.frame.astype(np.float32) if self.raw else picture.frame)
+    def run(self, run: tuple[Path, ...], folder: Path) -> tuple[Feed, FeatureMaps]:
+        """Computes the maps of one of the feeder's runs and writes them into `folder`, which is made."""
+        feed = self.feeder.feed(run)
+        maps = self.extract(self.feeder.raw(feed) if self.raw else feed.inputs)
         make_folder(folder)
-        metadata = describe(model, maps, image.name) | {
+        metadata = describe(self.extract.model, maps, ", ".join(feed.files)) | {
             "input": "0..255" if self.raw else "0..1",
-            "frame_was": list(picture.notes),
+            "frame_was": list(feed.notes),
         }
         if "png" in self.formats:
-            self._draw(image, picture, maps, folder)
+            self._draw(feed, maps, folder)
         if "npz" in self.formats:
             save_npz(folder / "maps.npz", maps, metadata)
         if "h5" in self.formats:
             save_h5(folder / "maps.h5", maps, metadata)
-        return picture, maps
+        return feed, maps
 
-    def _draw(self, image: Path, picture: Picture, maps: FeatureMaps, folder: Path) -> None:
+    def _draw(self, feed: Feed, maps: FeatureMaps, folder: Path) -> None:
         from fastact.views import contact_sheet, mosaic, save_png  # not loaded where only arrays are asked for
 
         for (name, array), file_name in zip(maps.items(), file_names(maps), strict=True):
             save_png(mosaic(array, name=name, style=self.style), folder / f"{file_name}.png")
-        rows, columns, _ = picture.frame.shape
-        caption = [f"{os.path.basename(self.extract.model.source)}, input {columns}x{rows}"]  # noqa: PTH119
-        caption += [f"the picture was {note}" for note in picture.notes]
+        model = os.path.basename(self.extract.model.source)  # noqa: PTH119
+        caption = [f"{model}, {', '.join(_in_words(name, a) for name, a in feed.inputs.items())}"]
+        caption += [f"fed: {', '.join(feed.files)}"] if len(feed.files) > 1 else []
+        caption += [f"the picture was {note}" for note in feed.notes]
         caption += [f"{name} is not computed: {reason}" for name, reason in maps.missing.items()]
         if self.raw:
             caption.append("fed as 0..255 (--raw), not as the pilot is fed, which is 0..1")
-        sheet = contact_sheet(picture.frame, maps, title=image.name, style=self.style, caption=caption)
+        title = feed.files[-1] if len(feed.files) == 1 else feed.name
+        sheet = contact_sheet(feed.shown, maps, title=title, style=self.style, caption=caption)
         save_png(sheet, folder / "sheet.png")
 
 
-def picture_input(model: Model) -> str:
-    """The name of the one input, a picture; raises InputError for a model with other inputs."""
-    if len(model.inputs) != 1:
-        raise InputError(
-            f"{model.source} has {len(model.inputs)} inputs, {', '.join(model.inputs)}: the command feeds one picture; "
-            "from Python, give the extractor a mapping from input name to array"
-        )
-    return model.inputs[0]
+def _in_words(name: str, array: Array) -> str:
+    """An input and its size: pictures as width x height."""
+    if array.ndim not in (3, 4):
+        return f"input {name} of {show(array.shape)}"
+    rows, columns = array.shape[-3:-1]
+    return f"input {columns}x{rows}" if array.ndim == 3 else f"input {len(array)} pictures of {columns}x{rows}"
 
 
 def _cores() -> int:
@@ -88,7 +86,7 @@ def _cores() -> int:
 @click.command(short_help="Compute the feature maps of pictures and save them.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
 @CONFIG
-@click.option("--image", "-i", "images", required=True, multiple=True, metavar="FILE", help="A picture; repeatable.")
+@feeding_options
 @click.option(
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
     "Without it: every convolution."
@@ -102,7 +100,6 @@ def _cores() -> int:
     help="What to write, of png,npz,h5, separated by commas.",
 )
 @click.option("--raw", is_flag=True, help="Feed 0..255 as `donkey cnnactivations` does, not 0..1 as the car does.")
-@click.option("--input", "size", type=SIZE, help="Run the same weights at another input size, such as 640x360.")
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
@@ -113,8 +110,10 @@ def _cores() -> int:
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, config_path: str | None, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str,
-    raw: bool, size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
+    model_path: str, config_path: str | None, images: tuple[str, ...],
+    inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
+    indexes: tuple[int, ...], layers: tuple[str, ...], out: str, save: str, raw: bool, threads: int, norm: str,
+    cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 
@@ -122,27 +121,30 @@ def command(
     arrays, if asked for, as maps.npz and maps.h5. A picture of another size is resized as Donkey does, and that is
     said. Prints the folders written.
 
+    A model with several inputs gets the others as --input NAME=FILE.npy, and one that takes a run of pictures gets
+    them from several --image, in order of time, or from a tub; nothing that is not given is made up.
+
     \b
     Examples:
       fastact extract --model pilot.h5 --image frame.jpg
       fastact extract --model pilot.h5 --image frame.jpg --layers 'conv2d_[12]' --save png,npz
       fastact extract --model pilot.h5 --image large.jpg --input 640x360 --out large
+      fastact extract --model imu.h5 --image frame.jpg --input imu_in=imu.npy
+      fastact extract --model rnn.h5 --tub data --index 120 --layers all
     """
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
-    for image in images:
-        if not Path(image).is_file():
-            raise InputError(f"there is no picture {image!r}")
+    sources = Sources.of(images, inputs, tub, indexes)
     model = load(model_path, config=config_path)
-    name = picture_input(model)
-    extract = Extractor(model.at_size(size) if size else model, list(layers) or None, threads=threads)
-    job = Job(extract, name, raw, formats, style)
-    folders = _folders(Path(make_folder(out)), images)
+    model = model.at_size(sources.size) if sources.size else model
+    feeder = Feeder(model, sources)
+    job = Job(Extractor(model, list(layers) or None, threads=threads), feeder, raw, formats, style)
+    folders = _folders(Path(make_folder(out)), map(feeder.name, feeder.runs))
     said: set[str] = set()
-    for image, folder in _progress(list(zip(images, folders, strict=True))):
-        picture, maps = job.run(Path(image), folder)
-        for note in picture.notes:
-            say(f"fastact: {image}: {note}")
+    for run, folder in _progress(list(zip(feeder.runs, folders, strict=True))):
+        feed, maps = job.run(run, folder)
+        for note in feed.notes:
+            say(f"fastact: {os.fspath(run[-1])}: {note}")
         for layer, reason in maps.missing.items():
             if layer not in said:
                 say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")
@@ -169,19 +171,18 @@ def _formats(save: str) -> tuple[str, ...]:
     return formats
 
 
-def _folders(out: Path, images: Iterable[str]) -> list[Path]:
-    """A folder for each picture, named after it; a number is added where two have one name."""
+def _folders(out: Path, names: Iterable[str]) -> list[Path]:
+    """A folder for each name; a number is added where two are the same."""
     folders: list[Path] = []
-    for image in images:
-        stem = Path(image).stem
-        folder, number = out / stem, 2
+    for name in names:
+        folder, number = out / name, 2
         while folder in folders:
-            folder, number = out / f"{stem}-{number}", number + 1
+            folder, number = out / f"{name}-{number}", number + 1
         folders.append(folder)
     return folders
 
 
-def _progress(work: list[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
+def _progress(work: list[tuple[tuple[Path, ...], Path]]) -> Iterator[tuple[tuple[Path, ...], Path]]:
     """The same, under a progress bar on stderr where there is more than one."""
     if len(work) == 1:
         yield from work

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fastact.cli.options import CONFIG, SIZE, console, plain
+from fastact.cost import PICTURE_RANKS
 from fastact.graph import Model, load
 from fastact.layers import Shape
 from fastact.node import Node
@@ -67,9 +68,9 @@ def _table(models: list[Model]) -> Table:
 
 
 def _size(model: Model) -> str:
-    """The first picture's width x height."""
-    pictures = [shape for shape in model.input_shapes.values() if len(shape) == 3]
-    return f"input {pictures[0][1] or '?'}x{pictures[0][0] or '?'}" if pictures else ""
+    """The first picture's width x height, or that of the pictures in a sequence."""
+    pictures = [shape for shape in model.input_shapes.values() if len(shape) in PICTURE_RANKS]
+    return f"input {pictures[0][-2] or '?'}x{pictures[0][-3] or '?'}" if pictures else ""
 
 
 def _cells(model: Model, node: Node) -> list[str]:

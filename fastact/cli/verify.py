@@ -15,10 +15,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from fastact import samples
+from fastact.cli.feeding import Array, Feeder, NamedFile, Sources, feeding_options
 from fastact.cli.options import CONFIG, console, plain, say
 from fastact.errors import InputError
 from fastact.extractor import Extractor
-from fastact.frames import read_picture
+from fastact.frames import read_picture, takes_pictures
 from fastact.graph import Model, load
 from fastact.kernels.ops import Floats
 from fastact.verify import TOLERANCE, compare, tensorflow_maps
@@ -27,13 +28,19 @@ from fastact.verify import TOLERANCE, compare, tensorflow_maps
 @click.command(short_help="Compare every layer's map with TensorFlow's.")
 @click.argument("model_path", metavar="MODEL")
 @CONFIG
-@click.option("--image", "-i", metavar="FILE", help="A picture to feed. Without it: a sample frame.")
+@feeding_options
 @click.option(
     "--tolerance", type=click.FloatRange(0, min_open=True), default=TOLERANCE, show_default=True,
     help="The largest difference allowed, in parts of a layer's largest value."
 )  # fmt: skip
-def command(model_path: str, config_path: str | None, image: str | None, tolerance: float) -> int:
+def command(
+    model_path: str, config_path: str | None, images: tuple[str, ...],
+    inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
+    indexes: tuple[int, ...], tolerance: float,
+) -> int:  # fmt: skip
     """Compare every layer's map with TensorFlow's, for one frame.
+
+    What is not given is made up, and that is said: a sample frame where a picture is taken, noise elsewhere.
 
     Loads MODEL with fastact and with Keras (which must be installed: the extra `verify`) and prints, per layer, the
     largest absolute difference, the largest in parts of the layer's largest value, and a verdict. Exit status 1 if a
@@ -44,11 +51,11 @@ def command(model_path: str, config_path: str | None, image: str | None, toleran
       fastact verify pilot.h5 --image frame.jpg
     """
     model = load(model_path, config=config_path)
-    inputs = _inputs(model, image)
-    maps = Extractor(model, "all")(inputs)
+    fed = _inputs(model, Sources.of(images, inputs, tub, indexes))
+    maps = Extractor(model, "all")(fed)
     say("fastact: asking TensorFlow, which takes a few seconds")
     with _quiet():
-        keras, theirs = tensorflow_maps(model, inputs)
+        keras, theirs = tensorflow_maps(model, fed)
     differences = compare(maps, theirs)
     table = Table("layer", "class", box=SIMPLE_HEAD, pad_edge=False, title=f"fastact beside {keras}")
     for title in ("largest difference", "of the largest value", "verdict"):
@@ -87,17 +94,27 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _inputs(model: Model, image: str | None) -> dict[str, Floats]:
-    """What to feed: the picture to inputs that take one, scaled to 0..1, and seeded noise to the others."""
+def _inputs(model: Model, sources: Sources) -> dict[str, Floats]:
+    """What to feed, float32, uint8 scaled to 0..1: what is given, a sample frame for a picture, noise for the rest."""
+    if sources.size is not None:
+        raise InputError("verify runs a model at the size its file has, as TensorFlow does: leave out --input WxH")
     random = np.random.default_rng(0)
-    inputs: dict[str, Floats] = {}
+    made_up: dict[str, Array] = {}
     for name, shape in model.input_shapes.items():
-        if len(shape) == 3 and shape[-1] in (1, 3, 4):
-            picture = read_picture(image or samples.frame("160x120"), shape)
-            for note in picture.notes:
-                say(f"fastact: the picture for {name!r} was {note}")
-            inputs[name] = picture.frame / np.float32(255)
+        if name in sources.arrays or (sources.has_pictures and takes_pictures(shape)):
+            continue
+        if takes_pictures(shape) and len(shape) == 3:
+            made_up[name] = read_picture(samples.frame("160x120"), shape).frame
+            say(f"fastact: input {name!r} gets a sample frame")
         else:
-            inputs[name] = random.random(tuple(n or 1 for n in shape), np.float32)
-            say(f"fastact: input {name!r} is no picture: it gets noise from 0 to 1, from a fixed seed")
-    return inputs
+            made_up[name] = random.random(tuple(n or 1 for n in shape), np.float32)
+            say(f"fastact: input {name!r} gets noise from 0 to 1, from a fixed seed")
+    feeder = Feeder(model, sources, made_up)
+    if len(feeder.runs) > 1:
+        raise InputError(f"verify compares one frame, and {len(feeder.runs)} are given")
+    feed = feeder.feed(feeder.runs[0])
+    for note in feed.notes:
+        say(f"fastact: the picture was {note}")
+    return {
+        n: a / np.float32(255) if a.dtype == np.uint8 else np.asarray(a, np.float32) for n, a in feed.inputs.items()
+    }

@@ -44,7 +44,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-from ..errors import FileError, UnsupportedError
+from ..errors import FileError
 from . import architecture, sniff
 from .architecture import Architecture
 from .model import LayerPath, SavedModel, Shape, WeightReader
@@ -73,15 +73,14 @@ def _tf_saved_model(path: Path, descriptor: int, max_weight_bytes: int) -> Abstr
     return tf_saved_model.open_model(path, descriptor, max_weight_bytes)
 
 
-_FORMATS: Mapping[str, _Reader] = MappingProxyType(
-    {"hdf5": _legacy_h5, "zip": _keras_archive, "savedmodel": _tf_saved_model}
-)
+def _tflite(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractContextManager[SavedModel]:
+    from . import tflite
 
-_NOT_YET: Mapping[str, str] = MappingProxyType(
-    {
-        "tflite": "a TensorFlow Lite model, which this version of fastact does not read yet: use the Keras "
-        "model that it was made from, saved with model.save('x.h5')",
-    }
+    return tflite.open_model(path, descriptor, max_weight_bytes)
+
+
+_FORMATS: Mapping[str, _Reader] = MappingProxyType(
+    {"hdf5": _legacy_h5, "zip": _keras_archive, "savedmodel": _tf_saved_model, "tflite": _tflite}
 )
 
 
@@ -110,8 +109,6 @@ def open_model(
     given = None if config is None else _architecture(Path(config))
     with sniff.opened(where) as descriptor:
         kind = sniff.recognise(descriptor)
-        if kind in _NOT_YET:
-            raise UnsupportedError(f"{quoted(where)} is {_NOT_YET[kind]}")
         if kind not in _FORMATS:
             raise _no_model(where, kind)
         with _reader(where, descriptor, kind, given, max_weight_bytes) as model:

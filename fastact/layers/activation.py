@@ -75,9 +75,9 @@ def apply(tape: Tape, chain: tuple[ops.Op, ...], x: Value) -> Value:
     return x
 
 
-def activation(config: Config) -> Activation:
-    """The function the entry `activation` names: a string, a dict around one, or a layer's own configuration."""
-    return Activation(_chain(config.entries.get("activation"), config))
+def activation(config: Config, entry: str = "activation") -> Activation:
+    """The function an entry names: a string, a dict around one, or a layer's own configuration."""
+    return Activation(_chain(config.entries.get(entry), config))
 
 
 def _chain(value: object, config: Config) -> tuple[ops.Op, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
-from fastact.kernels.program import Value
+from fastact.kernels.program import Value as Value
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -63,7 +63,7 @@ class Layer(ABC):
     what it cannot mean. Shapes come without the batch axis.
     """
 
-    is_convolution: ClassVar[bool] = False
+    is_convolution: bool = False
     channels_first: bool = False
     """Whether it takes maps with channels before rows and columns."""
     since: ClassVar[str] = "0.1.0"
@@ -84,6 +84,10 @@ class Layer(ABC):
     def weight_shapes(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:
         """The weights the file must hold, each with its shape, for inputs of these shapes."""
         return {}
+
+    def steps(self, *inputs: Shape) -> int:
+        """How many times over it emits its operations: 1, or the time steps it is unrolled over."""
+        return 1
 
     @abstractmethod
     def output_shape(self, *inputs: Shape) -> Shape:

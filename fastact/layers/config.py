@@ -65,6 +65,17 @@ class Config:
         found = found if len(found) <= 60 else found[:57] + "..."
         return ModelError(f"layer {self.name!r} ({self.class_name}): {entry} must be {wanted}, found {found}")
 
+    def inner(self, entry: str) -> Config:
+        """The configuration of the layer in an entry of a wrapper, {"class_name": ..., "config": {...}}."""
+        value = self.entries.get(entry)
+        if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
+            raise self.fail(entry, "a layer")
+        class_name = value.get("class_name")
+        if not isinstance(class_name, str) or not class_name.isprintable():
+            raise self.fail(entry, "a layer with the name of its class")
+        module = value.get("module") if isinstance(value.get("module"), str) else None
+        return Config(class_name, self.name, value["config"], self.keras_version, module)
+
     def flag(self, entry: str, default: bool) -> bool:
         """True or false."""
         value = self.entries.get(entry, default)

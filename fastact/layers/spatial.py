@@ -11,7 +11,7 @@ from fastact.kernels import ops
 from fastact.layers.base import Layer, Shape, Tape, Value, rank, show
 from fastact.layers.config import Config
 
-_AXES = {1: "steps", 2: "rows, columns", 3: "planes, rows, columns"}
+_AXES = {1: ["steps"], 2: ["rows", "columns"], 3: ["planes", "rows", "columns"]}
 
 
 def channels_first(config: Config) -> bool:
@@ -33,8 +33,8 @@ class SpatialLayer(Layer):
 
     def channels_last(self, shape: Shape) -> Shape:
         """An input's shape with channels last; raises UnsupportedError for one of another rank."""
-        words = _AXES[self.axes]
-        rank(shape, self.axes + 1, f"channels, {words}" if self.channels_first else f"{words} and channels")
+        words = ["channels", *_AXES[self.axes]] if self.channels_first else [*_AXES[self.axes], "channels"]
+        rank(shape, self.axes + 1, ", ".join(words[:-1]) + " and " + words[-1])
         return (*shape[1:], shape[0]) if self.channels_first else shape
 
     def as_given(self, shape: Shape) -> Shape:

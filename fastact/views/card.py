@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,10 +75,12 @@ def layer_card(name: str, maps: NDArray[np.generic], style: Style, box: Room) ->
 def _legible(shape: Sequence[int], box: Room) -> int:
     """How many maps have room in the box at a size at which one sees something."""
     height, width = shape[-3], shape[-2]
-    longest = max(height, width)
-    cell_width = max(_LEGIBLE * width / longest, 24) + 6
-    cell_height = max(_LEGIBLE * height / longest, 8) + 6 + STRIP
-    steps = int(np.prod(shape[:-3]))
+    steps, longest = int(np.prod(shape[:-3])), max(height, width)
+    large = _LEGIBLE / longest
+    if steps > 1:  # few maps a step have room, so that each is to have whole pixels a value
+        large = ceil(large) if large >= 1 else 1 / floor(1 / large)
+    cell_width = max(large * width, 24) + 6
+    cell_height = max(large * height, 8) + 6 + STRIP
     room = int(box.width / cell_width) * max(1, int(box.height / cell_height) // steps)
     return room if shape[-1] <= room else next(n for n in _ROUND if n <= max(1, room))
 
@@ -101,7 +104,7 @@ def _facts(panel: Panel, style: Style) -> list[str]:
 
 def frame_card(frame: NDArray[np.generic], box: Room) -> Card:
     """The frame as large as the box takes it: enlarged by a whole number, or shrunk."""
-    picture = frame_picture(frame)
+    picture = frame_picture(frame, _columns(np.shape(frame), box))
     width, height = picture.size
     scale = int(min(box.width / width, box.height / height))
     if scale >= 1:
@@ -113,13 +116,23 @@ def frame_card(frame: NDArray[np.generic], box: Room) -> Card:
         size = (max(1, int(width * by)), max(1, int(height * by)))
         how = f"shrunk to {size[0]} x {size[1]}"
         picture = picture.resize(size, Image.Resampling.BOX)
-    steps = len(frame) if np.ndim(frame) == 4 else 1
-    what = f"{width} x {height}" if steps == 1 else f"{steps} frames of {width // steps} x {height}"
+    what = f"{np.shape(frame)[-2]} x {np.shape(frame)[-3]}" if np.ndim(frame) > 2 else f"{width} x {height}"
+    if np.ndim(frame) == 4:
+        what = f"{count(len(frame), 'frame')} of {what}"
     return Card("Input", (what, how), picture)
 
 
-def frame_picture(frame: NDArray[np.generic]) -> Image.Image:
-    """A frame as an RGB picture; the frames of a sequence side by side.
+def _columns(shape: Sequence[int], box: Room) -> int:
+    """How many frames of a sequence side by side make each of them as large as the box takes it."""
+    if len(shape) != 4 or 0 in shape:
+        return 1
+    steps, height, width, _ = shape
+    sizes = {c: min(box.width / (c * width), box.height / (ceil(steps / c) * height)) for c in range(1, steps + 1)}
+    return max(sizes, key=lambda columns: (sizes[columns], columns))
+
+
+def frame_picture(frame: NDArray[np.generic], columns: int | None = None) -> Image.Image:
+    """A frame as an RGB picture; the frames of a sequence side by side, in lines of `columns`.
 
     Takes (H, W), (H, W, 1), (H, W, 3) or (T, H, W, 1 or 3): uint8, or floats from 0 to 1 (clipped). Raises
     `InputError` for anything else.
@@ -133,6 +146,10 @@ def frame_picture(frame: NDArray[np.generic]) -> Image.Image:
         array = np.rint(np.clip(np.nan_to_num(array.astype(np.float32)), 0, 1) * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
         raise InputError(f"a frame holds uint8 or floats from 0 to 1, not {array.dtype}")
+    array = np.broadcast_to(array, (*array.shape[:-1], 3))
     if array.ndim == 4:
-        array = np.concatenate(list(array), axis=1)
-    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3))))
+        columns = columns or len(array)
+        empty = np.full((-len(array) % columns, *array.shape[1:]), CARD, np.uint8)
+        lines = np.concatenate([array, empty]).reshape(-1, columns, *array.shape[1:])
+        array = np.concatenate([np.concatenate(list(line), axis=1) for line in lines])
+    return Image.fromarray(np.ascontiguousarray(array))

@@ -29,6 +29,8 @@ _INNER = WIDTH - 2 * MARGIN
 _FRAME = Room(640, 480)
 _VECTOR = Room(400, 170)
 _FIRST_HEIGHT = 840
+_FEW = 8
+_GUTTER = 60
 # For up to so many layers with maps: the width and height of the box for each, and the grid's proportions.
 _SIZES = ((8, 796, 500, 1.8), (16, 600, 320, 1.8), (40, 480, 260, 1.7), (10**9, 330, 180, 1.7))
 
@@ -66,7 +68,7 @@ class _Row:
 
 
 def contact_sheet(
-    frame: NDArray[np.generic],
+    frame: NDArray[np.generic] | None,
     layers: Mapping[str, NDArray[np.generic]],
     *,
     title: str,
@@ -77,7 +79,7 @@ def contact_sheet(
 
     Args:
         frame: the input: (H, W), (H, W, 1), (H, W, 3), or (T, H, W, 1 or 3) for a sequence; uint8, or floats
-            from 0 to 1.
+            from 0 to 1. None where there is no picture: the page begins with the layers.
         layers: each layer's values by its name, of the shapes that `mosaic` takes, in the order to show.
             Layers with maps come before those with vectors. Where a layer has more filters than are legible,
             those whose values vary most (standard deviation over positions) are drawn, and the card says so.
@@ -132,19 +134,22 @@ def _is_vector(maps: NDArray[np.generic]) -> bool:
 
 
 def _cards(
-    frame: NDArray[np.generic],
+    frame: NDArray[np.generic] | None,
     maps: dict[str, NDArray[np.generic]],
     vectors: dict[str, NDArray[np.generic]],
     style: Style,
 ) -> list[Card]:
     """The frame, the layers with maps, then the vectors; smaller the more there are."""
-    shown = frame_card(frame, _FRAME)
+    cards = [] if frame is None else [frame_card(frame, _FRAME)]
     width, height, aspect = next(sizes for most, *sizes in _SIZES if len(maps) <= most)
     box = Room(width, height, aspect=aspect)
-    first = Room(_INNER - shown.inner - 4 * PADDING - GAP, _FIRST_HEIGHT, aspect=1.8)
-    cards = [shown]
+    beside = sum(card.inner + 2 * PADDING + GAP for card in cards)
+    first = Room(_INNER - beside - 2 * PADDING, _FIRST_HEIGHT, aspect=1.8)
+    # Several maps a filter: the whole width where there are few such layers, else half of it.
+    broad = _INNER if len(maps) <= _FEW else (_INNER - GAP) // 2
+    wide = Room(broad - 2 * PADDING - _GUTTER, 1.5 * height, aspect=2 * aspect)
     for i, (name, values) in enumerate(maps.items()):
-        cards.append(layer_card(name, values, style, first if i == 0 else box))
+        cards.append(layer_card(name, values, style, first if i == 0 else wide if np.ndim(values) > 3 else box))
     bars = Room(min(_VECTOR.width, box.width), _VECTOR.height)
     return cards + [layer_card(name, values, style, bars) for name, values in vectors.items()]
 

@@ -14,6 +14,7 @@ from typing import Any
 from numba import float32, float64, njit
 
 from .. import ops
+from .exponential import elu, exp, expm1, mish, sigmoid, softplus, tanh
 from .fields import (
     AXES,
     COUNT,
@@ -30,7 +31,6 @@ from .fields import (
     X,
     Y,
 )  # fmt: skip
-from .exponential import elu, exp, expm1, mish, sigmoid, softplus, tanh
 from .simd import f32, f64, fma, i64, set_f32, wide
 
 

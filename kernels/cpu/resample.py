@@ -10,7 +10,7 @@ from .simd import i64, set_f32, wide
 
 
 def resample(step, me, team):
-    """Each place along the middle axis from TAPS places of the input; most often there are two."""
+    """Each place along the middle axis from TAPS places of the input; most often there are one or two."""
     length, inner, in_length, taps = i64(step, LENGTH), i64(step, INNER), i64(step, IN_LENGTH), i64(step, TAPS)
     lines = i64(step, OUTER) * length
     for line in range(lines * me // team, lines * (me + 1) // team):
@@ -18,7 +18,11 @@ def resample(step, me, team):
         first = (line - outer * length) * taps
         cells, weights = i64(step, CELLS) + 8 * first, i64(step, TAP_WEIGHTS) + 4 * first
         source, target = i64(step, X) + 4 * outer * in_length * inner, i64(step, Y) + 4 * line * inner
-        if taps == 2:
+        if taps == 1:
+            a, weight_a = source + 4 * i64(cells, 0) * inner, wide(weights, 0)
+            for i in range(inner):
+                set_f32(target, i, wide(a, i) * weight_a)
+        elif taps == 2:
             a, b = source + 4 * i64(cells, 0) * inner, source + 4 * i64(cells, 1) * inner
             weight_a, weight_b = wide(weights, 0), wide(weights, 1)
             for i in range(inner):

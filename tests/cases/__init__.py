@@ -15,16 +15,19 @@ from .channels_first import CHANNELS_FIRST
 from .convolution import ALONG_ONE_AXIS, CONVOLUTIONS, DEPTHWISE, TRANSPOSED, VOLUMES
 from .core import DENSE, PASSING
 from .functions import CALLED
+from .measured import MEASURED, MEASURED_CONVOLUTIONS
 from .merging import ELEMENTWISE, JOINING, TWO_INPUTS
 from .normalization import NORMALIZATION
 from .pooling import POOLS
+from .recurrent import RECURRENT
 from .resizing import RESIZING
 from .shaping import SHAPING
 from .wiring import WIRING
 
 CASES: tuple[Case, ...] = (
     *CONVOLUTIONS, *ALONG_ONE_AXIS, *VOLUMES, *DEPTHWISE, *TRANSPOSED, *FUNCTIONS, *PASSING, *NORMALIZATION, *SHAPING,
-    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *TWO_INPUTS, *JOINING, *WIRING, *CALLED, *APPLICATIONS,
+    *RESIZING, *DENSE, *POOLS, *CHANNELS_FIRST, *ELEMENTWISE, *TWO_INPUTS, *JOINING, *RECURRENT, *WIRING, *CALLED,
+    *APPLICATIONS, *MEASURED,
 )  # fmt: skip
 
 __all__ = [
@@ -34,6 +37,8 @@ __all__ = [
     "CASES",
     "KERAS2",
     "KERAS3",
+    "MEASURED",
+    "MEASURED_CONVOLUTIONS",
     "Case",
     "chain",
     "frames",

@@ -1,0 +1,250 @@
+"""What a command feeds a model: pictures, runs of pictures, records of a tub, arrays from files."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from fastact.cli.options import Size
+from fastact.errors import InputError
+from fastact.frames import read_picture, takes_pictures
+from fastact.graph import Model
+from fastact.layers import Shape, show
+from fastact.tub import Tub
+
+Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """NAME=FILE.npy on the command line."""
+
+    name: str
+    path: str
+
+
+class _Input(Size):
+    """WIDTHxHEIGHT as (rows, columns), or NAME=FILE, which a size never is since it has no =."""
+
+    name = "WIDTHxHEIGHT | NAME=FILE.npy"
+
+    def convert(  # type: ignore[override]
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int] | NamedFile:
+        if isinstance(value, NamedFile):
+            return value
+        name, equals, path = str(value).partition("=") if isinstance(value, str) else ("", "", "")
+        if not equals:
+            return super().convert(value, param, ctx)
+        if not name or not path:
+            self.fail(f"{value!r} is not NAME=FILE.npy, the name of an input and the file of its array", param, ctx)
+        return NamedFile(name, path)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the command line gives to feed: files of pictures, arrays by input, records of a tub, another size."""
+
+    images: tuple[str, ...]
+    arrays: Mapping[str, str]
+    tub: str | None
+    indexes: tuple[int, ...]
+    size: tuple[int, int] | None
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any picture is given."""
+        return bool(self.images) or self.tub is not None
+
+    @classmethod
+    def of(
+        cls,
+        images: Sequence[str],
+        inputs: Sequence[tuple[int, int] | NamedFile],
+        tub: str | None,
+        indexes: Sequence[int],
+    ) -> Sources:
+        """From the options' values; raises BadParameter for those that do not go together."""
+        sizes = [i for i in inputs if not isinstance(i, NamedFile)]
+        files = [i for i in inputs if isinstance(i, NamedFile)]
+        if len(sizes) > 1:
+            raise click.BadParameter("give one size", param_hint="--input")
+        if len({f.name for f in files}) < len(files):
+            raise click.BadParameter("an input is given twice", param_hint="--input")
+        if (tub is None) != (not indexes):
+            raise click.BadParameter("a tub's records are given as --tub DIR --index N", param_hint="--tub")
+        if images and tub is not None:
+            raise click.BadParameter("give pictures as files or from a tub, not both", param_hint="--image")
+        return cls(tuple(images), {f.name: f.path for f in files}, tub, tuple(indexes), sizes[0] if sizes else None)
+
+
+def feeding_options(function: F) -> F:
+    """The options that say what to feed, the same for every command."""
+    for option in reversed((
+        click.option(
+            "--image", "-i", "images", multiple=True, metavar="FILE",
+            help="A picture; repeatable. A model that takes a run of T pictures gets T in the order given, and each "
+            "picture after them makes the next run with those before it."
+        ),
+        click.option(
+            "--tub", metavar="DIR", help="A Donkey tub to take pictures from, by --index, instead of --image."
+        ),
+        click.option(
+            "--index", "indexes", type=click.IntRange(0), multiple=True, metavar="N",
+            help="A record of the tub, by its number; repeatable. A run of pictures ends with it."
+        ),
+        click.option(
+            "--input", "inputs", type=_Input(), multiple=True,
+            help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; "
+            "repeatable. WIDTHxHEIGHT, such as 640x360: run the same weights at another input size."
+        ),
+    )):  # fmt: skip
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One thing to compute maps of.
+
+    Attributes:
+        name: of the last picture or of the first array, for folders.
+        files: the names of what is fed, for titles and metadata.
+        inputs: by name, as the extractor takes them.
+        shown: what a sheet shows beside the maps: uint8 or floats, (H, W, C) or (T, H, W, C); None for no picture.
+        notes: sentences on what was done to a picture.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    inputs: Mapping[str, Array]
+    shown: Array | None
+    notes: tuple[str, ...]
+
+
+class Feeder:
+    """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not.
+
+    Raises InputError, saying what is missing or does not fit, before a picture is decoded.
+    """
+
+    def __init__(self, model: Model, sources: Sources, made_up: Mapping[str, Array] | None = None) -> None:
+        self._model, self._shapes = model, model.input_shapes
+        for name in sources.arrays:
+            if name not in self._shapes:
+                raise InputError(f"{model.source} has no input {name!r}: its inputs are {_listed(self._shapes)}")
+        self._files = tuple(os.path.basename(path) for path in sources.arrays.values())  # noqa: PTH119
+        self._arrays = {name: read_array(path, name, self._shapes[name]) for name, path in sources.arrays.items()}
+        self._arrays |= made_up or {}
+        self._pictures = self._input_of_pictures(sources.has_pictures)
+        self.runs = self._runs(sources)
+
+    def _input_of_pictures(self, given: bool) -> str | None:
+        """The input that pictures go to; None where there are arrays for all."""
+        absent = {name: shape for name, shape in self._shapes.items() if name not in self._arrays}
+        able = [name for name, shape in absent.items() if takes_pictures(shape)]
+        if given and not absent:
+            raise InputError("pictures and arrays for all inputs are given: leave out one of them")
+        if given and not able:
+            name, shape = next(iter(absent.items()))
+            raise InputError(f"the input {name!r} is {show(shape)}, which no picture is: give --input {name}=FILE.npy")
+        if given and len(able) > 1:
+            raise InputError(
+                f"the inputs {_listed(able)} all take pictures: give all but one of them as --input NAME=FILE.npy"
+            )
+        for name, shape in absent.items():
+            if not given or name not in able:
+                how = "--image FILE or " if name in able and not given else ""
+                raise InputError(
+                    f"the input {name!r} of {self._model.source}, which is {show(shape)}, is not given: "
+                    f"add {how}--input {name}=FILE.npy"
+                )
+        return able[0] if absent else None
+
+    def _runs(self, sources: Sources) -> list[tuple[Path, ...]]:
+        """The pictures of each feed: T for a model that takes T, else one."""
+        if self._pictures is None:
+            return [()]
+        shape = self._shapes[self._pictures]
+        steps = shape[0] if len(shape) == 4 else 1
+        if sources.tub is not None:
+            if steps is None:
+                raise InputError(f"the input {self._pictures!r} takes any number of pictures: give them with --image")
+            tub = Tub.open(sources.tub)
+            return [tuple(record.image for record in tub.run(index, steps)) for index in sources.indexes]
+        images = tuple(map(Path, sources.images))
+        for image in images:
+            if not image.is_file():
+                raise InputError(f"there is no picture {os.fspath(image)!r}")
+        steps = len(images) if steps is None else steps
+        if len(images) < steps:
+            raise InputError(
+                f"the input {self._pictures!r} takes a run of {steps} pictures, and {len(images)} are given: "
+                "add --image, in order of time"
+            )
+        return [images[end - steps : end] for end in range(steps, len(images) + 1)]
+
+    def name(self, run: tuple[Path, ...]) -> str:
+        """The name for the results of a run."""
+        return run[-1].stem if run else Path((*self._files, "inputs")[0]).stem
+
+    def feed(self, run: tuple[Path, ...]) -> Feed:
+        """What to compute for one of :attr:`runs`; decodes its pictures."""
+        inputs, notes, files = dict(self._arrays), dict[str, None](), (*(p.name for p in run), *self._files)
+        if self._pictures is not None:
+            shape = self._shapes[self._pictures]
+            pictures = [read_picture(path, shape[-3:]) for path in run]
+            if len({p.frame.shape for p in pictures}) > 1:
+                raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
+            notes = dict.fromkeys(note for p in pictures for note in p.notes)
+            frames = np.stack([p.frame for p in pictures])
+            inputs[self._pictures] = frames if len(shape) == 4 else frames[0]
+        first = self._pictures or next((n for n, a in inputs.items() if takes_pictures(a.shape)), None)
+        shown = None if first is None else inputs[first]
+        if shown is not None and shown.shape[-1] == 4:  # transparency is not shown
+            shown = shown[..., :3]
+        return Feed(self.name(run), files, inputs, shown, tuple(notes))
+
+    def raw(self, feed: Feed) -> dict[str, Array]:
+        """The inputs of a feed with the values of pictures as they are, 0 to 255."""
+        name = self._pictures
+        return {n: a.astype(np.float32) if n == name else a for n, a in feed.inputs.items()}
+
+
+def read_array(path: str, name: str, shape: Shape) -> Array:
+    """An array for input `name` from an .npy file; raises InputError for one that does not fit or cannot be read.
+
+    Its header is checked before anything is allocated, and nothing in it is unpickled.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            found, _, dtype = header(file)
+            if dtype.hasobject or dtype.kind not in "fu":
+                raise InputError(f"{path!r} holds {dtype}: the input {name!r} takes uint8 or floats")
+            if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
+                hint = ", without the batch axis" if len(found) == len(shape) + 1 else ""
+                raise InputError(f"{path!r} is {show(found)}, and the input {name!r} is {show(shape)}{hint}")
+            if file.tell() + dtype.itemsize * math.prod(found) > Path(path).stat().st_size:
+                raise InputError(f"{path!r} is damaged: it has fewer values than it says")
+            file.seek(0)
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path!r} for the input {name!r}") from None
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is not an .npy file, as numpy.save writes one"
+        raise InputError(f"{path!r} cannot be read: {reason}") from None
+
+
+def _listed(names: object) -> str:
+    return ", ".join(map(repr, names))  # type: ignore[call-overload]

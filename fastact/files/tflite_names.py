@@ -1,0 +1,151 @@
+"""Which Keras layer a tensor belongs to, from what the converter left of its name.
+
+A tensor is named after the TensorFlow operations that were fused into the operator that gives it, such as
+``linear/conv2d_1/Relu;linear/conv2d_1/BiasAdd;linear/conv2d_1/Conv2D``: the model's scope, then the layer, outer
+models and wrappers first, then the operation, perhaps with scopes of its own (``batchnorm/add_1``). Keras 3
+enters every layer's scope twice, and TensorFlow makes the second ``conv2d_1_1``. An output of the model has no name of
+its own but the signature's, which Keras 2 takes from the layer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .tflite_graph import Graph, Operator
+
+__all__ = ["Naming", "Part", "cleaned"]
+
+_LONGEST = 200
+_CALL = re.compile(r"(StatefulPartitionedCall|PartitionedCall)(_\d+)?(:\d+)?")
+_NUMBER = re.compile(r"\d+$")
+_SUFFIX = re.compile(r"_\d$")
+_PLACE = re.compile(r":\d+$")
+_NUMBERED_OUTPUT = re.compile(r"output_\d+")
+
+# Scopes that operations open inside a layer's.
+_INNER = re.compile(
+    r"(batchnorm|moments|separable_conv\w*|conv\w*_transpose\w*|Conv[123]D\w*|convolution\w*|depthwise\w*|Gelu|Tensordot"
+    r"|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while|lstm_cell)(_\d+)?"
+)
+_ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
+# A batch normalization whose sum went into the next layer's bias: not what Keras calls the layer's output.
+_UNFINISHED = re.compile(r"batchnorm/(mul|Rsqrt)(_\d+)*")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the operations in a tensor's name."""
+
+    layer: str
+    """The layer's name, of layers inside others their path."""
+    operation: str
+
+    @property
+    def is_activation(self) -> bool:
+        """Whether it is a function that operators take in at their end."""
+        return _ACTIVATION.fullmatch(self.operation) is not None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its layer had more to do after it."""
+        return _UNFINISHED.fullmatch(self.operation) is not None
+
+
+class Naming:
+    """The names of one file's tensors, in parts."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        pieces = [
+            split
+            for operator in graph.operators
+            for number in operator.outputs
+            for split in _split(graph.tensors[number].name)
+            if len(split) > 1
+        ]
+        firsts = Counter(split[0] for split in pieces)
+        scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
+        deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
+        self._scope = scope if deep and 2 * count > len(pieces) else None
+        self._layers_twice = self._is_doubled(pieces)
+
+    def _is_doubled(self, pieces: Sequence[Sequence[str]]) -> bool:
+        """Whether all layers' scopes are second ones: by Keras 3, whose signatures number the outputs."""
+        outputs = self._graph.output_names.values()
+        if self._scope is None or not outputs or not all(_NUMBERED_OUTPUT.fullmatch(name) for name in outputs):
+            return False
+        layers = {split[1] for split in pieces if len(split) > 2 and split[0] == self._scope}
+        return all(_SUFFIX.search(name) for name in (self._scope, *layers))
+
+    def of(self, number: int) -> list[Part]:
+        """The parts of a tensor's name that name a layer; empty where none does."""
+        parts = (self._part(split) for split in _split(self._graph.tensors[number].name))
+        return [part for part in parts if part is not None]
+
+    def _part(self, split: Sequence[str]) -> Part | None:
+        if self._scope is not None:
+            if split[0] != self._scope:
+                return None
+            split = split[1:]
+        if len(split) < 2:
+            return None
+        inner = next((i for i, piece in enumerate(split[1:-1], 1) if _INNER.fullmatch(piece)), len(split) - 1)
+        layer, operation = split[:inner], split[inner:]
+        if self._layers_twice:
+            layer = [_SUFFIX.sub("", piece) for piece in layer]
+        return Part("/".join(layer), "/".join(operation))
+
+    def output_layer(self, number: int) -> str | None:
+        """The layer that the signature names a tensor after; Keras 3 only numbers them."""
+        name = self._graph.output_names.get(number, "")
+        return None if not name or _NUMBERED_OUTPUT.fullmatch(name) else name
+
+    def input_name(self, number: int) -> str:
+        """What a network's input is called."""
+        stored = _PLACE.sub("", self._graph.tensors[number].name).removeprefix("serving_default_")
+        return self._graph.input_names.get(number) or stored
+
+    def result(self, operator: Operator, *, weights: int = -1, bias: int = -1, activated: bool = False) -> Part | None:
+        """The layer whose output an operator's first output is.
+
+        Several layers may have gone into one operator, and their order in the name is not always theirs in the
+        network. What an operator does last is its activation; a bias is named after the last layer that went into it,
+        and weights after the last one that has some.
+        """
+        number = operator.outputs[0]
+        parts = self.of(number)
+        named = self.output_layer(number)
+        if named is not None and not parts:
+            return Part(named, "output")
+        layers = {part.layer for part in parts}
+        if len(layers) < 2:
+            return parts[0] if parts else self._of_weights(weights)
+        if activated:
+            found = next((part for part in parts if part.is_activation), None)
+            if found is not None:
+                return found
+        for stored in (bias, weights):
+            for part in self.of(stored) if stored >= 0 else ():
+                if part.layer in layers:
+                    return part
+        return parts[0]
+
+    def _of_weights(self, weights: int) -> Part | None:
+        parts = self.of(weights) if weights >= 0 else []
+        return parts[0] if parts else None
+
+
+def cleaned(name: str) -> str:
+    """A name fit to be a layer's: printable, of bounded length; may be empty."""
+    return "".join(c if c.isprintable() else "?" for c in name[:_LONGEST]).strip()
+
+
+def _split(name: str) -> Iterable[list[str]]:
+    """The pieces of every operation in a tensor's name, without what only says how it was called."""
+    for one in name.split(";"):
+        pieces = [piece for piece in one.split("/") if piece and not _CALL.fullmatch(piece)]
+        if pieces and not one.startswith(("arith.", "tfl.")):
+            yield pieces

@@ -19,6 +19,20 @@ LAYERS = {layer: name for name, layer in registry().items()}
         ("Softmax", {"axis"}, {"RowWise"}),
         ("Concatenate", {"axis"}, {"Concat"}),
         ("Dropout", set(), set()),
+        (
+            "LSTM",
+            {
+                "units",
+                "use_bias",
+                "activation",
+                "recurrent_activation",
+                "return_sequences",
+                "return_state",
+                "go_backwards",
+                "time_major",
+            },
+            {"Dense", "Binary"},
+        ),
         ("GroupNormalization", {"groups", "axis", "epsilon", "scale", "center"}, {"Standardize", "Affine"}),
     ],
 )

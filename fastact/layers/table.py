@@ -62,7 +62,8 @@ def _row(layer: type[Layer], names: list[str]) -> str:
     words = " ".join((layer.__doc__ or "").split("\n\n")[0].split())
     reading = read(layer)
     arguments = ", ".join(f"`{entry}`" for entry in reading.entries)
-    return f"| {', '.join(names)} | {words} | {arguments} | {layer.since} | {_exactness(layer, reading.operations)} |"
+    exact = "as what is inside" if {"layer", "cell"} & set(reading.entries) else _exactness(layer, reading.operations)
+    return f"| {', '.join(names)} | {words} | {arguments} | {layer.since} | {exact} |"
 
 
 def _exactness(layer: type[Layer], operations: set[str]) -> str:

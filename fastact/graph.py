@@ -34,6 +34,7 @@ class Model:
         nodes: every layer's every call, each after those it takes inputs from.
         inputs: names of the inputs, in the file's order.
         outputs: names of the layers whose maps are the model's outputs, in the file's order.
+        config_source: path of the file that the configuration comes from, where that is another than `source`.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Model:
     outputs: tuple[str, ...]
     _topology: Topology
     _layers: Mapping[LayerPath, Layer | str]
+    config_source: str | None = None
 
     @cached_property
     def layers(self) -> Mapping[str, Node]:
@@ -85,17 +87,22 @@ class Model:
         return replace(self, nodes=nodes)
 
 
-def load(path: str | os.PathLike[str]) -> Model:
+def load(path: str | os.PathLike[str], *, config: str | os.PathLike[str] | None = None) -> Model:
     """Reads a model and its weights; nothing in the file is executed and nothing is computed.
 
     Layers fastact cannot compute are in the model, with the reason in :attr:`Node.reason`.
+
+    Args:
+        path: the model's file.
+        config: for a file of weights alone, such as ``x.weights.h5``, the file that says what the network is: the
+            text of ``model.to_json()``, or any other model file.
 
     Raises:
         FileError: the file cannot be read, is damaged, or is not safe to read.
         UnsupportedError: a kind of file fastact does not read.
         ModelError: the configuration in it does not describe a network.
     """
-    with open_model(path) as saved:
+    with open_model(path, config=config) as saved:
         return build(saved)
 
 
@@ -114,6 +121,7 @@ def build(saved: SavedModel) -> Model:
         outputs,
         topology,
         _settled(layers, nodes),
+        None if saved.config_path is None else os.fspath(saved.config_path),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,12 +61,12 @@ def tensorflow_maps(model: Model, inputs: Mapping[str, Floats]) -> tuple[str, di
         MissingExtraError: TensorFlow is not installed.
         UnsupportedError: no installed Keras loads the file.
     """
-    name, network = _load(model.source)
+    name, network = _load(model.source, model.config_source)
     batch = [np.asarray(inputs[n], np.float32)[np.newaxis] for n in model.inputs]
     return name, {key: value[0] for key, value in keras_maps(network, batch).items()}
 
 
-def _load(path: str) -> tuple[str, Any]:
+def _load(path: str, config: str | None) -> tuple[str, Any]:
     """The file as a Keras model: by Keras 3, else by tf-keras, which reads what Keras 2 wrote and Keras 3 does not."""
     tried = []
     for package in ("keras", "tf_keras"):
@@ -75,12 +76,24 @@ def _load(path: str) -> tuple[str, Any]:
         except ImportError:
             continue
         try:
-            return f"{package} {keras.__version__}", keras.models.load_model(path, compile=False)
+            return f"{package} {keras.__version__}", _network(keras, path, config)
         except Exception as error:  # Keras raises whatever its layers raise
             tried.append(f"{package} {keras.__version__}: {str(error).strip().splitlines()[0][:200]}")
     if not tried:
         raise MissingExtraError("verify", "TensorFlow", "verify")
     raise UnsupportedError(f"Keras cannot load {path!r} to compare with ({'; '.join(tried)})")
+
+
+def _network(keras: Any, path: str, config: str | None) -> Any:
+    """The model in a file, or the one that `config` describes with the weights in the file."""
+    if config is None:
+        return keras.models.load_model(path, compile=False)
+    if Path(config).is_file() and Path(config).read_bytes().lstrip().startswith(b"{"):
+        network = keras.models.model_from_json(Path(config).read_text("utf-8"))
+    else:
+        network = keras.models.load_model(config, compile=False)
+    network.load_weights(path)
+    return network
 
 
 def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, Any]:

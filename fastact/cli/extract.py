@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from fastact.cli.options import SIZE, say
+from fastact.cli.options import CONFIG, SIZE, say
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import Picture, read_picture
@@ -86,7 +86,8 @@ def _cores() -> int:
 
 
 @click.command(short_help="Compute the feature maps of pictures and save them.")
-@click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model, a Keras .h5 file.")
+@click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
+@CONFIG
 @click.option("--image", "-i", "images", required=True, multiple=True, metavar="FILE", help="A picture; repeatable.")
 @click.option(
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
@@ -112,8 +113,8 @@ def _cores() -> int:
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str, raw: bool,
-    size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
+    model_path: str, config_path: str | None, images: tuple[str, ...], layers: tuple[str, ...], out: str, save: str,
+    raw: bool, size: tuple[int, int] | None, threads: int, norm: str, cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 
@@ -132,7 +133,7 @@ def command(
     for image in images:
         if not Path(image).is_file():
             raise InputError(f"there is no picture {image!r}")
-    model = load(model_path)
+    model = load(model_path, config=config_path)
     name = picture_input(model)
     extract = Extractor(model.at_size(size) if size else model, list(layers) or None, threads=threads)
     job = Job(extract, name, raw, formats, style)

@@ -6,7 +6,7 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from fastact.cli.options import SIZE, console, plain
+from fastact.cli.options import CONFIG, SIZE, console, plain
 from fastact.graph import Model, load
 from fastact.layers import Shape
 from fastact.node import Node
@@ -16,8 +16,9 @@ _FORMULA = "along rows and columns, out = floor((n + 2p - k) / s) + 1 for n cell
 
 @click.command(short_help="Show a model's layers: shapes, parameters, costs, receptive fields.")
 @click.argument("model_path", metavar="MODEL")
+@CONFIG
 @click.option("--input", "size", type=SIZE, help="Also the same weights at another input size, such as 640x360.")
-def command(model_path: str, size: tuple[int, int] | None) -> int:
+def command(model_path: str, config_path: str | None, size: tuple[int, int] | None) -> int:
     """Show a model's layers: output shapes, parameters, multiply-adds, receptive fields, bytes of maps.
 
     With --input, the same weights at another resolution beside the file's own, and which layers could not follow.
@@ -26,8 +27,9 @@ def command(model_path: str, size: tuple[int, int] | None) -> int:
     Examples:
       fastact info pilot.h5
       fastact info pilot.h5 --input 640x360
+      fastact info pilot.weights.h5 --config pilot.json
     """
-    model = load(model_path)
+    model = load(model_path, config=config_path)
     models = [model] if size is None else [model, model.at_size(size)]
     out = console()
     out.print(f"{model.source}: {model.format}, sha256 {model.identity[:16]}", markup=False)

@@ -46,3 +46,9 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 
 
 SIZE = Size()
+
+CONFIG = click.option(
+    "--config", "config_path", metavar="FILE",
+    help="For a model file of weights alone: where the network is described, in the text of model.to_json() or in "
+    "another model file."
+)  # fmt: skip

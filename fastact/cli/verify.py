@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fastact import samples
-from fastact.cli.options import console, plain, say
+from fastact.cli.options import CONFIG, console, plain, say
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import read_picture
@@ -26,12 +26,13 @@ from fastact.verify import TOLERANCE, compare, tensorflow_maps
 
 @click.command(short_help="Compare every layer's map with TensorFlow's.")
 @click.argument("model_path", metavar="MODEL")
+@CONFIG
 @click.option("--image", "-i", metavar="FILE", help="A picture to feed. Without it: a sample frame.")
 @click.option(
     "--tolerance", type=click.FloatRange(0, min_open=True), default=TOLERANCE, show_default=True,
     help="The largest difference allowed, in parts of a layer's largest value."
 )  # fmt: skip
-def command(model_path: str, image: str | None, tolerance: float) -> int:
+def command(model_path: str, config_path: str | None, image: str | None, tolerance: float) -> int:
     """Compare every layer's map with TensorFlow's, for one frame.
 
     Loads MODEL with fastact and with Keras (which must be installed: the extra `verify`) and prints, per layer, the
@@ -42,7 +43,7 @@ def command(model_path: str, image: str | None, tolerance: float) -> int:
     Example:
       fastact verify pilot.h5 --image frame.jpg
     """
-    model = load(model_path)
+    model = load(model_path, config=config_path)
     inputs = _inputs(model, image)
     maps = Extractor(model, "all")(inputs)
     say("fastact: asking TensorFlow, which takes a few seconds")

@@ -1,12 +1,21 @@
 """Readers of model files: one module per format, and one row for it in `_FORMATS`.
 
-    path ──► sniff.py ──► _FORMATS ──► legacy_h5.py ──► SavedModel (configuration + weights by path)
-             content,     kind ►       legacy_weights.py      find, check, add up, then read
-             never name   reader       names.py               which stored weight is whose
-                                       bounded_json.py        the configuration
-                                       hdf5.py                groups and attributes, no links
-                                       stored_strings.py      sizes of strings before they are read
-                                       datasets.py            plain float datasets, whole in the file
+    path ──► sniff.py ──► _FORMATS ──► legacy_h5.py ──────► SavedModel (configuration + weights by path)
+             content,     kind ►       │ legacy_weights.py        find, check, add up, then read
+             never name   reader       │ names.py                 which stored weight is whose, by name
+                                       keras_archive.py ──► SavedModel
+                                       │ archive.py               members of a zip archive, in memory
+                                       │ numbered_weights.py      find, check, add up, then read
+                                       │ numbered_paths.py        which stored weight is whose, by number
+                          with ──────► weights_h5.py ─────► SavedModel
+                          config=      │                          weights alone, in either layout
+
+    architecture.py      the configuration, and its version of Keras
+    bounded_json.py      its text
+    hdf5.py              groups and attributes, no links
+    stored_strings.py    sizes of strings before they are read
+    datasets.py          plain float datasets, whole in the file
+    source.py            a file, a part of one, or memory, to read HDF5 from
 
 To add a format: let `sniff.recognise` return a kind for it, write a module whose function takes
 ``(path, descriptor, max_weight_bytes)`` and is a context manager that yields a `SavedModel`, and add a row to
@@ -14,7 +23,7 @@ To add a format: let `sniff.recognise` return a kind for it, write a module whos
 
 What every reader promises, whatever the file holds:
 
-- nothing in a file is imported, evaluated, unpickled or executed, and no other file is opened because of it;
+- nothing in a file is imported, evaluated, unpickled, extracted or executed, and no other file is opened because of it;
 - what is not read as weights is bounded by a constant, and weights by ``max_weight_bytes``, which is compared
   with their sum before the first of them is read;
 - a weight is accepted only with the very shape that the configuration implies;
@@ -30,7 +39,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import FileError, UnsupportedError
-from . import sniff
+from . import architecture, sniff
+from .architecture import Architecture
 from .model import LayerPath, SavedModel, Shape, WeightReader
 from .text import quoted
 
@@ -45,12 +55,16 @@ def _legacy_h5(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractCo
     return legacy_h5.open_model(path, descriptor, max_weight_bytes)
 
 
-_FORMATS: Mapping[str, _Reader] = MappingProxyType({"hdf5": _legacy_h5})
+def _keras_archive(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractContextManager[SavedModel]:
+    from . import keras_archive
+
+    return keras_archive.open_model(path, descriptor, max_weight_bytes)
+
+
+_FORMATS: Mapping[str, _Reader] = MappingProxyType({"hdf5": _legacy_h5, "zip": _keras_archive})
 
 _NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        "zip": "a zip archive, perhaps a '.keras' file, which this version of fastact does not read yet: "
-        "load it with Keras and save it with model.save('x.h5')",
         "tflite": "a TensorFlow Lite model, which this version of fastact does not read yet: use the Keras "
         "model that it was made from, saved with model.save('x.h5')",
     }
@@ -58,12 +72,17 @@ _NOT_YET: Mapping[str, str] = MappingProxyType(
 
 
 @contextmanager
-def open_model(path: str | os.PathLike[str], *, max_weight_bytes: int = 2**31) -> Iterator[SavedModel]:
+def open_model(
+    path: str | os.PathLike[str], *, config: str | os.PathLike[str] | None = None, max_weight_bytes: int = 2**31
+) -> Iterator[SavedModel]:
     """Open a model file, whatever its name, and close it on leaving the ``with`` block.
 
     Args:
         path: the file. Only a regular file (or a link to one) is read.
-        max_weight_bytes: the most bytes of weights that one call of ``weights.read`` may read.
+        config: for a file of weights alone, the file that the configuration is in: the text of ``model.to_json()``,
+            or any model file, whose own weights are left aside.
+        max_weight_bytes: the most bytes of weights that one call of ``weights.read`` may read, and that a compressed
+            member of an archive may take in memory.
 
     Yields:
         The file's configuration, and a reader of its weights.
@@ -73,14 +92,47 @@ def open_model(path: str | os.PathLike[str], *, max_weight_bytes: int = 2**31) -
         UnsupportedError: a format, or a version of Keras, that fastact does not read.
     """
     where = Path(path)
+    given = None if config is None else _architecture(Path(config))
     with sniff.opened(where) as descriptor:
         kind = sniff.recognise(descriptor)
         if kind in _NOT_YET:
             raise UnsupportedError(f"{quoted(where)} is {_NOT_YET[kind]}")
         if kind not in _FORMATS:
-            raise FileError(
-                f"{quoted(where)} is not a Keras model but {sniff.describe(kind)}: give a file saved with "
-                "model.save('x.h5')"
-            )
-        with _FORMATS[kind](where, descriptor, max_weight_bytes) as model:
+            raise _no_model(where, kind)
+        with _reader(where, descriptor, kind, given, max_weight_bytes) as model:
             yield model
+
+
+def _reader(
+    path: Path, descriptor: int, kind: str, given: Architecture | None, max_weight_bytes: int
+) -> AbstractContextManager[SavedModel]:
+    if given is None:
+        return _FORMATS[kind](path, descriptor, max_weight_bytes)
+    if kind != "hdf5":
+        raise FileError(
+            f"{quoted(path)} is {sniff.describe(kind)}, not weights alone: leave --config (config= in Python) out"
+        )
+    from . import weights_h5
+
+    return weights_h5.open_model(path, descriptor, given, max_weight_bytes)
+
+
+def _architecture(path: Path) -> Architecture:
+    """The configuration in a JSON file, or in a model file."""
+    if not path.is_dir():
+        with sniff.opened(path) as descriptor:
+            if sniff.recognise(descriptor) == "json":
+                return architecture.read_json(path, descriptor)
+    with open_model(path) as model:
+        return Architecture(path, model.config, model.keras_version, model.backend)
+
+
+def _no_model(path: Path, kind: str) -> FileError:
+    if kind == "json":
+        return FileError(
+            f"{quoted(path)} is {sniff.describe(kind)}: give the file of its weights as the model, and this one with "
+            "--config (config= in Python), or a file saved with model.save('x.h5')"
+        )
+    return FileError(
+        f"{quoted(path)} is not a Keras model but {sniff.describe(kind)}: give a file saved with model.save('x.h5')"
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,9 @@ from h5py import h5d, h5p, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from .hdf5 import H5File
-from .model import Shape
+from .model import LayerPath, Shape
 
-__all__ = ["Weight", "checked", "is_integer", "read"]
+__all__ = ["Weight", "checked", "is_integer", "read", "read_all"]
 
 _MAX_CHUNKS = 65_536
 _MAX_CHUNK_BYTES = 2**26
@@ -25,6 +26,7 @@ _FILTERS = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHE
 _FLETCHER_BYTES = 4
 _DEFLATE_RATIO = 1032
 """What deflate can reach at most: 258 bytes from two bits."""
+_BFLOAT16 = "bfloat16"
 
 
 def _float_types() -> tuple[tuple[h5t.TypeID, str], ...]:
@@ -46,14 +48,14 @@ class Weight:
     dataset: h5d.DatasetID
     shape: Shape
     dtype: str
-    """``"float16"``, ``"float32"`` or ``"float64"``, whatever the byte order."""
+    """``"float16"``, ``"bfloat16"``, ``"float32"`` or ``"float64"``, whatever the byte order."""
     what: str
     """For messages: ``"the weight 'kernel' of layer 'conv2d_1'"``."""
 
     @property
     def itemsize(self) -> int:
         """Bytes of one number in the file."""
-        return int(np.dtype(self.dtype).itemsize)
+        return 2 if self.dtype == _BFLOAT16 else int(np.dtype(self.dtype).itemsize)
 
     @property
     def stored_bytes(self) -> int:
@@ -92,17 +94,31 @@ def checked(file: H5File, dataset: h5d.DatasetID, shape: Shape, what: str) -> We
             f"does not agree with its configuration: {what} has the shape {found}, where the configuration "
             f"implies {shape}"
         )
-    dtype = _dtype(dataset)
+    dtype = _dtype(file, dataset)
     if dtype is None:
         raise file.problem(
             f"cannot be read: {what} is stored as {_type_name(dataset)}, where fastact reads float16, "
-            "float32 and float64"
+            "bfloat16, float32 and float64"
         )
     weight = Weight(file, dataset, shape, dtype, what)
     problem = _storage_problem(weight)
     if problem:
         raise file.problem(f"is not safe to read: {what} {problem}")
     return weight
+
+
+def read_all(
+    file: H5File, located: Mapping[LayerPath, Mapping[str, Weight]], max_bytes: int
+) -> dict[LayerPath, dict[str, NDArray[np.float32]]]:
+    """Read weights once it is known that all together take at most `max_bytes`.
+
+    Raises:
+        FileError: they take more, or see `read`.
+    """
+    total = sum(weight.nbytes for weights in located.values() for weight in weights.values())
+    if total > max_bytes:
+        raise file.problem(f"needs {total} bytes for its weights, more than the limit of {max_bytes}")
+    return {layer: {leaf: read(weight) for leaf, weight in weights.items()} for layer, weights in located.items()}
 
 
 def read(weight: Weight) -> NDArray[np.float32]:
@@ -113,6 +129,8 @@ def read(weight: Weight) -> NDArray[np.float32]:
     """
     if not _inflates_as_it_should(weight):
         raise weight.file.problem(f"is not safe to read: {weight.what} is not compressed as HDF5 does it")
+    if weight.dtype == _BFLOAT16:
+        return _read_bfloat16(weight)
     values = np.empty(weight.shape, dtype=weight.dtype)
     if values.size:
         weight.dataset.read(h5s.ALL, h5s.ALL, values)
@@ -125,14 +143,41 @@ def read(weight: Weight) -> NDArray[np.float32]:
     return result
 
 
-def _dtype(dataset: h5d.DatasetID) -> str | None:
+def _read_bfloat16(weight: Weight) -> NDArray[np.float32]:
+    """A bfloat16 is the upper half of a float32."""
+    kind = weight.dataset.get_type()
+    opaque = kind.get_class() == h5t.OPAQUE
+    halves = np.empty(weight.shape, dtype="V2" if opaque else np.uint16)
+    if halves.size:
+        weight.dataset.read(h5s.ALL, h5s.ALL, halves, kind if opaque else None)
+    result = np.empty(weight.shape, dtype=np.float32)
+    bits = result.view(np.uint32)
+    bits[...] = halves.view("<u2") if opaque else halves
+    bits <<= 16
+    return result
+
+
+def _dtype(file: H5File, dataset: h5d.DatasetID) -> str | None:
     kind = dataset.get_type()
+    if kind.get_size() == 2 and _is_bfloat16(file, dataset, kind):
+        return _BFLOAT16
     if kind.get_class() != h5t.FLOAT:
         return None
     for candidate, name in _float_types():
         if kind.equal(candidate):
             return name
     return None
+
+
+def _is_bfloat16(file: H5File, dataset: h5d.DatasetID, kind: h5t.TypeID) -> bool:
+    """Whether two bytes are a bfloat16 as Keras stores it.
+
+    HDF5 has no such type, and NumPy's comes out as two opaque bytes. Keras 3 marks them in ``.keras`` and
+    ``.weights.h5`` files and nowhere else; nothing else that Keras stores is opaque.
+    """
+    if kind.get_class() == h5t.OPAQUE:
+        return True
+    return kind.get_class() == h5t.INTEGER and file.text(dataset, "dtype", 16) == _BFLOAT16.encode()
 
 
 def _type_name(dataset: h5d.DatasetID) -> str:

@@ -19,10 +19,11 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5o, h5t
 
 from ..errors import FileError
+from .source import InFile, Source, Stream
 from .stored_strings import StoredStringError, StringSizes
 from .text import quoted
 
-__all__ = ["H5File", "guarded", "opened"]
+__all__ = ["H5File", "guarded", "opened", "opened_within"]
 
 _MAX_NAMES = 65_536
 """The most strings in one list. Keras splits a list before an attribute of it has 64,512 bytes."""
@@ -65,9 +66,33 @@ def opened(path: Path, descriptor: int) -> Iterator[H5File]:
     """
     with guarded(path, "the header"):
         file = _open(path, descriptor)
+    with _closing(path, file, InFile(descriptor, 0, os.fstat(descriptor).st_size)) as opened_file:
+        yield opened_file
+
+
+@contextmanager
+def opened_within(path: Path, source: Source) -> Iterator[H5File]:
+    """Open with HDF5 a file that lies within the file at `path`, and close it with everything in it.
+
+    Raises:
+        FileError: the HDF5 library refuses the file.
+    """
+    with guarded(path, "the header"):
+        try:
+            file = h5py.File(Stream(source), "r", driver="fileobj")
+        except _H5PY_RAISES as error:
+            raise FileError(
+                f"{quoted(path)} holds damaged weights ({_reason(error)}): copy or save it again"
+            ) from error
+    with _closing(path, file, source) as opened_file:
+        yield opened_file
+
+
+@contextmanager
+def _closing(path: Path, file: h5py.File, source: Source) -> Iterator[H5File]:
     try:
         with guarded(path, "the header"):
-            opened_file = H5File(path, file, descriptor)
+            opened_file = H5File(path, file, source)
         yield opened_file
     finally:
         with suppress(*_H5PY_RAISES):  # nothing was written that closing could lose
@@ -77,11 +102,11 @@ def opened(path: Path, descriptor: int) -> Iterator[H5File]:
 class H5File:
     """The file, by safe steps. Every method raises FileError, or what `guarded` makes a FileError of."""
 
-    def __init__(self, path: Path, file: h5py.File, descriptor: int) -> None:
+    def __init__(self, path: Path, file: h5py.File, source: Source) -> None:
         self.path = path
-        self.size = os.fstat(descriptor).st_size
+        self.size = source.size
         self._file = file
-        self._sizes = StringSizes(descriptor, file)
+        self._sizes = StringSizes(source, file)
 
     def problem(self, reason: str) -> FileError:
         """Return an error about this file; `reason` ends the sentence."""
@@ -92,7 +117,7 @@ class H5File:
         return h5g.open(self._file.id, b"/")
 
     def names(self, group: h5g.GroupID) -> list[str]:
-        """Return up to 64 names of links in the group, for messages only."""
+        """Return up to 64 names of links in the group."""
         count = min(group.get_num_objs(), 64)
         return [group.get_objname_by_idx(index).decode("utf-8", "replace") for index in range(count)]
 
@@ -124,8 +149,8 @@ class H5File:
             raise self.problem(f"is damaged: {quoted(name)} in it should be a dataset")
         return found
 
-    def text(self, group: h5g.GroupID, name: str, most: int) -> bytes | None:
-        """Return a string attribute, at most `most` bytes long; None where there is none.
+    def text(self, group: h5g.GroupID | h5d.DatasetID, name: str, most: int) -> bytes | None:
+        """Return a string attribute of a group or a dataset, at most `most` bytes long; None where there is none.
 
         Raises:
             FileError: not one string, or longer.
@@ -190,7 +215,7 @@ class H5File:
         except UnicodeDecodeError:
             raise self.problem(f"is damaged: its attribute {quoted(name)} is not UTF-8 text") from None
 
-    def _strings(self, group: h5g.GroupID, attribute: h5a.AttrID, name: str, most: int) -> list[bytes]:
+    def _strings(self, group: h5g.GroupID | h5d.DatasetID, attribute: h5a.AttrID, name: str, most: int) -> list[bytes]:
         """Read an attribute of strings once its size is known to be at most `most` bytes."""
         kind = attribute.get_type()
         count = int(np.prod(attribute.shape, dtype=object))

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,17 +17,15 @@ from typing import Any
 from h5py import h5g
 
 from ..errors import FileError, UnsupportedError
-from . import bounded_json, hdf5, sniff
+from . import architecture, bounded_json, hdf5, sniff
 from .legacy_weights import LegacyWeights
-from .model import MODEL_CLASSES, SavedModel
+from .model import SavedModel
 from .text import listed, quoted
 
-__all__ = ["open_model"]
+__all__ = ["check_backend", "is_weights_only", "no_model", "open_model", "short_text"]
 
-_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])")
 _SHORT = 64
 """The most bytes of a version or a back end's name."""
-_SAVE_AGAIN = "load it with Keras 2.0 to 2.2 and save it again"
 
 
 @contextmanager
@@ -44,39 +41,47 @@ def _saved_model(file: hdf5.H5File, descriptor: int, max_weight_bytes: int) -> S
     root = file.root()
     text = file.text(root, "model_config", bounded_json.MAX_BYTES)
     if text is None:
-        raise _no_configuration(file, root)
+        raise no_model(file, root)
     weights = file.group(root, "model_weights")
     if weights is None:
         raise file.problem("holds a configuration but no weights: save the model with model.save('x.h5')")
     version = _keras_version(file, root, weights)
     config = _configuration(file, text)
-    backend = _short_text(file, weights, "backend") or _short_text(file, root, "backend") or "unknown"
-    if backend == "theano":
-        raise UnsupportedError(
-            f"{quoted(file.path)} was saved with Theano, whose convolutions turn their kernels round: load "
-            "it with Keras on TensorFlow and save it again"
-        )
-    layers = frozenset(_layer_names(file.path, config))
-    inner = config["config"]
-    name = inner.get("name") if isinstance(inner, dict) else None
+    backend = short_text(file, weights, "backend") or short_text(file, root, "backend") or "unknown"
+    check_backend(file.path, backend)
     return SavedModel(
         path=file.path,
         format=f"Keras {version[0]} .h5",
         keras_version=version,
         backend=backend,
         config=config,
-        weights=LegacyWeights(file, weights, layers, name if isinstance(name, str) else "", max_weight_bytes),
+        weights=LegacyWeights(file, weights, config, max_weight_bytes),
         identity=sniff.identity(descriptor),
     )
 
 
-def _no_configuration(file: hdf5.H5File, root: h5g.GroupID) -> FileError:
+def check_backend(path: Path, backend: str) -> None:
+    """Raise UnsupportedError for weights that mean something else than TensorFlow's."""
+    if backend == "theano":
+        raise UnsupportedError(
+            f"{quoted(path)} was saved with Theano, whose convolutions turn their kernels round: load "
+            "it with Keras on TensorFlow and save it again"
+        )
+
+
+def is_weights_only(file: hdf5.H5File, root: h5g.GroupID) -> bool:
+    """Whether a file has the marks of weights, in the layout of before Keras 3 or in that of ``.keras`` files."""
+    marks = {"layers", "_layer_checkpoint_dependencies", "top_level_model_weights"}
+    return bool(marks & set(file.names(root))) or file.list_of_names(root, "layer_names") is not None
+
+
+def no_model(file: hdf5.H5File, root: h5g.GroupID) -> FileError:
+    """Return the error about a file without a configuration, which says what it holds instead."""
     found = set(file.names(root))
-    marks = {"layers", "_layer_checkpoint_dependencies", "model_weights", "top_level_model_weights"}
-    if marks & found or file.list_of_names(root, "layer_names") is not None:
+    if "model_weights" in found or is_weights_only(file, root):
         return file.problem(
-            "holds weights without the configuration of their model: save the whole model with "
-            "model.save('x.h5') in place of its weights alone"
+            "holds weights without the configuration of their model: give that, too, with --config FILE (config= in "
+            "Python), such as the text of model.to_json(), or save the whole model with model.save('x.h5')"
         )
     return file.problem(
         f"is an HDF5 file but holds no Keras model (it holds {listed(sorted(found))}): give a file "
@@ -85,25 +90,21 @@ def _no_configuration(file: hdf5.H5File, root: h5g.GroupID) -> FileError:
 
 
 def _keras_version(file: hdf5.H5File, root: h5g.GroupID, weights: h5g.GroupID) -> tuple[int, ...]:
-    of_root, of_weights = (_short_text(file, group, "keras_version") for group in (root, weights))
+    of_root, of_weights = (short_text(file, group, "keras_version") for group in (root, weights))
     if of_weights is None:  # Keras 1 gave a version to the root at most
         version = of_root or "1 (it names no version)"
         raise UnsupportedError(
-            f"{quoted(file.path)} was saved by Keras {version}, whose files fastact does not read: {_SAVE_AGAIN}"
+            f"{quoted(file.path)} was saved by Keras {version}, whose files fastact does not read: "
+            f"{architecture.SAVE_AGAIN}"
         )
-    versions = [_parsed(file, text) for text in (of_root, of_weights) if text is not None]
+    versions = [architecture.parse_version(file.path, text) for text in (of_root, of_weights) if text is not None]
     if len({version[0] for version in versions}) > 1:
         raise file.problem("is damaged: its configuration and its weights are of different versions of Keras")
-    if versions[0][0] not in (2, 3):
-        version = ".".join(map(str, versions[0]))
-        advice = _SAVE_AGAIN if versions[0][0] < 2 else "look for a newer fastact"
-        raise UnsupportedError(
-            f"{quoted(file.path)} was saved by Keras {version}, and fastact reads files of Keras 2 and 3: {advice}"
-        )
     return versions[0]
 
 
-def _short_text(file: hdf5.H5File, group: h5g.GroupID, name: str) -> str | None:
+def short_text(file: hdf5.H5File, group: h5g.GroupID, name: str) -> str | None:
+    """Return an attribute of at most 64 bytes that can be shown; None where there is none."""
     text = file.text(group, name, _SHORT)
     if text is None:
         return None
@@ -113,46 +114,9 @@ def _short_text(file: hdf5.H5File, group: h5g.GroupID, name: str) -> str | None:
     return shown
 
 
-def _parsed(file: hdf5.H5File, text: str) -> tuple[int, ...]:
-    """Parse ``"2.2.4-tf"`` as ``(2, 2, 4)``."""
-    found = _VERSION.match(text)
-    if not found:
-        raise file.problem(f"is damaged: {quoted(text)} is no version of Keras")
-    return tuple(int(part) for part in found.groups(default="0"))
-
-
 def _configuration(file: hdf5.H5File, text: bytes) -> dict[str, Any]:
     try:
         config = bounded_json.parse(text)
     except bounded_json.JsonError as error:
         raise file.problem(f"cannot be read: its model_config {error}") from None
-    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
-        raise file.problem("is damaged: its model_config names no class of model")
-    if config["class_name"] not in MODEL_CLASSES:
-        raise UnsupportedError(
-            f"{quoted(file.path)} holds a model of class {quoted(config['class_name'])}, and fastact reads "
-            f"{listed(MODEL_CLASSES)}"
-        )
-    if not isinstance(config.get("config"), (dict, list)):
-        raise file.problem("is damaged: its model_config holds no layers")
-    return config
-
-
-def _layer_names(path: Path, config: dict[str, Any]) -> Iterator[str]:
-    """Yield the names of all layers, nested ones too; refuse those of Keras 1."""
-    waiting: list[Any] = [config]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, list):
-            waiting.extend(item)
-        elif isinstance(item, dict):
-            waiting.extend(item.values())
-            inner = item.get("config")
-            if not isinstance(inner, dict) or not isinstance(item.get("class_name"), str):
-                continue
-            if "nb_filter" in inner or "dim_ordering" in inner:
-                raise UnsupportedError(
-                    f"{quoted(path)} holds a layer of Keras 1, {quoted(item['class_name'])}: {_SAVE_AGAIN}"
-                )
-            if isinstance(inner.get("name"), str):
-                yield inner["name"]
+    return architecture.check(file.path, config, "model_config")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from h5py import h5d, h5g
 from numpy.typing import NDArray
 
-from . import datasets, hdf5, names
+from . import architecture, datasets, hdf5, names
 from .datasets import Weight
 from .model import LayerPath, Shape
 from .text import listed, quoted
@@ -19,14 +20,13 @@ __all__ = ["LegacyWeights"]
 class LegacyWeights:
     """The `WeightReader` of a legacy ``.h5`` file."""
 
-    def __init__(
-        self, file: hdf5.H5File, group: h5g.GroupID, layers: Collection[str], model: str, max_bytes: int
-    ) -> None:
-        """Read from `group`; `layers` and `model` are the names in the configuration."""
+    def __init__(self, file: hdf5.H5File, group: h5g.GroupID, config: Mapping[str, Any], max_bytes: int) -> None:
+        """Read from `group` the weights of a model configured like that."""
         self._file = file
         self._group = group
-        self._layers = layers
-        self._model = model
+        self._layers = architecture.layer_names(config)
+        self._inner = architecture.inner_names(config)
+        self._model = architecture.model_name(config)
         self._max_bytes = max_bytes
 
     def read(self, wanted: Mapping[LayerPath, Mapping[str, Shape]]) -> dict[LayerPath, dict[str, NDArray[np.float32]]]:
@@ -34,16 +34,7 @@ class LegacyWeights:
         if not self._group.valid:
             raise self._file.problem("is closed: read weights inside the with block of open_model")
         with hdf5.guarded(self._file.path, "the weights"):
-            located = self._locate(wanted)
-            total = sum(weight.nbytes for weights in located.values() for weight in weights.values())
-            if total > self._max_bytes:
-                raise self._file.problem(
-                    f"needs {total} bytes for its weights, more than the limit of {self._max_bytes}"
-                )
-            return {
-                layer: {leaf: datasets.read(weight) for leaf, weight in weights.items()}
-                for layer, weights in located.items()
-            }
+            return datasets.read_all(self._file, self._locate(wanted), self._max_bytes)
 
     def _locate(self, wanted: Mapping[LayerPath, Mapping[str, Shape]]) -> dict[LayerPath, dict[str, Weight]]:
         """Find and check every weight by its header, in the order asked for."""
@@ -83,7 +74,7 @@ class LegacyWeights:
             raise self._file.problem(f"is damaged: layer {quoted(name)} lists a weight twice")
         stored = [names.parse(one) for one in weight_names]
         try:
-            assigned = names.assign(layers, stored, self._layers, self._model)
+            assigned = names.assign(layers, stored, self._layers, self._model, self._inner)
         except names.MatchError as error:
             raise self._file.problem(str(error)) from None
         self._refuse_extra(name, group, assigned, stored)

@@ -29,8 +29,18 @@ class WeightReader(Protocol):
 
         Args:
             wanted: for each layer path the weights' own names (``"kernel"``, ``"bias"``, ``"gamma"``, …)
-                and the shape that the configuration implies for each. Only these shapes are accepted. A
-                wrapper such as TimeDistributed is asked for by its own path.
+                and the shape that the configuration implies for each. Only these shapes are accepted.
+
+                The names come in the order of Keras's own variables of the layer, those present: kernel, bias;
+                gamma, beta, moving_mean, moving_variance; for recurrent layers kernel, recurrent_kernel, bias; for
+                SeparableConv2D depthwise_kernel, pointwise_kernel, bias. Some formats number them.
+
+                Recurrent layers ask for plain names, though files keep them with the layer's cell. A name may have
+                parts, separated by ``/``: Bidirectional asks for ``"forward/kernel"``, …, ``"backward/kernel"``, …,
+                and RNN over several cells for ``"0/kernel"``, …, ``"1/kernel"``, …, by the number of the cell.
+
+                TimeDistributed asks for its inner layer's names by its own path. Where it wraps a model, the layers
+                inside that ask by the paths ``(time_distributed, inner_layer)``.
 
         Returns:
             The same keys, each weight a C-contiguous float32 array of its own (float16 and float64 are
@@ -49,7 +59,7 @@ class SavedModel:
 
     path: Path
     format: str
-    """For people: ``"Keras 2 .h5"``, ``"Keras 3 .h5"``."""
+    """For people: ``"Keras 2 .h5"``, ``"Keras 3 .keras"``."""
     keras_version: tuple[int, ...]
     """``(2, 15, 0)``; the meaning of hard_sigmoid and the names of weights follow it."""
     backend: str
@@ -59,3 +69,5 @@ class SavedModel:
     weights: WeightReader
     identity: str
     """SHA-256 of the file's bytes, in hexadecimal: names the model in saved results."""
+    config_path: Path | None = None
+    """The file that the configuration comes from, where that is another than `path`."""

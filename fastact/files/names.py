@@ -11,6 +11,10 @@ Keras 3.3 and later, functional model                       ``c/kernel``
 Keras 3.3 and later, Sequential ``s``                       ``s/c/kernel``
 TimeDistributed ``c`` of a layer ``d``, Keras 2             ``c/kernel:0``
 TimeDistributed ``c`` of a layer ``d``, Keras 3             ``c/d/kernel``
+a recurrent layer, whose weights are its cell's             ``c/lstm_cell/kernel``
+Bidirectional ``c`` of a layer ``d``                        ``c/forward_d/lstm_cell/kernel``
+the same with a layer ``e`` for the way back, Keras 3       ``c/e/lstm_cell/kernel``
+RNN ``c`` over several cells                                ``c/stacked_rnn_cells/lstm_cell_1/kernel``
 TensorFlow 1, a name used before in the same session        ``c_1/kernel:0``, ``c/kernel_1:0``
 a layer first built inside another model or scope ``x``     ``x/c/kernel``
 Keras 2, a layer that was renamed                           ``old/kernel:0``
@@ -19,6 +23,10 @@ Keras 2, a layer that was renamed                           ``old/kernel:0``
 A nested model's weights all lie in the group of the outermost layer, trainable ones first. So a weight is
 found by the name of its layer and its own, whole names, never by its position, and a layer's weights lie
 under one prefix. Where two prefixes fit equally well, that is an error.
+
+Bidirectional layers and RNN over several cells have their weights under several prefixes, and ask for them as
+``forward/kernel`` and ``1/kernel``. What such a name begins with is looked for in the stored prefix and moved to the
+weight's own name: ``c/forward_d/lstm_cell/kernel`` becomes ``forward/kernel`` under ``c``.
 """
 
 from __future__ import annotations
@@ -26,6 +34,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from .model import LayerPath
 from .text import listed, quoted
@@ -64,6 +73,7 @@ def assign(
     stored: Sequence[StoredName],
     known: Iterable[str],
     model: str,
+    inner: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> dict[LayerPath, dict[str, StoredName]]:
     """Give every wanted weight of one group its stored name.
 
@@ -72,12 +82,23 @@ def assign(
         stored: the group's weights.
         known: the names of all layers in the configuration, wanted or not.
         model: the name of the whole model.
+        inner: for layers with several layers inside, by name, the names of those; see `architecture.inner_names`.
 
     Raises:
         MatchError: a layer's weights are not there, or could be in two places, or two layers want the same.
     """
+    known = frozenset(known)
     group = _Group(stored, known, model)
-    result = {path: group.weights_of(path, leaves) for path, leaves in wanted.items()}
+    result = {}
+    for path, leaves in wanted.items():
+        parts = {leaf.rpartition("/")[0] for leaf in leaves}
+        if parts == {""}:
+            result[path] = group.weights_of(path, leaves)
+            continue
+        moved = [one for part in parts for one in _moved(stored, part, inner.get(path[-1], {}))]
+        found = _Group(moved, known, model).weights_of(path, leaves)
+        original = {one.name: one for one in stored}
+        result[path] = {leaf: original[one.name] for leaf, one in found.items()}
     owner: dict[str, LayerPath] = {}
     for path, found in result.items():
         for one in found.values():
@@ -156,6 +177,24 @@ class _Group:
     def _is_known(self, prefix: _Prefix, longer_than: int = 0) -> bool:
         """Whether the prefix ends with the whole name of a layer in the configuration."""
         return any(prefix[-size:] in self._known for size in range(longer_than + 1, len(prefix) + 1))
+
+
+def _moved(stored: Iterable[StoredName], part: str, inner: Mapping[str, str]) -> Iterator[StoredName]:
+    """Yield the stored names that have `part` in their prefix, with it moved to the weight's own name.
+
+    A name comes as often as it can be read so: the layer itself may be called ``forward_d``.
+    """
+    first, *others = part.split("/")
+    for one in stored:
+        for start, step in enumerate(one.prefix):
+            steps = iter(one.prefix[start + 1 :])
+            if _leads(step, first, inner) and all(any(_leads(s, way, inner) for s in steps) for way in others):
+                yield StoredName(one.name, one.prefix[:start], f"{part}/{one.leaf}")
+
+
+def _leads(step: str, way: str, inner: Mapping[str, str]) -> bool:
+    """Whether a step of a prefix is a direction, as ``forward_lstm``, or the cell of a number."""
+    return bool(way) and (step == inner.get(way) or step.startswith(f"{way}_"))
 
 
 def _leaves_in(stored: Sequence[StoredName], leaves: Collection[str]) -> dict[str, StoredName] | None:

@@ -47,7 +47,6 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, _LFS, "a Git LFS pointer in place of the file (git lfs pull fetches it)"),
     (0, b"<!DOCTYPE html", "a web page, perhaps a failed download"),
     (0, b"<html", "a web page, perhaps a failed download"),
-    (0, b"{", "JSON text, perhaps an architecture without weights"),
     # The first field of a SavedModel message is its schema version, 1; then its meta graph.
     (0, b"\x08\x01\x12", "a TensorFlow SavedModel"),
     (0, b"\x08", "perhaps an ONNX model"),
@@ -80,7 +79,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def recognise(descriptor: int) -> str:
-    """Return the kind of the file: ``"hdf5"``, ``"zip"``, ``"tflite"``, or a description for people."""
+    """Return the kind of the file: ``"hdf5"``, ``"zip"``, ``"tflite"``, ``"json"``, or a description for people."""
     size = os.fstat(descriptor).st_size
     head = os.pread(descriptor, 512, 0)
     offset = 0
@@ -92,6 +91,8 @@ def recognise(descriptor: int) -> str:
     for offset, magic, kind in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return kind
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return "json"
     if HDF5_SIGNATURE.startswith(head[:8]):
         return "the first bytes of an HDF5 file that was cut short"
     if not any(head):
@@ -101,7 +102,13 @@ def recognise(descriptor: int) -> str:
 
 def describe(kind: str) -> str:
     """Return the kind in words for a message."""
-    return {"hdf5": "an HDF5 file", "zip": "a zip archive", "tflite": "a TensorFlow Lite model"}.get(kind, kind)
+    words = {
+        "hdf5": "an HDF5 file",
+        "json": "JSON text, perhaps an architecture without weights",
+        "tflite": "a TensorFlow Lite model",
+        "zip": "a zip archive",
+    }
+    return words.get(kind, kind)
 
 
 def identity(descriptor: int) -> str:

@@ -16,11 +16,12 @@ other.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 
 import h5py
+
+from .source import Source
 
 __all__ = ["StoredStringError", "StringSizes"]
 
@@ -39,9 +40,9 @@ class StoredStringError(ValueError):
 class StringSizes:
     """Looks up the sizes of strings in one open file."""
 
-    def __init__(self, descriptor: int, file: h5py.File) -> None:
+    def __init__(self, source: Source, file: h5py.File) -> None:
         creation = file.id.get_create_plist()
-        self._descriptor = descriptor
+        self._source = source
         self._base = int(creation.get_userblock())
         self._address_bytes, self._length_bytes = (int(n) for n in creation.get_sizes())
         self._heaps: dict[int, dict[int, int]] = {}
@@ -163,7 +164,7 @@ class StringSizes:
     def _bytes(self, address: int, size: int) -> bytes:
         if address > 2**62 or size > _MAX_HEADER_BYTES:
             raise StoredStringError("an address is beyond the end of the file")
-        found = os.pread(self._descriptor, size, self._base + address)
+        found = self._source.read(self._base + address, size)
         if len(found) < size and not (size == 32 and len(found) >= 16):
             raise StoredStringError("an address is beyond the end of the file")
         return found

@@ -6,13 +6,15 @@ a limit on memory harms no test: ``python tests/hostile.py fuzz FOLDER SEED COUN
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +94,64 @@ def write_model(
     return path
 
 
-def read(path: Path, wanted: Mapping[tuple[str, ...], Mapping[str, tuple[int, ...]]] = WANTED, **options: int) -> Any:
+Groups = Mapping[str, Sequence[np.ndarray]]
+
+
+def groups() -> dict[str, list[np.ndarray]]:
+    """The weights of the small model, numbered as in a ``.keras`` file."""
+    return {"layers/conv2d": [ramp(3, 3, 3, 4), ramp(4)], "layers/dense": [ramp(4, 2), ramp(2)]}
+
+
+def write_numbered(
+    target: Path | io.BytesIO,
+    weights: Groups | None = None,
+    *,
+    names: Mapping[str, object] | None = None,
+    file_options: Mapping[str, Any] | None = None,
+    dataset_options: Mapping[str, Any] | None = None,
+) -> Any:
+    """Write the HDF5 file that is within a ``.keras`` file, or is a ``.weights.h5`` file."""
+    with h5py.File(target, "w", **(file_options or {})) as file:
+        file.create_group("vars")
+        for group, values in (groups() if weights is None else weights).items():
+            variables = file.create_group(f"{group}/vars")
+            for number, one in enumerate(values):
+                variables.create_dataset(str(number), data=one, **(dataset_options or {}))
+        for group, name in (names or {}).items():
+            file[f"{group}/vars"].attrs["name"] = name
+    return target
+
+
+def numbered(change: Callable[[h5py.File], object] | None = None, **options: Any) -> bytes:
+    """The same as bytes, with something done to it."""
+    stream = write_numbered(io.BytesIO(), **options)
+    if change is not None:
+        with h5py.File(stream, "r+") as file:
+            change(file)
+    return bytes(stream.getvalue())
+
+
+def members(weights: bytes | None = None, config: object = None, version: object = "3.9.0") -> list[tuple[str, bytes]]:
+    """What a ``.keras`` file of the small model holds."""
+    text = configuration() if config is None else config
+    return [
+        ("metadata.json", json.dumps({"keras_version": version, "date_saved": "2025-01-01@00:00:00"}).encode()),
+        ("config.json", text if isinstance(text, bytes) else json.dumps(text).encode()),
+        ("model.weights.h5", numbered() if weights is None else weights),
+    ]
+
+
+def write_archive(
+    path: Path, parts: Iterable[tuple[str, bytes]] | None = None, compression: int = zipfile.ZIP_STORED
+) -> Path:
+    """Write a ``.keras`` file; by default that of the small model."""
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, data in members() if parts is None else parts:
+            file.writestr(name, data)
+    return path
+
+
+def read(path: Path, wanted: Mapping[tuple[str, ...], Mapping[str, tuple[int, ...]]] = WANTED, **options: Any) -> Any:
     with open_model(path, **options) as model:
         return model.weights.read(wanted)
 
@@ -124,9 +183,9 @@ def _mutated(original: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
-def _try(path: Path) -> str:
+def _try(path: Path, config: Path | None = None) -> str:
     try:
-        with open_model(path) as model:
+        with open_model(path, config=config) as model:
             model.weights.read(WANTED)
     except FastactError as error:
         return f"{type(error).__name__}: {error}"
@@ -134,8 +193,11 @@ def _try(path: Path) -> str:
 
 
 def _fuzz(folder: Path, first: int, count: int) -> None:
-    """Open mutations number `first` to `first + count` of every file in the folder; print how they end."""
-    originals = sorted(folder.glob("*.h5"))
+    """Open mutations number `first` to `first + count` of every file in the folder; print how they end.
+
+    Files of weights alone, and the JSON file that they need, are mutated by turns.
+    """
+    originals = sorted(p for kind in ("*.h5", "*.keras", "*.json") for p in folder.glob(kind))
     target = folder / "mutated.bin"
     progress = folder / "progress.txt"
     ends = {"read": 0, "refused": 0}
@@ -144,7 +206,11 @@ def _fuzz(folder: Path, first: int, count: int) -> None:
         progress.write_text(f"seed {seed} of {original.name}")
         target.write_bytes(_mutated(original.read_bytes(), random.Random(seed)))
         signal.alarm(30)
-        ends["read" if _try(target) == "read" else "refused"] += 1
+        if original.suffix == ".json":
+            end = _try(original.with_name("alone.weights.h5"), target)
+        else:
+            end = _try(target, folder / "config.json" if ".weights" in original.name else None)
+        ends["read" if end == "read" else "refused"] += 1
     print(json.dumps(ends))
 
 

@@ -28,7 +28,7 @@ _FILTERS = frozenset({DEFLATE, SHUFFLE, FLETCHER32})
 _DEFLATE_RATIO = 1032
 """What deflate can reach at most: 258 bytes from two bits."""
 _BFLOAT16 = "bfloat16"
-_FLOATS = frozenset({"float16", _BFLOAT16, "float32", "float64"})
+_CODES = {"float16": "f2", "float32": "f4", "float64": "f8"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Weight:
     @property
     def stored_dtype(self) -> np.dtype[np.generic]:
         """How NumPy takes the bytes; a bfloat16 as an integer."""
-        return np.dtype("u2" if self.dtype == _BFLOAT16 else self.dtype).newbyteorder(self.byte_order)
+        return np.dtype(self.byte_order + ("u2" if self.dtype == _BFLOAT16 else _CODES[self.dtype]))
 
     @property
     def itemsize(self) -> int:
@@ -128,11 +128,11 @@ def read(weight: Weight) -> NDArray[np.float32]:
     if values.size and weight.layout.kind is Kind.CHUNKED:
         _read_chunks(weight, values)
     elif values.size:
-        weight.file.window.data_into(weight.layout.address, memoryview(values.reshape(-1).view(np.uint8)))
+        weight.file.window.data_into(weight.layout.address, values.reshape(-1).view(np.uint8).data)
     if weight.dtype == _BFLOAT16:
         return _widened(values)
     if values.dtype == np.float32:
-        return values  # type: ignore[return-value]
+        return values
     with np.errstate(over="ignore"):
         result = values.astype(np.float32)
     if weight.dtype == "float64" and np.any(np.isinf(result) & np.isfinite(values)):
@@ -150,9 +150,9 @@ def _widened(halves: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def _dtype(file: H5File, dataset: Dataset) -> str | None:
-    if dataset.type.size == 2 and _is_bfloat16(file, dataset):
+    if dataset.type.name == _BFLOAT16 or (dataset.type.size == 2 and _is_bfloat16(file, dataset)):
         return _BFLOAT16
-    return dataset.type.name if dataset.type.name in _FLOATS else None
+    return dataset.type.name if dataset.type.name in _CODES else None
 
 
 def _is_bfloat16(file: H5File, dataset: Dataset) -> bool:
@@ -244,10 +244,10 @@ def _read_chunks(weight: Weight, values: NDArray[np.generic]) -> None:
             raw = undo(layout.filters, window.data(chunk.address, chunk.size), size)
         except FilterError as error:
             raise _unsafe(weight, str(error)) from None
-        first = [int(n) * part for n, part in zip(np.unravel_index(chunk.number, grid), layout.chunk, strict=True)]
-        place = tuple(slice(n, n + part) for n, part in zip(first, layout.chunk, strict=True))
-        inside = tuple(slice(min(part, all_ - n)) for n, part, all_ in zip(first, layout.chunk, weight.shape, strict=True))
-        values[place] = np.frombuffer(raw, dtype=values.dtype).reshape(layout.chunk)[inside]
+        first = np.unravel_index(chunk.number, grid)
+        place = tuple(slice(n * part, n * part + part) for n, part in zip(first, layout.chunk, strict=True))
+        target = values[place]  # smaller than a chunk at the array's end
+        target[...] = np.frombuffer(raw, dtype=values.dtype).reshape(layout.chunk)[tuple(map(slice, target.shape))]
     if not all(seen):
         raise _unsafe(weight, "has not all of its chunks in the file")
 

@@ -25,6 +25,7 @@ class Attribute:
     """One attribute, not yet read."""
 
     window: Window
+    name: str
     shape: tuple[int, ...] | None
     """None where it holds nothing."""
     type: Datatype
@@ -47,7 +48,7 @@ class Attribute:
             FileError: they are not where they should be.
         """
         if len(self.data) < self.count * self.type.size:
-            raise self.window.damaged("an attribute is shorter than it says")
+            raise self.window.damaged(f"the attribute {self.name} is shorter than it says")
         if self.type.name == "text":
             return None if self.count * self.type.size > most else self._fixed()
         places = self._places(heap)
@@ -66,12 +67,12 @@ class Attribute:
         """Where every string is, and how long; a length that is not the heap's own is refused."""
         reference = self.window.struct("IAI")
         if self.type.size != reference.size:
-            raise self.window.damaged("an attribute is shorter than it says")
+            raise self.window.damaged(f"the attribute {self.name} is shorter than it says")
         places = []
         for size, collection, number in reference.iter_unpack(self.data[: self.count * reference.size]):
             place = heap.place(collection, number) if collection else (0, 0)
             if place is None or (collection and place[1] != size):
-                raise self.window.damaged("a string of an attribute is not where it should be")
+                raise self.window.damaged(f"a string of the attribute {self.name} is not where it should be")
             places.append(place)
         return places
 
@@ -89,7 +90,7 @@ class Attributes:
                 raise window.damaged("an object in it has two attributes of one name")
             self._bodies[name] = message.body
 
-    def find(self, name: bytes) -> Attribute | None:
+    def find(self, name: str) -> Attribute | None:
         """Return the attribute of that name; None where there is none.
 
         Raises:
@@ -97,7 +98,7 @@ class Attributes:
             struct.error: a message is cut short.
         """
         self._refuse_heap()
-        body = self._bodies.get(name)
+        body = self._bodies.get(name.encode())
         if body is None:
             return None
         start, name_size, type_size, space_size, step = _sizes(body)
@@ -109,7 +110,7 @@ class Attributes:
             raise self._window.damaged("an attribute is shorter than it says")
         kind = Message(DATATYPE, SHARED if shared & _TYPE_IS_SHARED else 0, body[type_at:space_at], 0)
         space = parse_space(self._window, Message(DATASPACE, 0, body[space_at:data_at], 0).body)
-        return Attribute(self._window, space.shape, parse_type(self._window, kind), body[data_at:])
+        return Attribute(self._window, name, space.shape, parse_type(self._window, kind), body[data_at:])
 
     def _name(self, message: Message) -> bytes:
         if message.flags & SHARED:

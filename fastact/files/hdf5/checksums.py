@@ -55,7 +55,7 @@ def lookup3(data: bytes) -> int:
 def fletcher32(data: bytes) -> int:
     """Return the checksum of some bytes, 32 bits."""
     words = np.frombuffer(data + bytes(len(data) % 2), dtype=">u2")
-    first = second = 0
+    first, second = 0, 0
     for start in range(0, len(words), _BLOCK):
         block = words[start : start + _BLOCK].astype(np.uint64)
         weights = np.arange(len(block), 0, -1, dtype=np.uint64)
@@ -67,4 +67,5 @@ def fletcher32(data: bytes) -> int:
 
 def _folded(total: int) -> int:
     """A sum modulo 65535 as adding with carry has it: 65535, not 0, unless all was 0."""
-    return total % 65535 or (65535 if total else 0)
+    rest = total % 65535
+    return 65535 if total and not rest else rest

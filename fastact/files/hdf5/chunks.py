@@ -69,7 +69,12 @@ def _in_tree(window: Window, layout: Layout, grid: tuple[int, ...]) -> Iterator[
     while waiting:
         address, above = waiting.pop()
         signature, kind, level, count, _, _ = node.unpack(window.read(address, node.size))
-        if signature != b"TREE" or kind != _BY_CHUNK or level > _MAX_LEVEL or (above is not None and level != above - 1):
+        if (
+            signature != b"TREE"
+            or kind != _BY_CHUNK
+            or level > _MAX_LEVEL
+            or (above is not None and level != above - 1)
+        ):
             raise window.damaged("the chunks of an array in it are not where they should be")
         found = pair.iter_unpack(window.read(address + node.size, count * pair.size + key.size)[: count * pair.size])
         if level:
@@ -133,15 +138,15 @@ class _FixedArray:
         if self._count <= self._page:
             size = len(head) + self._count * self._width
             block = window.read_sound(self._block, size + _CHECKSUM, what)
-            pages = iter(((0, block[len(head) : size]),))
+            found = iter(((0, block[len(head) : size]),))
         else:
-            bitmap = -(-(-(-self._count // self._page)) // 8)
-            size = len(head) + bitmap
+            pages = -(-self._count // self._page)
+            size = len(head) + -(-pages // 8)
             block = window.read_sound(self._block, size + _CHECKSUM, what)
-            pages = self._further_pages(block[len(head) : size], self._block + size + _CHECKSUM)
+            found = self._further_pages(block[len(head) : size], self._block + size + _CHECKSUM)
         if block[: len(head)] != head:
             raise window.damaged("the chunks of an array in it are not where they should be")
-        return pages
+        return found
 
     def _further_pages(self, bitmap: bytes, address: int) -> Iterator[tuple[int, bytes]]:
         for number, start in enumerate(range(0, self._count, self._page)):

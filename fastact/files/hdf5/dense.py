@@ -144,7 +144,8 @@ class _Heap:
         head = window.read_sound(address, fields.size + _CHECKSUM, "a heap of links")
         found = fields.unpack_from(head)
         signature, version, _, filters, flags, most = found[:6]
-        self._width, self._start, self._largest, bits, _, self._root, self._rows = found[18:]
+        numbers: tuple[int, ...] = found[18:]
+        self._width, self._start, self._largest, bits, _, self._root, self._rows = numbers
         if (signature, version) != (b"FRHP", 0) or not self._is_sane(bits):
             raise window.damaged("the links of a group in it are not where they should be")
         if filters:
@@ -221,4 +222,10 @@ class _Heap:
 
     def _is_sane(self, bits: int) -> bool:
         powers = all(n and n & (n - 1) == 0 for n in (self._width, self._start, self._largest))
-        return powers and self._width <= 2**10 and self._start <= self._largest <= 2**32 and bits <= 64 and self._rows <= 64
+        return (
+            powers
+            and self._width <= 2**10
+            and self._start <= self._largest <= 2**32
+            and bits <= 64
+            and self._rows <= 64
+        )

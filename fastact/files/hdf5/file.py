@@ -131,7 +131,7 @@ class H5File:
         Raises:
             FileError: not one string, or longer.
         """
-        attribute = owner.attributes.find(name.encode())
+        attribute = owner.attributes.find(name)
         if attribute is None:
             return None
         if attribute.shape != ():
@@ -144,12 +144,12 @@ class H5File:
         Raises:
             FileError: not a list of UTF-8 strings, or longer than Keras writes.
         """
-        whole = group.attributes.find(name.encode())
+        whole = group.attributes.find(name)
         if whole is not None:
             return self._names(whole, name)
         found: list[str] = []
         part = 0
-        while (attribute := group.attributes.find(f"{name}{part}".encode())) is not None:
+        while (attribute := group.attributes.find(f"{name}{part}")) is not None:
             found += self._names(attribute, f"{name}{part}")
             part += 1
             if len(found) > _MAX_NAMES:

@@ -76,7 +76,7 @@ def _in_order(raw: bytes, itemsize: int) -> bytes:
     if not whole:
         return raw
     numbers = np.frombuffer(raw, dtype=np.uint8, count=whole).reshape(itemsize, -1)
-    return numbers.T.tobytes() + raw[whole:]
+    return bytes(numbers.T.tobytes()) + raw[whole:]
 
 
 def _checked(raw: bytes) -> bytes:

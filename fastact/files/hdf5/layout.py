@@ -90,8 +90,8 @@ def layout_of(window: Window, header: Header) -> Layout:
         return _before_1_6_3(window, message, filters)
     if version not in (3, 4):
         raise window.problem(
-            f"cannot be read: an array in it has a layout of version {version}, where fastact reads 1 to 4; load it with "
-            "Keras and save it again"
+            f"cannot be read: an array in it has a layout of version {version}, where fastact reads 1 to 4; load it "
+            "with Keras and save it again"
         )
     kind = message.body[1]
     if kind == _COMPACT:

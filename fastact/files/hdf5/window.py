@@ -41,7 +41,7 @@ class Window:
     def __init__(self, path: Path, source: Source) -> None:
         self.path = path
         self.size = source.size
-        self.base = 0
+        self.base: int = 0
         self._source: Source | None = source
         self._pages: dict[int, bytes] = {}
         self._budget = _BUDGET
@@ -54,7 +54,7 @@ class Window:
         self.length_bytes = length_bytes
         self.address_format = _FORMATS[address_bytes]
         self.length_format = _FORMATS[length_bytes]
-        self._undefined = 256**address_bytes - 1
+        self._undefined: int = (1 << 8 * address_bytes) - 1
 
     def struct(self, fields: str) -> struct.Struct:
         """Return a structure without padding, in which A stands for an address and L for a length."""

@@ -206,6 +206,50 @@ def test_weights_without_a_configuration(run, tmp_path):
     assert "config" in run("info", path).complaint
 
 
+@pytest.fixture
+def alone(tmp_path) -> Path:
+    """The sample pilot's weights without the pilot, as `save_weights` of Keras writes them to a name in .h5."""
+    with h5py.File(PILOT) as source, h5py.File(tmp_path / "alone.h5", "w") as file:
+        for name in source["model_weights"]:
+            source.copy(f"model_weights/{name}", file)
+        for name, value in source["model_weights"].attrs.items():
+            file.attrs[name] = value
+        (tmp_path / "architecture.json").write_text(source.attrs["model_config"])
+    return tmp_path / "alone.h5"
+
+
+@pytest.mark.parametrize("config", [PILOT, "architecture.json"])
+def test_weights_with_a_configuration_from_elsewhere(run, tmp_path, alone, config):
+    assert "--config" in run("extract", "-m", alone, "-i", SMALL).complaint
+    result = run("extract", "-m", alone, "--config", config, "-i", SMALL, "--save", "npz")
+    assert (result.status, result.err) == (0, "")
+    expected = fastact.Extractor(PILOT)(np.asarray(Image.open(SMALL)))
+    with np.load(tmp_path / "fastact-maps/track_160x120/maps.npz") as saved:
+        for name, array in expected.items():
+            np.testing.assert_array_equal(saved[name], array)
+    of_pilot = run("info", PILOT).out.splitlines()
+    of_weights = run("info", alone, "--config", config).out.splitlines()
+    assert of_weights[1:] == of_pilot[1:]
+    assert f"configured by '{config}'" in of_weights[0]
+
+
+def test_a_configuration_that_is_none(run, tmp_path, alone):
+    (tmp_path / "c.json").write_text('{"class_name": 3}')
+    assert "c.json" in run("info", alone, "--config", "c.json").complaint
+    assert "nowhere.json" in run("info", alone, "--config", "nowhere.json").complaint
+    assert "leave --config" in run("verify", PILOT, "--config", PILOT).complaint
+
+
+def test_verify_weights_with_a_configuration(run, tmp_path, alone):
+    pytest.importorskip("tensorflow", reason="TensorFlow is an optional extra: pip install 'fastact[verify]'")
+    keras = pytest.importorskip("keras")
+    (tmp_path / "keras.json").write_text(keras.models.load_model(PILOT, compile=False).to_json())
+    for config in (PILOT, "keras.json"):
+        result = run("verify", alone, "--config", config, "--image", SMALL)
+        assert result.status == 0, result.err
+        assert "0 beyond" in result.out
+
+
 def test_keras_1_is_named(run, tmp_path):
     def to_keras_1(file):
         file.attrs["keras_version"] = "1.2.2"

@@ -227,6 +227,13 @@ def test_weights_alone_in_the_layout_of_keras_2(tmp_path: Path) -> None:
         read(path, config=architecture(tmp_path / "b.json", keras_version="3.1.0"))
 
 
+def test_a_model_that_was_saved_without_its_configuration(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        del file.attrs["model_config"]
+    check_small_model(path, config=architecture(tmp_path / "b.json", keras_version="2.1.0"))
+
+
 def test_names_may_differ_where_weights_are_alone(tmp_path: Path) -> None:
     """Names that Keras gives by itself differ from session to session; in an archive they are the configuration's."""
     names = {"layers/conv2d": "conv_7", "layers/dense": "dense_7"}

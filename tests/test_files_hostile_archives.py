@@ -402,16 +402,16 @@ def test_nothing_that_a_file_names_is_imported(tmp_path: Path, monkeypatch: pyte
 
 
 def deflated_configuration(path: Path) -> Path:
-    """A configuration of half a gigabyte in half a megabyte."""
-    return write_archive(path, members(config=b" " * 2**29), zipfile.ZIP_DEFLATED)
+    """A configuration of 128 megabytes in a few hundred kilobytes."""
+    return write_archive(path, members(config=b" " * 2**27), zipfile.ZIP_DEFLATED)
 
 
 def deflated_weights(path: Path) -> Path:
-    return write_archive(path, members(numbered() + bytes(2**29)), zipfile.ZIP_DEFLATED)
+    return write_archive(path, members(numbered() + bytes(2**27)), zipfile.ZIP_DEFLATED)
 
 
 def small_claim(path: Path) -> Path:
-    """Half a gigabyte that claims to be a few bytes."""
+    """128 megabytes that claim to be a few bytes."""
     return patched(deflated_weights(path), "model.weights.h5", SIZE, struct.pack("<I", 30_000))
 
 
@@ -444,9 +444,9 @@ def many_values(path: Path) -> Path:
 
 
 def same_name_many_times(path: Path) -> Path:
-    """Twenty thousand layers that could each be any of the others."""
+    """Four thousand layers that could each be any of the others."""
     towers = [
-        layer("Functional", f"t{n}", layers=[layer("Conv2D", "conv"), layer("Dense", "dense")]) for n in range(10_000)
+        layer("Functional", f"t{n}", layers=[layer("Conv2D", "conv"), layer("Dense", "dense")]) for n in range(2000)
     ]
     config = {
         "class_name": "Functional",

@@ -54,6 +54,65 @@ def test_one_layer(path: tuple[str, ...], stored: list[str]) -> None:
     assert matched({path: CONV}, stored) == {path: stored}
 
 
+RECURRENT = ("kernel", "recurrent_kernel", "bias")
+WAYS = tuple(f"{way}/{leaf}" for way in ("forward", "backward") for leaf in RECURRENT)
+
+
+@pytest.mark.parametrize(
+    ("path", "stored"),
+    [
+        pytest.param(("r",), under("r/lstm_cell", RECURRENT), id="Keras 2"),
+        pytest.param(("r",), under("r", RECURRENT), id="Keras 2.0"),
+        pytest.param(("r",), under("r/lstm_cell_7", RECURRENT), id="cell made unique"),
+        pytest.param(("r",), under("m/r/gru_cell", RECURRENT, ""), id="Keras 3 Sequential"),
+        pytest.param(("td",), under("td/r/lstm_cell", RECURRENT, ""), id="TimeDistributed, Keras 3"),
+        pytest.param(("t", "r"), under("r/lstm_cell", RECURRENT), id="nested"),
+        pytest.param(("t", "r"), under("t/r/lstm_cell", RECURRENT, ""), id="nested Sequential"),
+        pytest.param(("td", "c"), under("c"), id="in a model in TimeDistributed"),
+    ],
+)
+def test_weights_of_a_cell_are_the_layers(path: tuple[str, ...], stored: list[str]) -> None:
+    leaves = RECURRENT if len(stored) == 3 else CONV
+    assert matched({path: leaves}, stored) == {path: stored}
+
+
+@pytest.mark.parametrize("above", ["", "m/", "t/"])
+@pytest.mark.parametrize("name", ["b", "forward_b", "backward_forward_b"])
+@pytest.mark.parametrize("cell", ["", "/lstm_cell"])
+def test_two_directions(above: str, name: str, cell: str) -> None:
+    ways = [under(f"{above}{name}/{way}_lstm{cell}", RECURRENT) for way in ("forward", "backward")]
+    for path in ((name,), ("t", name)):
+        assert matched({path: WAYS}, [*ways[1], *ways[0]]) == {path: [*ways[0], *ways[1]]}
+
+
+def test_two_directions_in_a_nested_model_beside_another() -> None:
+    stored = [
+        name for b in ("b", "b_1") for way in ("forward", "backward") for name in under(f"{b}/{way}_r", RECURRENT)
+    ]
+    wanted = {("t", "b_1"): WAYS, ("t", "b"): WAYS}
+    assert matched(wanted, stored) == {("t", "b_1"): stored[6:], ("t", "b"): stored[:6]}
+
+
+def test_layers_within_a_layer_by_their_names() -> None:
+    back = [*under("b/forward_gru", RECURRENT), *under("b/gru_1", RECURRENT)]
+    cells = [*under("r/cells/y", RECURRENT), *under("r/cells/x", RECURRENT)]
+    inner = {"b": {"backward": "gru_1"}, "r": {"0": "x", "1": "y"}}
+    numbers = tuple(f"{number}/{leaf}" for number in (0, 1) for leaf in RECURRENT)
+    for path, leaves, stored, expected in (
+        (("b",), WAYS, back, back),
+        (("r",), numbers, cells, [*cells[3:], *cells[:3]]),
+    ):
+        found = assign({path: leaves}, [parse(name) for name in stored], [path[0]], "m", inner)
+        assert [found[path][leaf].name for leaf in leaves] == expected
+        with pytest.raises(MatchError, match="should have the weights"):
+            assign({path: leaves}, [parse(name) for name in stored], [path[0]], "m")
+
+
+def test_one_direction_of_two_is_missing() -> None:
+    with pytest.raises(MatchError, match="should have the weights 'forward/kernel'"):
+        matched({("b",): WAYS}, under("b/forward_lstm/lstm_cell", RECURRENT))
+
+
 def test_leaves_are_whole_names() -> None:
     stored = ["s/depthwise_kernel:0", "s/pointwise_kernel:0", "s/kernel:0"]
     assert matched({("s",): ("kernel", "pointwise_kernel")}, stored) == {("s",): [stored[2], stored[1]]}

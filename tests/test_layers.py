@@ -52,6 +52,7 @@ def _all_maps(case: Case, keras: Any, path: Path) -> tuple[Arrays, Arrays, Array
     model = fastact.load(path)
     inputs = frames({name: tuple(shape) for name, shape in model.input_shapes.items()}, FRAMES)
     extract = fastact.Extractor(model, "all")
+    _assert_archive_is_the_same(original, path.with_suffix(".keras"), extract, inputs)
     theirs, ours, exact = [], [], []
     for i in range(FRAMES):
         frame = {name: batch[i] for name, batch in inputs.items()}
@@ -70,6 +71,20 @@ def _all_maps(case: Case, keras: Any, path: Path) -> tuple[Arrays, Arrays, Array
         {name: np.stack([maps[name] for maps in ours]) for name in names},
         {name: np.stack([maps[name] for maps in exact]) for name in names},
     )
+
+
+def _assert_archive_is_the_same(original: Any, path: Path, extract: fastact.Extractor, inputs: Arrays) -> None:
+    """The same model saved as .keras has the same layers and gives the same maps, to the bit."""
+    original.save(path)
+    model = fastact.load(path)
+    assert [(n.name, n.class_name, n.shape) for n in model.nodes] == [
+        (n.name, n.class_name, n.shape) for n in extract.model.nodes
+    ]
+    assert (model.inputs, model.outputs) == (extract.model.inputs, extract.model.outputs)
+    frame = {name: batch[0] for name, batch in inputs.items()}
+    expected, maps = extract(frame), fastact.Extractor(model, "all")(frame)
+    assert maps.missing == {}
+    assert all(np.array_equal(maps[name], expected[name], equal_nan=True) for name in expected)
 
 
 def _sparsemax_is_right(keras: Any) -> bool:

@@ -43,6 +43,7 @@ def open_model(path: Path, descriptor: int, given: Architecture, max_weight_byte
 def _weights(file: hdf5.H5File, root: hdf5.Group, given: Architecture, max_weight_bytes: int) -> WeightReader:
     if file.text(root, "model_config", bounded_json.MAX_BYTES) is not None:
         raise file.problem("holds a configuration of its own: leave --config (config= in Python) out")
+    root = file.group(root, "model_weights") or root  # of a model that was saved without its configuration
     if not legacy_h5.is_weights_only(file, root):
         raise legacy_h5.no_model(file, root)
     if file.list_of_names(root, "layer_names") is None:

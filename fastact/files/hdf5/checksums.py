@@ -60,7 +60,7 @@ def fletcher32(data: bytes) -> int:
         block = words[start : start + _BLOCK].astype(np.uint64)
         weights = np.arange(len(block), 0, -1, dtype=np.uint64)
         # Every sum of a block so far counts once for each word that follows.
-        second += first * len(block) + int((block * weights).sum())
+        second += first * len(block) + int(np.dot(block, weights))
         first += int(block.sum())
     return _folded(second) << 16 | _folded(first)
 

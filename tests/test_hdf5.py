@@ -172,7 +172,7 @@ def fill(group: h5py.Group, content: dict[str, Any]) -> None:
             made.attrs[key] = value
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(options=files, content=groups)
 def test_whatever_h5py_writes(options: dict[str, Any], content: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

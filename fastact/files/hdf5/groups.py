@@ -83,7 +83,7 @@ class TreeLinks:
         self._tree = tree
         self._node = window.struct("4sBBHAA")
         self._symbol_node = struct.Struct("<4sBxH")
-        self._entry = window.struct("AAII16x")
+        self._entry = window.struct("LAII16x")
         signature, version, self._names_size, _, self._names_at = window.struct("4sB3xLLA").unpack(
             window.read(heap, window.struct("4sB3xLLA").size)
         )

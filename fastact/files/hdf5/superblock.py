@@ -70,7 +70,7 @@ def _set_widths(window: Window, address_bytes: int, length_bytes: int) -> None:
 
 def _old(window: Window, version: int) -> _Superblock:
     _set_widths(window, *window.read(13, 2))
-    fields = window.struct("AAAA" + "AA")
+    fields = window.struct("AAAA" + "LA")
     base, _, end, driver, _, root = fields.unpack(window.read(24 + 4 * version, fields.size))
     return _Superblock(base, end, root, driver if window.is_defined(driver) else None, None)
 

@@ -93,10 +93,10 @@ class Window:
         Raises:
             FileError: they are not all in the file, are more than any structure has, or the budget is used up.
         """
-        self.spend(1 + count // _STEP_BYTES)
         start = self._start(address, count)
         if count > _MAX_STRUCTURE_BYTES:
             raise self.damaged(f"it has {count} bytes of structure in one piece")
+        self.spend(1 + count // _STEP_BYTES)
         number, offset = divmod(start, _PAGE)
         if offset + count <= _PAGE:
             return self._page(number)[offset : offset + count]

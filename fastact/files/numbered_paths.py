@@ -117,18 +117,19 @@ class Places:
             path = (*above, item.name)
             self._places[path] = item, group
             self._note(item, group)
+            inner, inside = item, group
             if item.class_name == "TimeDistributed":
-                item, group = _wrapped(item), group and f"{group}/layer"
-                self._note(item, group)
-            if item.class_name not in MODEL_CLASSES:
+                inner, inside = _wrapped(item), group and f"{group}/layer"
+                self._note(inner, inside)
+            if inner.class_name not in MODEL_CLASSES:
                 continue
-            twin = self._twin(item, group)
+            twin = self._twin(inner, inside)
             if twin is not None:
-                self._repeat(item.entry, twin, path)
+                self._repeat(inner.entry, twin, path)
                 continue
-            self._walk(item.entry, group and f"{group}/{self._container}", path)
-            if group is not None:
-                self._models.setdefault(item.key, []).append(path)
+            self._walk(inner.entry, inside and f"{inside}/{self._container}", path)
+            if inside is not None:
+                self._models.setdefault(inner.key, []).append(path)
 
     def _note(self, item: _Item, group: str | None) -> None:
         if group is not None:
@@ -142,13 +143,14 @@ class Places:
     def _repeat(self, entry: dict[str, Any], twin: LayerPath, path: LayerPath) -> None:
         """Place the layers of a model that was saved before where they were then."""
         for item in _items(entry):
-            place = self._places.get((*twin, item.name))
-            self._places[(*path, item.name)] = (item, None) if place is None else place
+            before, now = (*twin, item.name), (*path, item.name)
+            self._places[now] = self._places.get(before, (item, None))
             inner = _wrapped(item) if item.class_name == "TimeDistributed" else item
             if inner.class_name in MODEL_CLASSES:
-                self._repeat(inner.entry, (*twin, item.name), (*path, item.name))
+                self._repeat(inner.entry, before, now)
 
     def _numbered(self, items: Sequence[_Item], container: str | None) -> Iterator[tuple[_Item, str | None]]:
+        """Yield layers with their groups one by one: what is inside a layer is saved before the next one."""
         if container is None:
             return ((item, None) for item in items)
         if self._is_keras3:

@@ -21,7 +21,7 @@ from fastact.errors import FileError
 from fastact.files import datasets
 from fastact.files.hdf5 import Group, H5File, opened
 from fastact.files.hdf5.checksums import fletcher32, lookup3
-from fastact.files.source import InFile, InMemory
+from fastact.files.source import InFile
 
 BOUNDS = {
     "earliest": (h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST),

@@ -18,7 +18,7 @@ from fastact.frames import Picture, read_picture
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.maps import FeatureMaps
-from fastact.saving import describe, file_names, save_h5, save_npz
+from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
 from fastact.writing import make_folder
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def command(
     """
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
+    if "h5" in formats:
+        hdf5_library()  # whether it is there, before anything is written
     for image in images:
         if not Path(image).is_file():
             raise InputError(f"there is no picture {image!r}")

@@ -23,7 +23,7 @@ def lookup3(data: bytes) -> int:
     if not count:
         return c
     padded = data + bytes(-count % 12)
-    words = struct.unpack(f"<{len(padded) // 4}I", padded)
+    words: tuple[int, ...] = struct.unpack(f"<{len(padded) // 4}I", padded)
     for at in range(0, len(words) - 3, 3):
         a = (a + words[at]) & _MASK
         b = (b + words[at + 1]) & _MASK

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Weight:
     what: str
     """For messages: ``"the weight 'kernel' of layer 'conv2d_1'"``."""
 
-    @property
+    @cached_property
     def stored_dtype(self) -> np.dtype[np.generic]:
         """How NumPy takes the bytes; a bfloat16 as an integer."""
         return np.dtype(self.byte_order + ("u2" if self.dtype == _BFLOAT16 else _CODES[self.dtype]))

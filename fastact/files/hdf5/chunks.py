@@ -16,6 +16,8 @@ from .window import Window
 __all__ = ["Chunk", "chunks_of", "grid_of"]
 
 _MAX_LEVEL = 16
+_MAX_ENTRIES = 2**12
+"""The most entries of one node; HDF5 has 64 unless it is told otherwise."""
 _BY_CHUNK = 1
 _CHECKSUM = 4
 _UNFILTERED, _FILTERED = 0, 1
@@ -69,12 +71,8 @@ def _in_tree(window: Window, layout: Layout, grid: tuple[int, ...]) -> Iterator[
     while waiting:
         address, above = waiting.pop()
         signature, kind, level, count, _, _ = node.unpack(window.read(address, node.size))
-        if (
-            signature != b"TREE"
-            or kind != _BY_CHUNK
-            or level > _MAX_LEVEL
-            or (above is not None and level != above - 1)
-        ):
+        expected = level <= _MAX_LEVEL if above is None else level == above - 1
+        if signature != b"TREE" or kind != _BY_CHUNK or count > _MAX_ENTRIES or not expected:
             raise window.damaged("the chunks of an array in it are not where they should be")
         found = pair.iter_unpack(window.read(address + node.size, count * pair.size + key.size)[: count * pair.size])
         if level:

@@ -21,7 +21,8 @@ from .window import Window
 __all__ = ["DenseLinks"]
 
 _MAX_DEPTH = 16
-_MAX_RECORDS = 2**16
+_MAX_RECORDS = 2**12
+"""The most of one node; HDF5 has 45."""
 _LINKS_BY_NAME = 5
 _CHECKSUM = 4
 _HASH_BYTES = 4

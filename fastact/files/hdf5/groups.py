@@ -25,7 +25,10 @@ from .window import Window
 __all__ = ["Links", "is_group", "links_of"]
 
 _MAX_LEVEL = 16
+_MAX_ENTRIES = 2**12
+"""The most entries of one node; HDF5 has 32 unless it is told otherwise."""
 _LONGEST_SHOWN = 1024
+_NAMES_AT_ONCE = 2**15
 _SOFT = 2
 """The kind of an entry without an object."""
 
@@ -84,11 +87,12 @@ class TreeLinks:
         self._node = window.struct("4sBBHAA")
         self._symbol_node = struct.Struct("<4sBxH")
         self._entry = window.struct("LAII16x")
-        signature, version, self._names_size, _, self._names_at = window.struct("4sB3xLLA").unpack(
-            window.read(heap, window.struct("4sB3xLLA").size)
-        )
-        if signature != b"HEAP" or version != 0 or not window.holds(self._names_at, self._names_size):
+        fields = window.struct("4sB3xLLA")
+        signature, version, size, _, self._names_at = fields.unpack(window.read(heap, fields.size))
+        if signature != b"HEAP" or version != 0 or not window.holds(self._names_at, size):
             raise window.damaged("the names in a group are not where they should be")
+        self._names_size: int = size
+        self._names = window.read(self._names_at, min(size, _NAMES_AT_ONCE))
 
     def find(self, name: bytes) -> Link | None:
         """See `Links.find`."""
@@ -125,7 +129,8 @@ class TreeLinks:
     def _tree_node(self, address: int, above: int | None) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
         """Return a node's level, the keys around its children, and its children; `above` is its parent's level."""
         signature, kind, level, count, _, _ = self._node.unpack(self._window.read(address, self._node.size))
-        if signature != b"TREE" or kind != 0 or level > _MAX_LEVEL or (above is not None and level != above - 1):
+        expected = level <= _MAX_LEVEL if above is None else level == above - 1
+        if signature != b"TREE" or kind != 0 or count > _MAX_ENTRIES or not expected:
             raise self._window.damaged("the links of a group in it are not where they should be")
         fields = self._window.struct("L" + "AL" * count)
         found = fields.unpack(self._window.read(address + self._node.size, fields.size))
@@ -134,7 +139,7 @@ class TreeLinks:
     def _entries(self, address: int) -> Iterator[tuple[int, ...]]:
         """Yield name's place, header, kind and a reserved field of every link in a symbol node."""
         signature, version, count = self._symbol_node.unpack(self._window.read(address, self._symbol_node.size))
-        if signature != b"SNOD" or version != 1:
+        if signature != b"SNOD" or version != 1 or count > _MAX_ENTRIES:
             raise self._window.damaged("the links of a group in it are not where they should be")
         block = self._window.read(address + self._symbol_node.size, count * self._entry.size)
         return self._entry.iter_unpack(block)
@@ -143,4 +148,7 @@ class TreeLinks:
         """Return a name, or `most` bytes of it: enough to compare it with a shorter one."""
         if offset >= self._names_size:
             raise self._window.damaged("a name in a group is not where it should be")
-        return self._window.read(self._names_at + offset, min(most, self._names_size - offset)).partition(b"\0")[0]
+        end = min(offset + most, self._names_size)
+        if end <= len(self._names):
+            return self._names[offset:end].partition(b"\0")[0]
+        return self._window.read(self._names_at + offset, end - offset).partition(b"\0")[0]

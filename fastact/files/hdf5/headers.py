@@ -80,7 +80,10 @@ class Header:
 
     def first(self, kind: int) -> Message | None:
         """Return the first message of one kind; None where there is none."""
-        return next(self.bodies(kind), None)
+        for message in self.messages:
+            if message.kind == kind:
+                return message
+        return None
 
 
 def read_header(window: Window, address: int) -> Header:
@@ -90,8 +93,9 @@ def read_header(window: Window, address: int) -> Header:
         FileError: no header is there, it is damaged or far larger than Keras's, or holds what must be understood and
             is not.
     """
-    is_new = window.read(address, 4) == _FIRST
-    start, size, fields = _first_block_2(window, address) if is_new else _first_block_1(window, address)
+    prefix = window.read(address, _PREFIX_1)
+    is_new = prefix[:4] == _FIRST
+    start, size, fields = _first_block_2(window, address, prefix) if is_new else _first_block_1(window, prefix)
     blocks = [(address, start, size)]
     left = _MAX_BYTES - size
     messages: list[Message] = []
@@ -110,16 +114,15 @@ def read_header(window: Window, address: int) -> Header:
     raise window.problem("is not safe to read: the header of an object in it is far larger than Keras writes")
 
 
-def _first_block_1(window: Window, address: int) -> tuple[int, int, struct.Struct]:
+def _first_block_1(window: Window, prefix: bytes) -> tuple[int, int, struct.Struct]:
     """Return where the messages begin, how long the block is, and what leads each message."""
-    prefix = window.read(address, _PREFIX_1)
     if prefix[0] != 1:
         raise window.damaged("the header of an object is not where it should be")
     return _PREFIX_1, _PREFIX_1 + int.from_bytes(prefix[8:12], "little"), _MESSAGE_1
 
 
-def _first_block_2(window: Window, address: int) -> tuple[int, int, struct.Struct]:
-    version, flags = window.read(address + 4, 2)
+def _first_block_2(window: Window, address: int, prefix: bytes) -> tuple[int, int, struct.Struct]:
+    version, flags = prefix[4:6]
     if version != 2:
         raise window.damaged("the header of an object has an unknown version")
     start = 6 + (16 if flags & _HAS_TIMES else 0) + (4 if flags & _HAS_PHASES else 0)

@@ -52,13 +52,18 @@ class Window:
         """Set how many bytes addresses and lengths have: 2, 4 or 8."""
         self.address_bytes = address_bytes
         self.length_bytes = length_bytes
-        self.address_format = _FORMATS[address_bytes]
-        self.length_format = _FORMATS[length_bytes]
+        self._address_format = _FORMATS[address_bytes]
+        self._length_format = _FORMATS[length_bytes]
+        self._structs: dict[str, struct.Struct] = {}
         self._undefined: int = (1 << 8 * address_bytes) - 1
 
     def struct(self, fields: str) -> struct.Struct:
         """Return a structure without padding, in which A stands for an address and L for a length."""
-        return struct.Struct("<" + fields.replace("L", self.length_format).replace("A", self.address_format))
+        found = self._structs.get(fields)
+        if found is None:
+            translated = fields.replace("L", self._length_format).replace("A", self._address_format)
+            found = self._structs[fields] = struct.Struct("<" + translated)
+        return found
 
     def close(self) -> None:
         """Let go of the bytes; every read from now on is refused."""
@@ -93,14 +98,19 @@ class Window:
         Raises:
             FileError: they are not all in the file, are more than any structure has, or the budget is used up.
         """
-        start = self._start(address, count)
+        start = self.base + address
+        if start + count > self.size:
+            raise self._beyond_end()
         if count > _MAX_STRUCTURE_BYTES:
             raise self.damaged(f"it has {count} bytes of structure in one piece")
         self.spend(1 + count // _STEP_BYTES)
         number, offset = divmod(start, _PAGE)
-        if offset + count <= _PAGE:
-            return self._page(number)[offset : offset + count]
-        return self._exactly(start, count)
+        if offset + count > _PAGE:
+            return self._exactly(start, count)
+        page = self._pages.get(number)
+        if page is None:
+            page = self._load_page(number)
+        return page[offset : offset + count]
 
     def read_sound(self, address: int, count: int, what: str) -> bytes:
         """Return structure that ends with its checksum, compared with it the first time; `what` it is, for messages."""
@@ -137,18 +147,14 @@ class Window:
 
     def _start(self, address: int, count: int) -> int:
         if not self.holds(address, count):
-            raise self.damaged("an address in it is beyond its end")
+            raise self._beyond_end()
         return self.base + address
 
-    def _page(self, number: int) -> bytes:
-        source, page = self._open(), self._pages.get(number)
-        if page is None:
-            if len(self._pages) >= _MAX_PAGES:
-                del self._pages[next(iter(self._pages))]
-            count = min(_PAGE, self.size - number * _PAGE)
-            page = self._pages[number] = source.read(number * _PAGE, count)
-            if len(page) != count:
-                raise self._cut_short()
+    def _load_page(self, number: int) -> bytes:
+        if len(self._pages) >= _MAX_PAGES:
+            del self._pages[next(iter(self._pages))]
+        start = number * _PAGE
+        page = self._pages[number] = self._exactly(start, min(_PAGE, self.size - start))
         return page
 
     def _exactly(self, start: int, count: int) -> bytes:
@@ -161,6 +167,9 @@ class Window:
         if self._source is None:
             raise self.problem("is closed: read weights inside the with block of open_model")
         return self._source
+
+    def _beyond_end(self) -> FileError:
+        return self.damaged("an address in it is beyond its end")
 
     def _cut_short(self) -> FileError:
         return self.problem("was cut short while it was being read: copy or save it again")

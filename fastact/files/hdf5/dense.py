@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from .checksums import lookup3
 from .compact import Link, parse_link
@@ -126,8 +126,7 @@ def _width(limit: int) -> int:
     return max(limit.bit_length() - 1, 0) // 8 + 1
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(NamedTuple):
     """A block of blocks: where, where in the heap it begins, and how many rows it has."""
 
     address: int

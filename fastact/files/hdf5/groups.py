@@ -18,7 +18,6 @@ from itertools import islice
 from typing import Protocol
 
 from .compact import CompactLinks, Link
-from .dense import DenseLinks
 from .headers import LINK, LINK_INFO, SHARED, SYMBOL_TABLE, Header, Message
 from .window import Window
 
@@ -68,6 +67,8 @@ def links_of(window: Window, header: Header) -> Links:
     if version != 0 or info.flags & SHARED:
         raise window.damaged("the links of a group in it have an unknown version")
     if window.is_defined(heap):
+        from .dense import DenseLinks  # which Keras never writes
+
         return DenseLinks(window, heap, tree)
     return CompactLinks(window, [message.body for message in header.bodies(LINK)])
 

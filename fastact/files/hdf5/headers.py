@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from .window import Window
@@ -67,8 +66,7 @@ class Message(NamedTuple):
     """Of its body."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """A header's messages, and where it is."""
 
     address: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from .headers import EXTERNAL_FILES, FILTERS, LAYOUT, SHARED, Header, Message
 from .window import Window
@@ -42,8 +43,7 @@ class Index(Enum):
     OTHER = "an array or a tree that can grow"
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """One filter of a pipeline: its number, and what it was told."""
 
     number: int

@@ -5,7 +5,7 @@ HDF5 File Format Specification, II.A.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .headers import DRIVER, METADATA_CACHE_IMAGE, read_header
 from .window import Window
@@ -18,8 +18,7 @@ _WIDTHS = (2, 4, 8)
 _IS_BEING_WRITTEN = 0x01 | 0x04
 
 
-@dataclass(frozen=True)
-class _Superblock:
+class _Superblock(NamedTuple):
     base: int
     end: int
     """Both as they were when the file was written, before a block of the user's was put in front or taken away."""

@@ -7,7 +7,7 @@ others have names, for messages.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .headers import SHARED, Message
 from .window import Window
@@ -43,8 +43,7 @@ _FLOATS = {
 }
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """The shape of an array; None for one that holds nothing, not even a scalar."""
 
     shape: tuple[int, ...] | None
@@ -52,8 +51,7 @@ class Space:
     """Whether the largest shape is another than the present one."""
 
 
-@dataclass(frozen=True)
-class Datatype:
+class Datatype(NamedTuple):
     """What one element of an array is."""
 
     name: str

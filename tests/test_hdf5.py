@@ -21,7 +21,9 @@ from fastact.errors import FileError
 from fastact.files import datasets
 from fastact.files.hdf5 import Group, H5File, opened
 from fastact.files.hdf5.checksums import fletcher32, lookup3
-from fastact.files.source import InFile
+from fastact.files.hdf5.headers import LAYOUT, Header, Message
+from fastact.files.hdf5.layout import Kind, layout_of
+from fastact.files.source import InFile, InMemory
 
 BOUNDS = {
     "earliest": (h5f.LIBVER_EARLIEST, h5f.LIBVER_LATEST),
@@ -326,3 +328,80 @@ def test_fletcher32_by_its_definition(data: bytes) -> None:
         second += first
         second = (second & 0xFFFF) + (second >> 16)
     assert fletcher32(data) == second << 16 | first
+
+
+# What h5py writes only if told how.
+
+
+def attribute_of(path: Path, kind: h5t.TypeID, values: np.ndarray) -> Path:
+    with create(path) as file:
+        space = h5s.create_simple(values.shape)
+        h5py.h5a.create(file.id, b"list", kind, space).write(values, mtype=kind)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("padding", "stored", "expected"),
+    [
+        (h5t.STR_NULLTERM, [b"ab\0x", b"abc\0"], ["ab", "abc"]),
+        (h5t.STR_NULLPAD, [b"ab\0\0", b"abcd"], ["ab", "abcd"]),
+        (h5t.STR_SPACEPAD, [b"ab  ", b"abcd"], ["ab", "abcd"]),
+    ],
+)
+def test_text_of_fixed_length(tmp_path: Path, padding: int, stored: list[bytes], expected: list[str]) -> None:
+    kind = h5t.C_S1.copy()
+    kind.set_size(4)
+    kind.set_strpad(padding)
+    with ours(attribute_of(tmp_path / "a.h5", kind, np.array(stored, dtype="S4"))) as file:
+        assert file.list_of_names(file.root(), "list") == expected
+
+
+@pytest.mark.parametrize("byte_order", ["<", ">"])
+def test_bfloat16_as_a_type_of_its_own(tmp_path: Path, byte_order: str) -> None:
+    kind = (h5t.IEEE_F32LE if byte_order == "<" else h5t.IEEE_F32BE).copy()
+    kind.set_fields(15, 7, 8, 0, 7)
+    kind.set_size(2)
+    kind.set_ebias(127)
+    values = np.array([[0, 1, -2.5], [3e38, np.inf, 2**-126]], dtype="f4")
+    halves = np.ascontiguousarray(values.view("u4") >> 16).astype(f"{byte_order}u2")
+    with create(tmp_path / "a.h5") as file:
+        made = h5d.create(file.id, b"x", kind, h5s.create_simple(values.shape))
+        made.write(h5s.ALL, h5s.ALL, halves, mtype=kind)
+    with ours(tmp_path / "a.h5") as mine:
+        dataset = mine.dataset(mine.root(), "x")
+        assert dataset is not None
+        found = datasets.read(datasets.checked(mine, dataset, values.shape, "x"))
+    np.testing.assert_array_equal(found, (values.view("u4") & 0xFFFF0000).view("f4"))
+
+
+def test_an_unlinked_file_and_bytes_in_memory(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.h5", np.arange(100_000, dtype="f4")
+    with create(path, user_block=512) as file:
+        file["x"] = values
+    content = path.read_bytes()
+    with tempfile.TemporaryFile() as stream:
+        stream.write(b"something before" + content + b"and after")
+        stream.flush()
+        for source in (InFile(stream.fileno(), 16, len(content)), InMemory(content)):
+            with opened(path, source) as mine:
+                dataset = mine.dataset(mine.root(), "x")
+                assert dataset is not None
+                found = datasets.read(datasets.checked(mine, dataset, values.shape, "x"))
+            np.testing.assert_array_equal(found, values)
+
+
+OLD_CHUNKED = struct.pack("<BBB5xQIII", 1, 3, 2, 4096, 7, 5, 4)
+OLD_COMPACT = struct.pack("<BBB5xIII8s", 1, 2, 0, 1, 2, 8, b"contents")
+
+
+def test_layouts_of_before_1_6_3_that_fit_no_file_of_today(tmp_path: Path) -> None:
+    with create(tmp_path / "a.h5"):
+        pass
+    with ours(tmp_path / "a.h5") as mine:
+        chunked = layout_of(mine.window, Header(0, (Message(LAYOUT, 0, OLD_CHUNKED, 100),)))
+        assert (chunked.kind, chunked.address, chunked.chunk, chunked.itemsize) == (Kind.CHUNKED, 4096, (7, 5), 4)
+        compact = layout_of(mine.window, Header(0, (Message(LAYOUT, 0, OLD_COMPACT, 100),)))
+        assert (compact.kind, compact.size) == (Kind.WHOLE, 8)
+        assert OLD_COMPACT[compact.address - 100 :] == b"contents"
+        with pytest.raises(FileError, match="longer than its header"):
+            layout_of(mine.window, Header(0, (Message(LAYOUT, 0, OLD_COMPACT[:-1], 100),)))

@@ -30,7 +30,7 @@ STRIP = 128 * 1024
 ALIGNMENT = 64
 
 SMALL = 16_384
-"""Multiply-adds, or values moved, of an instruction that one member does sooner than a team meets: some microseconds."""
+"""Multiply-adds, or values moved, of an instruction that one member does about as soon as a team has met."""
 MOST_ALONE = 64
 """Instructions of a band that one member runs alone; all that they read and write is in memory at once."""
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +20,9 @@ from fastact.layers import Shape, show
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
 _MODE_FOR_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
+_MOST_AHEAD = 1024
+
+T = TypeVar("T")
 
 
 def takes_pictures(shape: Shape) -> bool:
@@ -94,3 +101,48 @@ def _open(path: str | os.PathLike[str]) -> Image.Image:
 
 def _words(mode: str) -> str:
     return {"L": "grey", "1": "black and white", "P": "a palette", "LA": "grey with alpha"}.get(mode, mode)
+
+
+def prefetch(items: Iterable[T], count: int = 8) -> Iterator[T]:
+    """The items in order, each made by a thread of its own up to `count` items before it is asked for.
+
+    Pictures are decoded while maps are computed, since both leave Python's lock for most of their time:
+
+        for maps in extract.stream(prefetch(frame for record, frame in tub.frames())): ...
+
+    An exception among the items comes up where the item would have come. The thread ends with the last item, or soon
+    after the loop over them is left.
+
+    Raises:
+        InputError: `count` is not a whole number from 1 to 1024.
+    """
+    if type(count) is not int or not 1 <= count <= _MOST_AHEAD:
+        raise InputError(f"the number of items to fetch ahead is from 1 to {_MOST_AHEAD}, not {count!r}")
+    return _fetched(items, count)
+
+
+def _fetched(items: Iterable[T], count: int) -> Iterator[T]:
+    made: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()
+    places: SimpleQueue[bool] = SimpleQueue()
+
+    def make() -> None:
+        try:
+            for item in items:
+                made.put((item,))
+                if not places.get():
+                    return
+            made.put(None)
+        except BaseException as error:
+            made.put(error)
+
+    for _ in range(count - 1):
+        places.put(True)
+    threading.Thread(target=make, name="fastact-prefetch", daemon=True).start()
+    try:
+        while (item := made.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            places.put(True)
+            yield item[0]
+    finally:
+        places.put(False)

@@ -159,7 +159,7 @@ def _inside_of_each_step(class_name: object, config: Any) -> Topology | None:
 
 def _distributed(topology: Topology) -> Topology:
     def distribute(entry: LayerEntry) -> LayerEntry:
-        around = {"layer": {"class_name": entry.class_name, "config": entry.config}}
+        around = {"layer": {"class_name": entry.class_name, "config": entry.config, "module": entry.module}}
         inside = None if entry.inside is None else _distributed(entry.inside)
         return replace(entry, class_name=_DISTRIBUTED, config=around, inside=inside)
 

@@ -104,7 +104,7 @@ def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, A
     Keras 3; inputs themselves are left out.
     """
     calls = list(_calls(network))
-    tensors = {f"{i} {name}": t for i, (name, _, _, outputs) in enumerate(calls) for t in outputs[:1]}
+    tensors = {f"{i}.{k} given": t for i, (*_, outputs) in enumerate(calls) for k, t in enumerate(outputs)}
     tensors |= {f"{i}.{k} fed": t for i, (_, layer, fed, _) in enumerate(calls) if _is_model(_of_each_step(layer))
                 for k, t in enumerate(fed)}  # fmt: skip
     keras = importlib.import_module(type(network).__module__.partition(".")[0])
@@ -114,8 +114,9 @@ def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, A
     values = dict(zip(tensors, results if isinstance(results, list | tuple) else [results], strict=True))
     maps: dict[str, Any] = {}
     for i, (name, layer, fed, outputs) in enumerate(calls):
-        if len(outputs) == 1 or not _is_model(layer):  # of a recurrent layer the output, not its states
-            maps[prefix + name] = np.asarray(values[f"{i} {name}"])
+        if len(outputs) == 1 or not _is_model(layer):
+            names = [name] if len(outputs) == 1 else [f"{name}.{k}" for k in range(len(outputs))]
+            maps |= {prefix + n: np.asarray(values[f"{i}.{k} given"]) for k, n in enumerate(names)}
         if _is_model(layer):
             maps |= keras_maps(layer, [values[f"{i}.{k} fed"] for k in range(len(fed))], f"{prefix}{name}/")
         elif _is_model(_of_each_step(layer)):

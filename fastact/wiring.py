@@ -124,7 +124,7 @@ class _Wiring:
             nodes = _shaped(node, layer, use.arguments, shapes)
         except UnsupportedError as error:
             return self._append(replace(node, reason=str(error)))
-        self._count(layer.steps(*shapes) - 1)
+        self._count(sum(n.layer.steps(*shapes) - 1 for n in nodes if n.layer is not None))
         return self._append(*nodes)
 
     def _append(self, *nodes: Node) -> list[int]:

@@ -43,11 +43,9 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
             finally:
                 name = "/".join(where)
                 where.pop()
-            if getattr(layer, "return_state", False):
-                maps[name] = result[0].numpy()  # the states come after it
-            elif isinstance(result, list | tuple):
-                maps.update({f"{name}.{number}": output.numpy() for number, output in enumerate(result)})
-            elif hasattr(result, "numpy"):
+            for number, output in enumerate(result if isinstance(result, list | tuple) else ()):
+                maps[f"{name}.{number}"] = output.numpy()
+            if hasattr(result, "numpy"):
                 maps[name] = result.numpy()
             if hasattr(getattr(layer, "layer", None), "layers"):
                 maps.update(_distributed_maps(name, layer.layer, args[0]))

@@ -113,6 +113,14 @@ def test_extract_saves_the_library_s_arrays_with_metadata(run, tmp_path):
             np.testing.assert_array_equal(dataset[()], maps[dataset.attrs["layer"]])
 
 
+def test_saving_hdf5_without_its_library_names_the_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    result = run("extract", "-m", PILOT, "-i", SMALL, "--save", "npz,h5")
+    assert result.status == 2
+    assert "saving maps as HDF5 needs h5py, which is not installed: pip install 'fastact[h5]'" in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_size_is_resized_as_donkey_does_and_said(run, tmp_path):
     result = run("extract", "-m", PILOT, "-i", LARGE, "--save", "npz", "-l", "Conv2D_First_layer")
     assert result.status == 0

@@ -14,7 +14,7 @@ from fastact import Extractor, FastactError
 from fastact.cli.info import _notes
 from fastact.errors import ModelError
 from fastact.layers import Config, create
-from fastact.topology import Reference, parse
+from fastact.topology import MOST_LAYERS, Reference, parse
 
 Json = dict[str, Any]
 
@@ -368,7 +368,6 @@ def test_an_input_shape_that_cannot_be(shape: Any):
 
 REFUSED: list[tuple[str, Json]] = [
     ("Conv2D", {"filters": 4, "kernel_size": 9}), ("Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": 5}),
-    ("Conv2D", {"filters": 4, "kernel_size": 4, "data_format": "channels_first"}),
     ("Conv2D", {"filters": 4, "kernel_size": 3, "activation": "abracadabra"}),
     ("Conv2D", {"filters": 3, "kernel_size": 3, "activation": "glu"}), ("Activation", {"activation": "glu"}),
     ("Activation", {"activation": {"class_name": "Custom", "config": {}}}), ("Softmax", {"axis": [1, 2]}),
@@ -429,3 +428,19 @@ def test_models_in_models_that_double(ends: int):
     with pytest.raises(ModelError, match="more than"):
         handmade(bomb)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config"),
+    [
+        ("LSTM", {"units": 1}),
+        ("Bidirectional", {"layer": {"class_name": "GRU", "config": {"units": 1}}}),
+        ("TimeDistributed", {"layer": {"class_name": "Dense", "config": {"units": 1}}}),
+    ],
+)
+def test_time_steps_are_bounded(class_name: str, config: Json):
+    """A configuration of a few bytes must not come to a plan of millions of operations."""
+    run = entry("InputLayer", "run", [], batch_shape=[None, MOST_LAYERS, 1])
+    layers = [run, entry(class_name, "loop", [on("run")], **config)]
+    with pytest.raises(ModelError, match="time steps"):
+        handmade(model(layers, [["run", 0, 0]], [["loop", 0, 0]]))

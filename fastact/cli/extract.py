@@ -17,7 +17,7 @@ from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
 from fastact.layers import show
 from fastact.maps import FeatureMaps
-from fastact.saving import describe, file_names, save_h5, save_npz
+from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
 from fastact.writing import make_folder
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def command(
     """
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
+    if "h5" in formats:
+        hdf5_library()  # whether it is there, before anything is written
     sources = Sources.of(images, inputs, tub, indexes)
     model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model

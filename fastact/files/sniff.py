@@ -24,10 +24,12 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 
+_ARCHIVE = b"PK\x03\x04"
+
 # (offset, bytes, kind): the kinds that a reader may claim, and those that a message can name.
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (4, b"TFL3", "tflite"),
-    (0, b"PK\x03\x04", "zip"),
+    (0, _ARCHIVE, "zip"),
     (0, b"PK\x05\x06", "zip"),
     (0, b"\x89PNG\r\n\x1a\n", "a PNG picture"),
     (0, b"\xff\xd8\xff", "a JPEG picture"),
@@ -102,8 +104,9 @@ def recognise(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
     head = os.pread(descriptor, 512, 0)
     offset = 0
-    # An HDF5 file may begin with a block of the user's, of 512 bytes or any power of two above.
-    while offset < size:
+    # An HDF5 file may begin with a block of the user's, of 512 bytes or any power of two above; the weights in an
+    # archive may begin there by chance.
+    while offset < size and not head.startswith(_ARCHIVE):
         if os.pread(descriptor, len(HDF5_SIGNATURE), offset) == HDF5_SIGNATURE:
             return "hdf5"
         offset = max(512, 2 * offset)

@@ -73,7 +73,8 @@ class Config:
         class_name = value.get("class_name")
         if not isinstance(class_name, str) or not class_name.isprintable():
             raise self.fail(entry, "a layer with the name of its class")
-        return Config(class_name, self.name, value["config"], self.keras_version)
+        module = value.get("module") if isinstance(value.get("module"), str) else None
+        return Config(class_name, self.name, value["config"], self.keras_version, module)
 
     def flag(self, entry: str, default: bool) -> bool:
         """True or false."""

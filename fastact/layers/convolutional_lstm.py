@@ -8,8 +8,9 @@ from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.activation import activation
 from fastact.layers.base import Shape, Tape, Value, known, rank, refuse, register
+from fastact.layers.cells import Run, add, gates_first, lstm_step, same_width
 from fastact.layers.config import Config
-from fastact.layers.recurrent import Unrolled, add, gates_first, lstm_step, same_width
+from fastact.layers.recurrent import Unrolled
 from fastact.layers.spatial import channels_first, same_padding, vanished, window_length, window_sides
 from fastact.layers.wrappers import TimeTape
 
@@ -25,6 +26,7 @@ class ConvLSTM2D(Unrolled):
     """
 
     is_convolution = True
+    states = 2
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -54,12 +56,15 @@ class ConvLSTM2D(Unrolled):
         shape = vanished((*lengths, self.filters), self.kernel_size, inputs[0])
         return (steps, *shape) if self.return_sequences else shape
 
+    def state_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return self.output_shape(*inputs)[-3:]
+
     @staticmethod
     def _checked(shape: Shape) -> Shape:
         rank(shape, 4, "time steps, rows, columns and channels")
         return shape
 
-    def unroll(self, tape: Tape, x: Value) -> list[Value]:  # noqa: D102
+    def unroll(self, tape: Tape, x: Value) -> Run:  # noqa: D102
         given, again = self._given(tape, x), self._again()
         outputs: list[Value] = []
         memory: Value | None = None
@@ -70,7 +75,9 @@ class ConvLSTM2D(Unrolled):
                 z = add(tape, z, tape.emit(again, outputs[-1]))
             output, memory = lstm_step(tape, z, memory, self.recurrent, self.activation)
             outputs.append(output)
-        return [tape.emit(ops.Reshape((1, *y.shape)), y) for y in outputs]
+        assert memory is not None, "there is a step at least"
+        *rows, memory = (tape.emit(ops.Reshape((1, *y.shape)), y) for y in (*outputs, memory))
+        return Run(rows, (rows[-1], memory))
 
     def _given(self, tape: Tape, x: Value) -> Value:
         """The input's share of all steps: (T, H, W, 4 filters)."""

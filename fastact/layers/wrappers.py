@@ -10,8 +10,9 @@ from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.activation import apply
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, Weights, create, known, register, show
+from fastact.layers.cells import add, multiply
 from fastact.layers.config import Config
-from fastact.layers.recurrent import Recurrent, add, gathered, multiply
+from fastact.layers.recurrent import Recurrent, gathered
 
 
 class Wrapper(Layer):
@@ -40,14 +41,15 @@ class TimeDistributed(Wrapper):
     Concatenate comes here with several inputs, which have their steps in common.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, layer: Layer | None = None) -> None:
         inner = config.inner("layer")
-        self.layer = create(inner.class_name, inner)
+        self.layer = layer or create(inner.class_name, inner)
         super().__init__(config, {"": self.layer})
         self.is_convolution = self.layer.is_convolution
 
-    def check_call(self, count: int, arguments: Arguments) -> None:  # noqa: D102
-        self.layer.check_call(count, arguments)
+    def parts(self, arguments: Arguments, *inputs: Shape) -> tuple[Layer, ...]:  # noqa: D102
+        parts = self.layer.parts(arguments, *(i[1:] for i in inputs))
+        return tuple(self if part is self.layer else TimeDistributed(self.config, part) for part in parts)
 
     def steps(self, *inputs: Shape) -> int:  # noqa: D102
         return (inputs[0][0] or 1) * self.layer.steps(*(i[1:] for i in inputs))
@@ -110,6 +112,11 @@ def over_time(op: ops.Op, steps: int, whole: list[Value]) -> tuple[ops.Op, ...]:
         case ops.Binary():
             same, rank = len({v.shape for v in whole}) == 1, max(len(v.shape) for v in whole)
             return (op,) if same or rank <= _MOST_STRETCHED else ()
+        case ops.BinaryConstant():
+            rank = len(whole[0].shape)
+            return (op,) if op.constant.ndim < rank <= _MOST_STRETCHED else ()
+        case ops.Reduce() | ops.Standardize():
+            return (dataclasses.replace(op, axes=tuple(a if a < 0 else a + 1 for a in op.axes)),)
         case ops.Pad() | ops.Crop():
             return (dataclasses.replace(op, sides=((0, 0), *op.sides)),)
         case ops.Pool() if len(op.size) < _MOST_POOLED:
@@ -149,8 +156,10 @@ class Bidirectional(Wrapper):
     def steps(self, *inputs: Shape) -> int:  # noqa: D102
         return self.forward.steps(*inputs) + self.backward.steps(*inputs)
 
-    def check_call(self, count: int, arguments: Arguments) -> None:  # noqa: D102
-        self.forward.check_call(count, arguments)
+    def parts(self, arguments: Arguments, *inputs: Shape) -> tuple[Layer, ...]:  # noqa: D102
+        self.forward.check_call(len(inputs), arguments)
+        states = (*self.forward.final_states(), *self.backward.final_states())
+        return (self, *states) if self.forward.return_state else (self,)
 
     def weight_shapes(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:  # noqa: D102
         return {
@@ -170,7 +179,7 @@ class Bidirectional(Wrapper):
         return (*steps, units)
 
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
-        ahead, back = self.forward.unroll(tape, inputs[0]), self.backward.unroll(tape, inputs[0])
+        ahead, back = (layer.unroll(tape, inputs[0]).outputs for layer in (self.forward, self.backward))
         if self.forward.return_sequences:
             back = back[::-1]
         a, b = (gathered(tape, outputs, self.forward.return_sequences) for outputs in (ahead, back))

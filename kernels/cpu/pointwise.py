@@ -1,7 +1,8 @@
 """Operations value by value: activations, affine maps, sums and products, softmax along an axis.
 
-Everything but sums and products is computed in float64 and rounded once, which costs little on maps of this size and
-is more exact than float32 throughout.
+What is more than a comparison, an affine map or one operation on two inputs is computed in float64 and rounded once.
+An operation in place has loops of its own, in which LLVM sees that input and output are one: it vectorises no loop in
+which a value may be read after it was written.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from numba import float32, float64, njit
 
 from .. import ops
+from .exponential import elu, exp, expm1, mish, sigmoid, softplus, tanh
 from .fields import (
     AXES,
     COUNT,
@@ -29,14 +31,7 @@ from .fields import (
     X,
     Y,
 )  # fmt: skip
-from .simd import f32, f64, i64, set_f32, wide
-
-
-@njit(error_model="numpy", inline="always")
-def _sigmoid(x):
-    # exp of a negative number alone: never overflows, and keeps tiny values exact
-    e = math.exp(-abs(x))
-    return 1.0 / (1.0 + e) if x >= 0.0 else e / (1.0 + e)
+from .simd import f32, f64, fma, i64, set_f32, wide
 
 
 @njit(error_model="numpy", inline="always")
@@ -46,19 +41,15 @@ def _max0(x):
 
 
 @njit(error_model="numpy", inline="always")
-def _softplus(x):
-    return _max0(x) + math.log1p(math.exp(-abs(x)))
-
-
-@njit(error_model="numpy", inline="always")
 def _clip(x, a, b):
     x = a if x < a else x
     return b if x > b else x
 
 
 @njit(error_model="numpy", inline="always")
-def _elu(x, a):
-    return x if x > 0.0 else a * math.expm1(x)
+def _above(x, y):
+    """x above zero, else y, which is computed either way: no branch."""
+    return x if x > 0.0 else y
 
 
 BINARY: dict[ops.Merge, Callable[[Any, Any], Any]] = {
@@ -73,33 +64,30 @@ BINARY: dict[ops.Merge, Callable[[Any, Any], Any]] = {
 }
 
 UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
-    ops.Unary.CLIP: lambda x, a, b: _clip(x, a, b),
     ops.Unary.LEAKY_RELU: lambda x, a, b: a * x if x < 0.0 else x,
     ops.Unary.RELU: lambda x, a, b: a * (x - b) if x <= b else x,
-    ops.Unary.ELU: lambda x, a, b: _elu(x, a),
-    ops.Unary.SELU: lambda x, a, b: 1.0507009873554805 * _elu(x, 1.6732632423543772),
-    ops.Unary.CELU: lambda x, a, b: x if x > 0.0 else a * math.expm1(x / a),
-    ops.Unary.SOFTPLUS: lambda x, a, b: _softplus(x),
+    ops.Unary.ELU: lambda x, a, b: elu(x, a),
+    ops.Unary.SELU: lambda x, a, b: 1.0507009873554805 * elu(x, 1.6732632423543772),
+    ops.Unary.CELU: lambda x, a, b: _above(x, a * expm1(x / a)),
+    ops.Unary.SOFTPLUS: lambda x, a, b: softplus(x),
     ops.Unary.SOFTSIGN: lambda x, a, b: x / (1.0 + abs(x)),
     ops.Unary.SQUAREPLUS: lambda x, a, b: (x + math.sqrt(x * x + a)) * 0.5,
     ops.Unary.SOFT_SHRINK: lambda x, a, b: x - a if x > a else (x + a if x < -a else 0.0),
     ops.Unary.HARD_SHRINK: lambda x, a, b: x if abs(x) > a else 0.0,
-    ops.Unary.TANH_SHRINK: lambda x, a, b: x - math.tanh(x),
+    ops.Unary.TANH_SHRINK: lambda x, a, b: x - tanh(x),
     ops.Unary.SPARSE_PLUS: lambda x, a, b: 0.0 if x <= -1.0 else ((x + 1.0) * (x + 1.0) * 0.25 if x < 1.0 else x),
     ops.Unary.SPARSE_SIGMOID: lambda x, a, b: 0.0 if x <= -1.0 else ((x + 1.0) * 0.5 if x < 1.0 else 1.0),
     ops.Unary.THRESHOLD: lambda x, a, b: x if x > a else b,
-    ops.Unary.SIGMOID: lambda x, a, b: _sigmoid(x),
-    ops.Unary.LOG_SIGMOID: lambda x, a, b: -_softplus(-x),
-    ops.Unary.SILU: lambda x, a, b: x * _sigmoid(x),
+    ops.Unary.SIGMOID: lambda x, a, b: sigmoid(x),
+    ops.Unary.LOG_SIGMOID: lambda x, a, b: -softplus(-x),
+    ops.Unary.SILU: lambda x, a, b: x * sigmoid(x),
     ops.Unary.GELU: lambda x, a, b: x * 0.5 * math.erfc(-x * 0.7071067811865476),
-    ops.Unary.GELU_TANH: lambda x, a, b: x * _sigmoid(2.0 * 0.7978845608028654 * (x + 0.044715 * x * x * x)),
-    ops.Unary.TANH: lambda x, a, b: math.tanh(x),
+    ops.Unary.GELU_TANH: lambda x, a, b: x * sigmoid(2.0 * 0.7978845608028654 * (x + 0.044715 * x * x * x)),
+    ops.Unary.TANH: lambda x, a, b: tanh(x),
     ops.Unary.HARD_SIGMOID: lambda x, a, b: _clip(a * x + b, 0.0, 1.0),
     ops.Unary.HARD_SILU: lambda x, a, b: x * _clip(x / 6.0 + 0.5, 0.0, 1.0),
-    ops.Unary.EXPONENTIAL: lambda x, a, b: math.exp(x),
-    ops.Unary.MISH: lambda x, a, b: x * math.tanh(_softplus(x)),
-    ops.Unary.ABSOLUTE: lambda x, a, b: abs(x),
-    ops.Unary.SQUARE: lambda x, a, b: x * x,
+    ops.Unary.EXPONENTIAL: lambda x, a, b: exp(x),
+    ops.Unary.MISH: lambda x, a, b: mish(x),
     ops.Unary.SQRT: lambda x, a, b: math.sqrt(x),
     ops.Unary.RSQRT: lambda x, a, b: 1.0 / math.sqrt(x),
     ops.Unary.LOG: lambda x, a, b: math.log(x),
@@ -115,29 +103,64 @@ def elementwise(function: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
     def run(step, me, team):
         x, y, count, parameters = i64(step, X), i64(step, Y), i64(step, COUNT), i64(step, PARAMETERS)
         a, b = f64(parameters, 0), f64(parameters, 1)
-        for i in range(count * me // team, count * (me + 1) // team):
-            set_f32(y, i, apply(wide(x, i), a, b))
+        first, last = count * me // team, count * (me + 1) // team
+        if x == y:  # LLVM sees that no value is read that was written, and vectorises this, too
+            for i in range(first, last):
+                set_f32(y, i, apply(wide(y, i), a, b))
+        else:
+            for i in range(first, last):
+                set_f32(y, i, apply(wide(x, i), a, b))
+
+    return run
+
+
+NARROW: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {
+    ops.Unary.CLIP: lambda x, a, b: _clip(x, a, b),
+    ops.Unary.ABSOLUTE: lambda x, a, b: abs(x),
+    ops.Unary.SQUARE: lambda x, a, b: x * x,
+}
+"""Those that give the same in float32."""
+
+
+def narrow(function: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    """The kernel that applies one of :data:`NARROW` to every value."""
+    apply = njit(error_model="numpy", inline="always")(function)
+
+    def run(step, me, team):
+        x, y, count, parameters = i64(step, X), i64(step, Y), i64(step, COUNT), i64(step, PARAMETERS)
+        a, b = float32(f64(parameters, 0)), float32(f64(parameters, 1))
+        first, last = count * me // team, count * (me + 1) // team
+        if x == y:
+            for i in range(first, last):
+                set_f32(y, i, apply(f32(y, i), a, b))
+        else:
+            for i in range(first, last):
+                set_f32(y, i, apply(f32(x, i), a, b))
 
     return run
 
 
 def affine(step, me, team):
-    """y = (x - mean) * scale + offset, the parameters along the middle axis."""
+    """y = (x - mean) * scale + offset, the parameters along the middle axis.
+
+    In float32 with two roundings: that of the difference is one of x beside the mean, not of a product with it.
+    """
     x, y, length, inner = i64(step, X), i64(step, Y), i64(step, LENGTH), i64(step, INNER)
     mean, scale, offset = i64(step, MEAN), i64(step, SCALE), i64(step, OFFSET)
     outer = i64(step, OUTER)
     for o in range(outer * me // team, outer * (me + 1) // team):
-        if inner == 1:  # one loop over contiguous channels, which vectorises
-            base = o * length
+        source, target = x + 4 * o * length * inner, y + 4 * o * length * inner
+        if inner == 1 and x == y:  # one loop over contiguous channels, which vectorises
             for c in range(length):
-                difference = wide(x, base + c) - wide(mean, c)
-                set_f32(y, base + c, difference * wide(scale, c) + wide(offset, c))
+                set_f32(target, c, fma(f32(target, c) - f32(mean, c), f32(scale, c), f32(offset, c)))
+        elif inner == 1:
+            for c in range(length):
+                set_f32(target, c, fma(f32(source, c) - f32(mean, c), f32(scale, c), f32(offset, c)))
         else:
             for c in range(length):
-                m, s, b = wide(mean, c), wide(scale, c), wide(offset, c)
-                base = (o * length + c) * inner
-                for i in range(base, base + inner):
-                    set_f32(y, i, (wide(x, i) - m) * s + b)
+                m, s, b = f32(mean, c), f32(scale, c), f32(offset, c)
+                for i in range(c * inner, (c + 1) * inner):
+                    set_f32(target, i, fma(f32(source, i) - m, s, b))
 
 
 def binary(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -160,9 +183,20 @@ def binary(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             a, b, target = x, x2, y + 4 * row * n3
             a += 4 * (i0 * i64(step, X_STRIDES) + i1 * i64(step, X_STRIDES + 1) + i2 * i64(step, X_STRIDES + 2))
             b += 4 * (i0 * i64(step, X2_STRIDES) + i1 * i64(step, X2_STRIDES + 1) + i2 * i64(step, X2_STRIDES + 2))
-            if step_x == 1 and step_x2 == 1:  # the usual case, which vectorises
+            if step_x == 1 and step_x2 == 1 and a == target:  # the usual cases, which vectorise
+                for i in range(start, stop):
+                    set_f32(target, i, merge(f32(target, i), f32(b, i)))
+            elif step_x == 1 and step_x2 == 1:
                 for i in range(start, stop):
                     set_f32(target, i, merge(f32(a, i), f32(b, i)))
+            elif step_x == 1 and step_x2 == 0 and a == target:
+                one = f32(b, 0)
+                for i in range(start, stop):
+                    set_f32(target, i, merge(f32(target, i), one))
+            elif step_x == 1 and step_x2 == 0:
+                one = f32(b, 0)
+                for i in range(start, stop):
+                    set_f32(target, i, merge(f32(a, i), one))
             else:
                 for i in range(start, stop):
                     set_f32(target, i, merge(f32(a, i * step_x), f32(b, i * step_x2)))
@@ -171,7 +205,7 @@ def binary(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 SOFTMAXES: dict[ops.Row, Callable[[Any], Any]] = {
-    ops.Row.SOFTMAX: lambda x: math.exp(x),
+    ops.Row.SOFTMAX: lambda x: exp(x),
     ops.Row.LOG_SOFTMAX: lambda x: x,
 }
 """What becomes of x - log(sum of exp(x))."""
@@ -238,7 +272,7 @@ def _largest(x, base, length, inner):
 def _log_sum(x, base, length, inner):
     largest, total = _largest(x, base, length, inner), 0.0
     for c in range(length):
-        total += math.exp(wide(x, base + c * inner) - largest)
+        total += exp(wide(x, base + c * inner) - largest)
     return largest + math.log(total)
 
 
@@ -249,7 +283,7 @@ def gated_linear(step, me, team):
     for o in range(outer * me // team, outer * (me + 1) // team):
         values, gates = x + 8 * o * run, x + 8 * o * run + 4 * run
         for i in range(run):
-            set_f32(y + 4 * o * run, i, wide(values, i) * _sigmoid(wide(gates, i)))
+            set_f32(y + 4 * o * run, i, wide(values, i) * sigmoid(wide(gates, i)))
 
 
 KERNELS: dict[str, Callable[..., Any]] = {
@@ -259,4 +293,5 @@ KERNELS: dict[str, Callable[..., Any]] = {
     **{f"f32_{kind.name.lower()}": softmax(function) for kind, function in SOFTMAXES.items()},
     **{f"f32_{kind.name.lower()}": binary(function) for kind, function in BINARY.items()},
     **{f"f32_{kind.name.lower()}": elementwise(function) for kind, function in UNARY.items()},
+    **{f"f32_{kind.name.lower()}": narrow(function) for kind, function in NARROW.items()},
 }

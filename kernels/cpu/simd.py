@@ -72,6 +72,27 @@ def fma(typing_context, a, b, c):
     return types.float32(types.float32, types.float32, types.float32), emit
 
 
+@intrinsic
+def fma64(typing_context, a, b, c):
+    """fma64(a, b, c): a * b + c of float64, rounded once."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return types.float64(*[types.float64] * 3), emit
+
+
+@intrinsic
+def two_to(typing_context, value):
+    """two_to(t): 2^k as float64, where t is the whole number k, from -1022 to 1023, plus 1.5 * 2^52."""
+
+    def emit(context, builder, signature, arguments):
+        lowest = builder.shl(builder.bitcast(arguments[0], I64), ir.Constant(I64, 52))
+        return builder.bitcast(builder.add(lowest, ir.Constant(I64, 1023 << 52)), F64)
+
+    return types.float64(types.float64), emit
+
+
 _STEP = ir.FunctionType(ir.VoidType(), [I64] * 3)
 
 

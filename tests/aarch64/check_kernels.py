@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 from elf import read
 from fastact.kernels import ops, reference
-from fastact.kernels.cpu import encode, library
+from fastact.kernels.cpu import bands, encode, library
 from fastact.kernels.cpu.steps import Buffer, Place, Table
 from fastact.kernels.cpu.threads import Team
+from fastact.kernels.program import Instruction, Value
 
 SEED = 20_260_301
 EPSILON = 2.0**-24
@@ -83,6 +84,9 @@ def depthwise(random: np.random.Generator) -> Iterator[Case]:
             weights, bias = normal(random, *kernel, channels, multiplier), normal(random, channels * multiplier)
             x = normal(random, rows, columns, channels)
             yield ops.DepthwiseConv2D(weights, bias, _pair(strides), pads, _pair(dilation), low, high), (x,)
+        op = ops.DepthwiseConv2D(normal(random, 3, 3, channels, 1), normal(random, channels))
+        for columns in (3, 16, 26):  # from a single pixel up
+            yield op, (normal(random, 3, columns, channels),)
 
 
 def volumes(random: np.random.Generator) -> Iterator[Case]:
@@ -304,7 +308,10 @@ def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.nd
         return ulp + 1e-15 * max(1.0, float(np.max(np.abs(inputs[0])))) / math.sqrt(op.epsilon)
     if isinstance(op, ops.Binary | ops.BinaryConstant) and op.function is ops.Merge.POWER:
         return ulp
-    if isinstance(op, ops.RowWise | ops.Affine | ops.GatedLinear | ops.GlobalPool | ops.Resample):
+    if isinstance(op, ops.Affine):  # the difference is rounded, and then the result
+        product = dataclasses.replace(op, offset=np.zeros_like(op.offset))
+        return ulp + EPSILON * np.abs(reference.run(product, inputs[0]))
+    if isinstance(op, ops.RowWise | ops.GatedLinear | ops.GlobalPool | ops.Resample):
         return ulp + 1e-13 * max(1.0, float(np.max(np.abs(inputs[0]))))
     if isinstance(op, ops.Binary | ops.BinaryConstant | ops.FromBytes):
         return ulp / 2  # one rounding
@@ -325,6 +332,34 @@ def check_meetings(runner: Runner, kernels: library.Library, rounds: int = 300) 
     assert np.array_equal(x, start + pairs * rounds), "a thread went on before the other had done its share"
 
 
+def check_bands(runner: Runner, kernels: library.Library, random: np.random.Generator) -> None:
+    """A frame in bytes, a padded convolution and what follows it, strip by strip: the same bits as one by one."""
+    frame = random.integers(0, 256, (23, 17, 3)).astype(np.uint8)
+    conv = ops.Conv2D(normal(random, 5, 3, 3, 24), normal(random, 24), (2, 1), (2, 1, 1, 1))
+    chain = (ops.FromBytes(255.0), conv, ops.Affine(*normal(random, 3, 24)), ops.Elementwise(ops.Unary.CLIP, 0.0, 6.0))
+    values, arrays = [Value(0, frame.shape)], [frame]
+    program = []
+    for number, op in enumerate(chain, 1):
+        arrays.append(runner.run(op, arrays[-1:]))
+        values.append(Value(number, arrays[-1].shape))
+        program.append(Instruction(op, (values[-2],), values[-1]))
+    for lanes in (1, 2, 3):
+        (band,) = bands.band(program, {2, 3, 4}, lambda value: value.number, lanes)
+        assert band.feeds == 1
+        assert len(band.strips) >= band.lanes == lanes
+        regions = [Guarded(frame), Guarded(np.zeros(band.scratch_bytes // 4, np.float32))]
+        regions += [Guarded(np.full(value.shape, np.nan, np.float32)) for value in values[2:]]
+        # Value 1, the frame as floats, is in scratch alone, which is given its number as a region.
+        rows = bands.rows(band, lambda value: Place(value.number), Place(1), kernels.registers)
+        table = Table(rows, len(regions), runner.kernel)
+        for i, region in enumerate(regions):
+            table.place(i, region.array.ctypes.data)
+        Team(kernels, 2).run(table.address, table.steps)
+        for region, expected in zip(regions[2:], arrays[2:], strict=True):
+            region.check()
+            assert region.array.tobytes() == expected.tobytes(), f"another result in {len(band.strips)} strips"
+
+
 def main() -> int:
     """Runs the table; 0 if all is well."""
     kernels = library.load()
@@ -341,9 +376,10 @@ def main() -> int:
             print(f"{_show(op)} of {[x.shape for x in inputs]}: {error}")
     try:
         check_meetings(runner, kernels)
+        check_bands(runner, kernels, random)
     except AssertionError as error:
         failures += 1
-        print(f"two threads: {error}")
+        print(f"two threads, or strips: {error}")
     exported = {n.removeprefix(PREFIX) for n in read(Path(kernels.path)).exports if n.startswith(PREFIX)}
     idle = exported - runner.used
     if idle:

@@ -32,7 +32,7 @@ def _each(class_name: str) -> Iterator[Case]:
     yield chain(
         f"{name}-twice", (4, 5), layer(class_name, 8, return_sequences=True), layer(class_name, 3), layer("Dense", 2)
     )
-    yield graph(f"{name}-states", (SEQUENCE,), lambda k, x: getattr(k.layers, class_name)(4, return_state=True)(x)[0])
+    yield graph(f"{name}-states", (SEQUENCE,), lambda k, x: getattr(k.layers, class_name)(4, return_state=True)(x))
     if class_name != "SimpleRNN":
         for function in ("hard_sigmoid", "softmax", "linear"):
             yield case(f"recurrent-{function}", recurrent_activation=function, return_sequences=True)
@@ -45,8 +45,14 @@ def _rnns() -> Iterator[Case]:
         yield from _each(class_name)
     for what, more in (("last", {}), ("sequences", {"return_sequences": True}), ("no-bias", {"use_bias": False})):
         yield chain(f"gru-reset-before-{what}", SEQUENCE, layer("GRU", 6, reset_after=False, **more))
+    for what, more in (("last", {}), ("backwards", {"return_sequences": True, "go_backwards": True})):
+        yield chain(f"rnn-stacked-{what}", SEQUENCE, lambda k, more=more: k.layers.RNN(_stack(k), **more))
     yield chain("lstm-stateful", SEQUENCE, layer("LSTM", 4), layer("Dense", 2))
     yield chain("lstm-no-forget-bias", SEQUENCE, layer("LSTM", 4, unit_forget_bias=False))
+
+
+def _stack(k: Any) -> list[Any]:
+    return [k.layers.LSTMCell(4), k.layers.GRUCell(3), k.layers.SimpleRNNCell(5)]
 
 
 def _around(name: str, *args: Any, **kwargs: Any) -> Maker:
@@ -78,12 +84,20 @@ def _distributed() -> Iterator[Case]:
         ("pad", maps, _around("ZeroPadding2D", ((1, 0), (2, 1)))),
         ("crop", maps, _around("Cropping2D", 1)),
         ("rescale", maps, _around("Rescaling", 0.5, offset=-1.0)),
+        ("depthwise", maps, _around("DepthwiseConv2D", 3, padding="same")),
+        ("transposed", maps, _around("Conv2DTranspose", 5, 3, strides=2)),
+        ("enlarged", maps, _around("UpSampling2D", 2)),
+        ("permuted", maps, _around("Permute", (3, 1, 2))),
+        ("standardized", maps, _around("LayerNormalization")),
+        ("standardized-rows", maps, _around("LayerNormalization", axis=[1, 3])),
+        ("learned", maps, _around("PReLU")),
         ("twice", (2, 3, 6, 5, 2), lambda k: k.layers.TimeDistributed(_around("Conv2D", 4, 2)(k))),
         ("lstm", (3, 4, 5), _around("LSTM", 6, return_sequences=True)),
         ("gru", (3, 4, 5), _around("GRU", 6)),
     ):
         yield chain(f"distributed-{what}", shape, maker)
     yield graph("distributed-model", ((3, 9, 8, 3),), lambda k, x: k.layers.LSTM(4)(_distributed_model(k)(x)))
+    yield graph("distributed-arithmetic", ((3, 7, 6, 3),), _arithmetic)
     yield graph("distributed-model-shared", ((3, 9, 8, 3), (3, 9, 8, 3)), _distributed_twice)
     yield graph(
         "distributed-sequential",
@@ -110,6 +124,14 @@ def _distributed_model(k: Any) -> Any:
     return k.layers.TimeDistributed(model, name="td")
 
 
+def _arithmetic(k: Any, x: Any) -> Any:
+    """A distributed model with functions called on tensors."""
+    image = k.layers.Input((7, 6, 3), name="step")
+    y = k.layers.Conv2D(4, 3, name="conv")(image) * 2.0 + 1.0
+    y = k.layers.Concatenate(name="join")([y, -y])
+    return k.layers.TimeDistributed(k.Model(image, y, name="inner"), name="td")(x)
+
+
 def _distributed_twice(k: Any, x: Any, y: Any) -> Any:
     shared = _distributed_model(k)
     return k.layers.Add(name="both")([shared(x), shared(y)])
@@ -126,6 +148,9 @@ def _bidirectional() -> Iterator[Case]:
         yield case(f"{mode}", layer("LSTM", 4), merge_mode=mode)
         yield case(f"{mode}-sequences", layer("GRU", 4, return_sequences=True), merge_mode=mode)
     yield case("backwards", layer("LSTM", 4, go_backwards=True, return_sequences=True), keras=(KERAS2,))
+    yield graph(
+        "bi-states", (SEQUENCE,), lambda k, x: k.layers.Bidirectional(layer("LSTM", 3, return_state=True)(k))(x)
+    )
     yield chain("bi-unequal", SEQUENCE, _unequal)
     yield chain(
         "distributed-bi", (2, 4, 5), lambda k: k.layers.TimeDistributed(k.layers.Bidirectional(layer("LSTM", 3)(k)))
@@ -149,6 +174,7 @@ def _convolutional() -> Iterator[Case]:
         ("functions", {"activation": "relu", "recurrent_activation": "hard_sigmoid"}),
     ):
         yield chain(f"convlstm-{what}", (3, 9, 8, 2), layer("ConvLSTM2D", 4, 3, **more))
+    yield graph("convlstm-states", ((3, 9, 8, 2),), lambda k, x: k.layers.ConvLSTM2D(4, 3, return_state=True)(x))
     yield chain("convlstm-even", (3, 9, 8, 2), layer("ConvLSTM2D", 4, (2, 4), return_sequences=True))
 
 

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import tf_files
 import tflite_files
 from fuzz.targets import TARGETS, join
@@ -87,8 +88,17 @@ def _hdf5(folder: Path) -> None:
     for name, options in _FILE_OPTIONS.items():
         alone = numbered(names=names, file_options=options)
         (folder / f"alone-{name}").write_bytes(join({"x.weights.h5": alone, "config.json": text}))
-    legacy = (folder / "earliest").read_bytes()
-    (folder / "alone-legacy").write_bytes(join({"x.weights.h5": legacy, "config.json": text}))
+    older = json.dumps(network() | {"keras_version": "2.15.0"}).encode()
+    with tempfile.TemporaryDirectory() as temporary:
+        legacy = write_model(Path(temporary) / "x.h5")
+        with h5py.File(legacy, "r+") as file:
+            del file.attrs["model_config"]
+            for name, value in list(file["model_weights"].attrs.items()):
+                file.attrs[name] = value
+            for name in list(file["model_weights"]):
+                file.move(f"model_weights/{name}", name)
+            del file["model_weights"]
+        (folder / "alone-legacy").write_bytes(join({"x.weights.h5": legacy.read_bytes(), "config.json": older}))
 
 
 def _archives(folder: Path) -> None:
@@ -102,6 +112,7 @@ def _saved_models(folder: Path) -> None:
     for version in ("2.5", "2.4"):
         with tempfile.TemporaryDirectory() as temporary:
             files = tf_files.small()
+            files.records[0] |= network()
             path = files.write(Path(temporary) / "model")
             if version == "2.4":
                 (path / "saved_model.pb").write_bytes(tf_files.saved_model(tf_files.old_objects(files)))

@@ -39,12 +39,13 @@ def network(version: int = 2, dense: int = 1) -> dict[str, Any]:
     ]
     names = [one["name"] for one in layers]
     for before, one in zip(names, layers[1:], strict=False):
-        one["inbound_nodes"] = [_call(before, version)]
+        one["inbound_nodes"] = [call(before, version)]
     ends = {"input_layers": [["image", 0, 0]], "output_layers": [[names[-1], 0, 0]]}
     return {"class_name": "Functional", "config": {"name": "small", "layers": layers, **ends}}
 
 
-def _call(before: str, version: int) -> object:
+def call(before: str, version: int) -> object:
+    """One call of a layer on another, as Keras 2 or 3 writes it."""
     if version == 2:
         return [[before, 0, 0, {}]]
     tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}

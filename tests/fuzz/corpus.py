@@ -74,6 +74,7 @@ def _hdf5(folder: Path) -> None:
     for name, options in _FILE_OPTIONS.items():
         write_model(folder / name, config=network(), file_options=options)
         write_model(folder / f"{name}-zipped", config=network(), file_options=options, dataset_options=_ZIPPED)
+        _in_parts(write_model(folder / f"{name}-chunks", config=network(), file_options=options))
     for dtype in ("float16", "float64"):
         write_model(folder / dtype, arrays(dtype), config=network(3), version="3.9.0")
     many = {"conv": arrays()["conv"]} | {
@@ -100,6 +101,18 @@ def _hdf5(folder: Path) -> None:
                 file.move(f"model_weights/{name}", name)
             del file["model_weights"]
         (folder / "alone-legacy").write_bytes(join({"x.weights.h5": legacy.read_bytes(), "config.json": older}))
+
+
+def _in_parts(path: Path) -> None:
+    """Stores the weights in several chunks each, whose index depends on the version of the file's format."""
+    with h5py.File(path, "r+", libver="latest") as file:
+        found: list[str] = []
+        file.visititems(lambda name, one: found.append(name) if isinstance(one, h5py.Dataset) else None)
+        for number, name in enumerate(found):
+            values = file[name][...]
+            del file[name]
+            parts = tuple(-(-n // 2) for n in values.shape)
+            file.create_dataset(name, data=values, chunks=parts, compression="gzip" if number % 2 else None)
 
 
 def _archives(folder: Path) -> None:

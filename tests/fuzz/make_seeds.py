@@ -101,7 +101,25 @@ def sums(k: Any, left: Any, right: Any) -> Any:
     return [k.layers.LeakyReLU()(k.layers.Conv2D(2, (1, 3), dilation_rate=2)(y)), k.layers.PReLU()(y)]
 
 
-MODELS = (graph("eyes", ((8, 8, 2),), eyes), graph("memory", ((2, 5, 5, 1),), memory), graph("sums", ((5, 7, 2),) * 2, sums))
+def forms(k: Any, image: Any) -> Any:
+    """What converters spell in several operators: dilation, normalisation, resizing, gates, unrolled steps."""
+    y = k.layers.Conv2D(3, 3, dilation_rate=2, padding="same", activation="elu")(image)
+    y = k.layers.LayerNormalization()(k.layers.SeparableConv2D(4, 3, activation="swish")(y))
+    y = k.layers.Cropping2D(1)(k.layers.Resizing(9, 9)(k.layers.UpSampling2D(2)(y)))
+    y = k.layers.Average()([y, k.layers.Activation("gelu")(y), k.layers.Activation("hard_sigmoid")(y)])
+    y = k.layers.Subtract()([y, k.layers.GlobalAveragePooling2D(keepdims=True)(y)])
+    y = k.layers.Reshape((7, 28))(k.layers.Permute((2, 1, 3))(y))
+    y = k.layers.Conv1D(4, 3, padding="causal", activation="softplus")(y)
+    y = k.layers.SimpleRNN(3, return_sequences=True, unroll=True)(y)
+    return k.layers.Dense(2)(k.layers.GRU(3, unroll=True)(k.layers.UnitNormalization()(y)))
+
+
+MODELS = (
+    graph("eyes", ((8, 8, 2),), eyes),
+    graph("memory", ((2, 5, 5, 1),), memory),
+    graph("sums", ((5, 7, 2),) * 2, sums),
+)
+FORMS = graph("forms", ((8, 8, 2),), forms)
 
 
 def main() -> None:
@@ -118,6 +136,7 @@ def main() -> None:
             (Path(folder) / "saved_model.pb").write_bytes(b"\x08\x01\x12\x00")  # graphs, which are never read
             files = {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
         (SEEDS / f"{case.id}.parts").write_bytes(join({n: d for n, d in files.items() if n != "fingerprint.pb"}))
+    (SEEDS / "forms.tflite").write_bytes(converted(shaken(FORMS.make(keras3))))
     (SEEDS / "half.tflite").write_bytes(converted(shaken(MODELS[0].make(keras3)), "float16"))
 
 

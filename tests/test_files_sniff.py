@@ -217,11 +217,14 @@ def test_a_file_that_shrinks_under_the_reader(tmp_path: Path) -> None:
             model.weights.read(wanted)
 
 
-@pytest.mark.parametrize("size", [100, 800, 4000, 12000, 16000])
+@pytest.mark.parametrize("size", [8, 40, 100, 800, 4000, 12000, 16000])
 def test_truncated_files(tmp_path: Path, size: int) -> None:
     path = write_model(tmp_path / "a.h5")
     os.truncate(path, size)
-    with pytest.raises(FileError, match=f"is cut short: it has {size} bytes"), open_model(path):
+    with (
+        pytest.raises(FileError, match=f"is cut short: it has (only )?{size} bytes|an address in it is beyond its end"),
+        open_model(path),
+    ):
         pass
 
 

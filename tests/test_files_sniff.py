@@ -249,3 +249,12 @@ def test_weights_that_begin_at_a_power_of_two_leave_an_archive_an_archive(tmp_pa
     assert path.read_bytes()[512:520] == sniff.HDF5_SIGNATURE
     with sniff.opened(path) as descriptor:
         assert sniff.recognise(descriptor) == "zip"
+
+
+def test_a_file_too_large_to_be_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    with path.open("wb") as stream:
+        stream.write(b"\x89HDF\r\n\x1a\n")
+        stream.truncate(2**33 + 1)  # sparse: it takes no space
+    with pytest.raises(FileError, match=r"has 8589934593 bytes, more than"), open_model(path):
+        pass

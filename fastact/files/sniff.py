@@ -159,7 +159,7 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
         raise FileError(f"{quoted(path)} is a pipe, a socket or a device: copy it to a file first")
     if status.st_size == 0:
         raise FileError(f"{quoted(path)} is empty: save or copy the model again")
-    if status.st_size > _MOST_BYTES:  # it is read whole for its hash: a sparse file would take hours
+    if status.st_size > _MOST_BYTES:  # a sparse file would take hours to hash
         raise FileError(
             f"{quoted(path)} has {status.st_size} bytes, more than the {_MOST_BYTES} a model's file may have"
         )

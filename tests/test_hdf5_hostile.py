@@ -169,7 +169,7 @@ def test_all_work_together_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("bounds", ["v108", "latest"])
-@pytest.mark.parametrize("signature", [b"OHDR", b"FRHP", b"FHIB", b"BTHD", b"BTLF"])
+@pytest.mark.parametrize("signature", [b"OHDR", b"FRHP", b"FHIB", b"FHDB", b"BTHD", b"BTLF"])
 def test_damage_is_found_by_its_checksum(tmp_path: Path, bounds: str, signature: bytes) -> None:
     path = many_groups(tmp_path / "a.h5", bounds)
     at = address_of(path, signature) + 9

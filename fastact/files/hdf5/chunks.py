@@ -7,7 +7,7 @@ grow). Chunks are numbered along the last axis first, as the numbers in an array
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from .layout import Index, Layout
@@ -79,10 +79,12 @@ def _in_tree(window: Window, layout: Layout, grid: tuple[int, ...]) -> Iterator[
             waiting.extend((child, level) for *_, child in reversed(list(found)))
             continue
         for size, mask, *offsets, child in found:
-            yield Chunk(_number(window, tuple(offsets[:-1]), layout.chunk, grid), child, size, mask)
+            if offsets.pop():  # along the bytes of a number
+                raise window.damaged("an array in it has a chunk outside of itself")
+            yield Chunk(_number(window, offsets, layout.chunk, grid), child, size, mask)
 
 
-def _number(window: Window, offsets: tuple[int, ...], chunk: tuple[int, ...], grid: tuple[int, ...]) -> int:
+def _number(window: Window, offsets: Sequence[int], chunk: tuple[int, ...], grid: tuple[int, ...]) -> int:
     number = 0
     for offset, part, count in zip(offsets, chunk, grid, strict=True):
         place, rest = divmod(offset, part)

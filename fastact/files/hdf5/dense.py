@@ -140,6 +140,7 @@ class _Heap:
     def __init__(self, window: Window, address: int) -> None:
         self._window = window
         self._address = address
+        self._sound: set[int] = set()
         fields = window.struct("4sBHHBILALALLLLLLLLHLLHHAH")
         head = window.read_sound(address, fields.size + _CHECKSUM, "a heap of links")
         found = fields.unpack_from(head)
@@ -168,12 +169,23 @@ class _Heap:
         at = offset - first
         if at < head or at + size > block_size:
             raise window.damaged("a link in it is not where it should be")
-        prefix = window.read(address, 5 + window.address_bytes + self._offset_bytes)
-        if prefix != b"FHDB\0" + self._of(first):
-            raise window.damaged("a link in it is not where it should be")
-        # The block's checksum is not compared: of what is taken from it, the name is one that was asked for and the
-        # address leads to a header with a checksum of its own.
+        self._check(address, first, block_size, head)
         return window.read(address + at, size)
+
+    def _check(self, address: int, first: int, size: int, head: int) -> None:
+        """Compare a block with what it should say of itself, and the first time with its checksum."""
+        if address in self._sound:
+            return
+        block = self._window.read(address, size)
+        prefix = b"FHDB\0" + self._of(first)
+        if block[: len(prefix)] != prefix:
+            raise self._window.damaged("a link in it is not where it should be")
+        if self._has_checksums:
+            self._window.spend(size // _CHECKSUM)
+            found = int.from_bytes(block[head - _CHECKSUM : head], "little")
+            if lookup3(block[: head - _CHECKSUM] + bytes(_CHECKSUM) + block[head:]) != found:
+                raise self._window.damaged("a heap of links does not agree with its checksum")
+        self._sound.add(address)
 
     def _direct(self, offset: int) -> tuple[int, int, int]:
         """Return address, first offset and size of the block that has an offset."""

@@ -54,17 +54,18 @@ def guarded(path: Path, doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path, source: Source) -> Iterator[H5File]:
+def opened(path: Path, source: Source, member: str | None = None) -> Iterator[H5File]:
     """Open the HDF5 file that a source has the bytes of, and close it on leaving the ``with`` block.
 
     Args:
         path: for messages, of the file that the bytes are in.
         source: the bytes.
+        member: for messages, what they are called in an archive at `path`; None where they are the file itself.
 
     Raises:
         FileError: it is damaged, cut short, or stored in a way that is not read.
     """
-    window = Window(path, source)
+    window = Window(path, source, member)
     with guarded(path, "the header"):
         file = H5File(window)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...errors import FileError
 from .headers import DRIVER, METADATA_CACHE_IMAGE, read_header
 from .window import Window
 
@@ -15,6 +16,8 @@ __all__ = ["SIGNATURE", "root_address"]
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _WIDTHS = (2, 4, 8)
+_LEAST = 32
+"""The bytes of a superblock at least."""
 _IS_BEING_WRITTEN = 0x01 | 0x04
 
 
@@ -34,6 +37,8 @@ def root_address(window: Window) -> int:
         FileError: there is none, it is damaged, or the file is cut short or spread over several.
     """
     window.base = start = _find(window)
+    if not window.holds(0, _LEAST):
+        raise _cut_short(window, f"has only {window.size} bytes")
     version = window.read(8, 1)[0]
     if version not in (0, 1, 2, 3):
         raise window.problem(
@@ -42,10 +47,8 @@ def root_address(window: Window) -> int:
         )
     found = _old(window, version) if version < 2 else _new(window)
     if start - found.base + found.end > window.size:
-        raise window.problem(
-            f"is cut short: it has {window.size} bytes, fewer than the {start - found.base + found.end} that it says; "
-            "copy or save it again"
-        )
+        expected = start - found.base + found.end
+        raise _cut_short(window, f"has {window.size} bytes, fewer than the {expected} that it says")
     if found.driver is not None or _is_split(window, found.extension):
         raise window.problem("is only one of several files that belong together: save it again as one")
     return found.root
@@ -58,7 +61,19 @@ def _find(window: Window) -> int:
         if window.read(offset, len(SIGNATURE)) == SIGNATURE:
             return offset
         offset = max(512, 2 * offset)
+    if window.member is not None:
+        raise _no_weights(window, "has no superblock")
     raise window.problem("is a damaged HDF5 file (it has no superblock): copy or save it again")
+
+
+def _cut_short(window: Window, reason: str) -> FileError:
+    if window.member is not None:
+        return _no_weights(window, reason)
+    return window.problem(f"is cut short: it {reason}; copy or save it again")
+
+
+def _no_weights(window: Window, reason: str) -> FileError:
+    return window.problem(f"holds damaged weights (its {window.member} {reason}): copy or save it again")
 
 
 def _set_widths(window: Window, address_bytes: int, length_bytes: int) -> None:

@@ -33,13 +33,15 @@ class Window:
 
     Attributes:
         path: of the file, for messages.
+        member: what the bytes are called in the archive at `path`; None where they are the file itself.
         base: where in the file its address 0 is: after the block of the user's.
         address_bytes: how many bytes an address has in it.
         length_bytes: how many bytes a length has in it.
     """
 
-    def __init__(self, path: Path, source: Source) -> None:
+    def __init__(self, path: Path, source: Source, member: str | None = None) -> None:
         self.path = path
+        self.member = member
         self.size = source.size
         self.base: int = 0
         self._source: Source | None = source

@@ -126,6 +126,8 @@ def _functional(inner: Json) -> Topology:
         if not isinstance(nodes, list):
             raise ModelError(f"layer {entry.name!r} has inbound_nodes that are no list")
         calls = tuple(_call(node, listed) for node in nodes) or ((Call(()),) if _is_input(entry) else ())
+        if _is_input(entry) and (len(calls) > 1 or calls[0].inputs):
+            raise ModelError(f"input {entry.name!r} is called like a layer")
         layers[entry.name] = replace(entry, calls=calls)
     inputs, outputs = (_ends(inner, key, listed) for key in ("input_layers", "output_layers"))
     if sorted(r.layer for r in inputs) != sorted(e.name for e in listed.values() if _is_input(e)):

@@ -103,8 +103,8 @@ class _Wiring:
         self._letters += letters
         if self._letters > MOST_LETTERS:
             raise ModelError(
-                f"the configuration's layers have names of more than {MOST_LETTERS} letters, those around them counted: "
-                "give nested models shorter names"
+                f"the configuration's layers have names of more than {MOST_LETTERS} letters, those around them "
+                "counted: give nested models shorter names"
             )
 
     def _model(self, use: _Use, inside: Topology) -> list[int]:

@@ -53,7 +53,11 @@ EVIL: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "saved_model_layer": ("TFSMLayer", {"filepath": "FOLDER/other", "call_endpoint": "serve"}, {}),
     "custom": ("Attack", {}, {"module": "evil_module", "registered_name": "evil_module>Attack"}),
-    "keras_utility": ("get_file", {"origin": "http://127.0.0.1:9/x"}, {"module": "keras.utils", "registered_name": None}),
+    "keras_utility": (
+        "get_file",
+        {"origin": "http://127.0.0.1:9/x"},
+        {"module": "keras.utils", "registered_name": None},
+    ),
     "vocabulary": ("StringLookup", {"vocabulary": "FOLDER/secret", "max_tokens": None}, {}),
     "integer_vocabulary": ("IntegerLookup", {"vocabulary": "FOLDER/secret"}, {}),
     "text_vocabulary": ("TextVectorization", {"vocabulary": "FOLDER/secret"}, {}),
@@ -81,7 +85,7 @@ def evil_network(folder: Path, version: int) -> dict[str, Any]:
     """The small network with one of each layer beside it, at its top and in a nested model."""
     config = corpus.network(version)
     inside = [layer("InputLayer", "in", batch_input_shape=[None, 8, 8, 3])]
-    for number, (name, (class_name, entries, around)) in enumerate(EVIL.items()):
+    for name, (class_name, entries, around) in EVIL.items():
         text = json.dumps(entries).replace("FOLDER", str(folder))
         for listed, before in ((config["config"]["layers"], "image"), (inside, "in")):
             one = {**layer(class_name, name, **json.loads(text)), **around}
@@ -116,9 +120,7 @@ def weights_alone(path: Path, config: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("make", [hdf5, archive, saved_model, weights_alone], ids=lambda make: make.__name__)
-def test_nothing_that_a_file_names_is_touched(
-    make: Callable[[Path, dict[str, Any]], Path], tmp_path: Path
-) -> None:
+def test_nothing_that_a_file_names_is_touched(make: Callable[[Path, dict[str, Any]], Path], tmp_path: Path) -> None:
     (tmp_path / "evil_module.py").write_text("raise SystemExit('imported')")
     (tmp_path / "secret").write_text("secret\n")
     version = 2 if make in (hdf5, saved_model) else 3

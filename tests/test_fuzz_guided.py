@@ -52,8 +52,8 @@ def test_what_was_found_once(path: Path, tmp_path: Path) -> None:
     [
         (KeyError("conv"), KeyError),
         (RecursionError(), RecursionError),
-        (FileError("one line\nand another"), targets.Finding),
-        (FileError("there is not enough memory"), targets.Finding),
+        (FileError("one line\nand another"), targets.BrokenPromiseError),
+        (FileError("there is not enough memory"), targets.BrokenPromiseError),
     ],
 )
 def test_what_counts_as_a_finding(

@@ -281,6 +281,8 @@ WRONG = {
     "a negative output": lambda c: c["config"].update(output_layers=[["conv", 0, -1]]),
     "an input that is no input": lambda c: c["config"].update(input_layers=[["conv", 0, 0]]),
     "an input that is not listed": lambda c: c["config"]["layers"].append(image("more")),
+    "an input that is called twice": lambda c: c["config"]["layers"][0].update(inbound_nodes=[[], []]),
+    "an input that is called on a layer": lambda c: c["config"]["layers"][0].update(inbound_nodes=[on("conv")]),
     "an input listed twice": lambda c: c["config"].update(input_layers=[["image", 0, 0]] * 2),
     "a call of a layer that is not there": lambda c: c["config"]["layers"].append(conv("d", [on("nothing")])),
     "a call of a call that is not there": lambda c: c["config"]["layers"].append(conv("d", [[["conv", 7, 0, {}]]])),
@@ -444,3 +446,14 @@ def test_time_steps_are_bounded(class_name: str, config: Json):
     layers = [run, entry(class_name, "loop", [on("run")], **config)]
     with pytest.raises(ModelError, match="time steps"):
         handmade(model(layers, [["run", 0, 0]], [["loop", 0, 0]]))
+
+
+def test_names_that_grow_by_nesting():
+    """Names hold those around them: twenty models in each other, and four thousand layers, would have 80 MB of names."""
+    layers = [entry("ReLU", f"{n:04}" * 250) for n in range(4000)]
+    inner = sequential([entry("InputLayer", "i", batch_shape=[None, 8, 8, 3]), *layers])
+    for depth in range(20):
+        inner["config"]["name"] = inner["name"] = f"{depth:02}" * 500
+        inner = sequential([entry("InputLayer", f"i{depth}", batch_shape=[None, 8, 8, 3]), inner])
+    with pytest.raises(ModelError, match=r"names of more than \d+ letters"):
+        handmade(inner)

@@ -1,7 +1,7 @@
-"""Loads inputs of a target with little address space left: `python tests/fuzz/bounded.py TARGET MEGABYTES HONEST INPUT…`.
+"""Loads inputs with little address space left: `python tests/fuzz/bounded.py TARGET MEGABYTES HONEST INPUT…`.
 
-HONEST is loaded first, so that what is imported on first use is not counted. Then for each input a line of JSON says how
-it ended and by how much the process grew at its peak.
+HONEST is loaded first, so that what is imported on first use is not counted. Then for each input a line of JSON says
+how it ended and by how much the process grew at its peak.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ class Result:
 def fuzz(target: str, seconds: int, learnt: Path, seeds: Path, findings: Path) -> Result:
     """Fuzz one target; raises RuntimeError where the fuzzer itself fails."""
     learnt.mkdir(parents=True, exist_ok=True)
-    program = [sys.executable, str(Path(__file__).with_name("guided.py")), target, str(findings), str(learnt), str(seeds)]
+    guided = Path(__file__).with_name("guided.py")
+    program = [sys.executable, *map(str, (guided, target, findings, learnt, seeds))]
     done = subprocess.run(
         [*program, f"-max_total_time={seconds}", "-print_final_stats=1"], capture_output=True, text=True, check=False
     )
@@ -65,7 +66,7 @@ def main() -> int:
                 found = fuzz(target, turn, learnt / target, seeds[target], corpus.FINDINGS)
                 result.executions += found.executions
                 result.edges, result.features = max(result.edges, found.edges), max(result.features, found.features)
-                print(f"{target}: {result.executions} inputs, {result.edges} edges, {result.features} features", flush=True)
+                print(target, result, flush=True)
     new = sorted(path for path in set(corpus.FINDINGS.rglob("*")) - before if path.is_file())
     print(f"{len(new)} new findings", *new, sep="\n")
     return 1 if new else 0

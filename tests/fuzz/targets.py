@@ -1,8 +1,8 @@
 """What is fuzzed: bytes are read as a model, and a model that comes out is planned and run. No fuzzer is needed here.
 
 `TARGETS` has a function a kind of file, and one for configurations. Each takes the bytes and returns how they ended,
-"read" or "refused"; anything but fastact's own errors comes out of it, as does a `Finding` for an error that is not
-what it should be.
+"read" or "refused"; anything but fastact's own errors comes out of it, as does a `BrokenPromiseError` for an error that
+is not what it should be.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PARTS = (*_DIRECTORY, "x.weights.h5", "config.json")
 """The files of inputs that are several: a SavedModel's, or weights and their configuration."""
 
 
-class Finding(Exception):
+class BrokenPromiseError(Exception):
     """An end that is none of those that fastact promises."""
 
 
@@ -76,10 +76,10 @@ def unchecked() -> Iterator[None]:
     """Lets every checksum pass: whoever attacks computes them, and a fuzzer would see nothing behind them."""
     with contextlib.ExitStack() as stack:
         for module in (tf_table, tf_bundle):
-            stack.enter_context(mock.patch.object(module, "masked", lambda _: _Agreeing()))
-        stack.enter_context(mock.patch.object(window, "lookup3", lambda _: _Agreeing()))
-        stack.enter_context(mock.patch.object(filters, "fletcher32", lambda _: _Agreeing()))
-        stack.enter_context(mock.patch.object(zipfile.ZipExtFile, "_update_crc", lambda *_: None))
+            stack.enter_context(mock.patch.object(module, "masked", return_value=_Agreeing()))
+        stack.enter_context(mock.patch.object(window, "lookup3", return_value=_Agreeing()))
+        stack.enter_context(mock.patch.object(filters, "fletcher32", return_value=_Agreeing()))
+        stack.enter_context(mock.patch.object(zipfile.ZipExtFile, "_update_crc", return_value=None))
         yield
 
 
@@ -142,9 +142,9 @@ def _ended(read: Callable[[], Model], frames: Callable[[Mapping[str, Any]], dict
     except FastactError as error:
         message = str(error)
         if not message.isprintable() or not message or len(message) > 5000:
-            raise Finding(f"a message that is no sentence: {message[:200]!r}") from error
+            raise BrokenPromiseError(f"a message that is no sentence: {message[:200]!r}") from error
         if "none that fastact expects" in message or "not enough memory" in message:
-            raise Finding(f"a message that hides a mistake: {message[:200]!r}") from error
+            raise BrokenPromiseError(f"a message that hides a mistake: {message[:200]!r}") from error
         return "refused"
     return "read"
 
@@ -163,7 +163,9 @@ def _use(model: Model, frames: Callable[[Mapping[str, Any]], dict[str, np.ndarra
                 maps = extract(frames(wanted))
                 for node in sized.nodes:
                     if node.reason is None and maps[node.name].shape != node.shape:
-                        raise Finding(f"{node.class_name}: a map of {maps[node.name].shape}, not {node.shape}")
+                        raise BrokenPromiseError(
+                            f"{node.class_name}: a map of {maps[node.name].shape}, not {node.shape}"
+                        )
     with contextlib.suppress(InputError):  # of models that do not take one picture
         model.at_size((12, 13))
 

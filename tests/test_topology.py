@@ -449,7 +449,7 @@ def test_time_steps_are_bounded(class_name: str, config: Json):
 
 
 def test_names_that_grow_by_nesting():
-    """Names hold those around them: twenty models in each other, and four thousand layers, would have 80 MB of names."""
+    """Names hold those around them: four thousand layers in twenty models would have 80 MB of names."""
     layers = [entry("ReLU", f"{n:04}" * 250) for n in range(4000)]
     inner = sequential([entry("InputLayer", "i", batch_shape=[None, 8, 8, 3]), *layers])
     for depth in range(20):

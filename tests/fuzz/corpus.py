@@ -91,16 +91,21 @@ def _hdf5(folder: Path) -> None:
         alone = numbered(names=names, file_options=options)
         (folder / f"alone-{name}").write_bytes(join({"x.weights.h5": alone, "config.json": text}))
     older = json.dumps(network() | {"keras_version": "2.15.0"}).encode()
-    with tempfile.TemporaryDirectory() as temporary:
-        legacy = write_model(Path(temporary) / "x.h5")
-        with h5py.File(legacy, "r+") as file:
+    (folder / "alone-legacy").write_bytes(join({"x.weights.h5": _weights_of_keras_2(), "config.json": older}))
+
+
+def _weights_of_keras_2() -> bytes:
+    """What `save_weights` of Keras 2 writes: at the root what a whole model has in `model_weights`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_model(Path(folder) / "x.h5")
+        with h5py.File(path, "r+") as file:
             del file.attrs["model_config"]
             for name, value in list(file["model_weights"].attrs.items()):
                 file.attrs[name] = value
             for name in list(file["model_weights"]):
                 file.move(f"model_weights/{name}", name)
             del file["model_weights"]
-        (folder / "alone-legacy").write_bytes(join({"x.weights.h5": legacy.read_bytes(), "config.json": older}))
+        return path.read_bytes()
 
 
 def _in_parts(path: Path) -> None:

@@ -42,7 +42,7 @@ def of_file(data: bytes, most: int, chance: random.Random, mutate: Mutate) -> by
         return join({**parts, name: of_file(parts[name], max(room, 1), chance, mutate)})[:most]
     way = chance.random()
     if way < 0.2:
-        return _with_json_changed(data, chance)[:most]
+        return with_json_changed(data, most, chance, mutate)
     if way < 0.6 and data:
         return mutated(data, chance)[:most]
     return mutate(data, most)
@@ -90,20 +90,19 @@ def crossed(one: bytes, other: bytes, most: int, chance: random.Random) -> bytes
     return text if len(text) <= most else one
 
 
-def _with_json_changed(data: bytes, chance: random.Random) -> bytes:
-    """The text of a configuration changed within a file, filled up with blanks to its length."""
+def with_json_changed(data: bytes, most: int, chance: random.Random, mutate: Mutate) -> bytes:
+    """The text of a configuration changed within a file, filled up with blanks; or what `mutate` does."""
     start = data.find(b'{"')
-    end = start
-    if start >= 0:
-        try:
-            value, length = json.JSONDecoder().raw_decode(data[start:].decode("latin-1"))
-            end = start + length
-            text = json.dumps(changed(value, chance), separators=(",", ":")).encode("latin-1")
-        except (ValueError, RecursionError):
-            return mutated(data, chance) if data else data
-        if len(text) <= end - start:
-            return data[:start] + text.ljust(end - start) + data[end:]
-    return mutated(data, chance) if data else data
+    if start < 0:
+        return mutate(data, most)
+    try:
+        value, length = json.JSONDecoder().raw_decode(data[start:].decode("latin-1"))
+        text = json.dumps(changed(value, chance), separators=(",", ":")).encode("latin-1")
+    except (ValueError, RecursionError):
+        return mutate(data, most)
+    if len(text) > length:
+        return mutate(data, most)
+    return (data[:start] + text.ljust(length) + data[start + length :])[:most]
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

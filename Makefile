@@ -50,7 +50,7 @@ bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runt
 fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly
 	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
 
-corpus: $(VENV)/.tests           ## networks in every file, of which `make test` takes four: about half an hour
+corpus: $(VENV)/.tests           ## networks in every file, of which `make test` takes three: about half an hour
 	FASTACT_NETWORKS=all $(BIN)/python -m pytest tests/test_corpus.py tests/test_models.py
 
 exactness: $(VENV)/.tests        ## largest errors of the same networks, written into docs/exactness.md

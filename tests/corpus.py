@@ -65,7 +65,7 @@ NETWORKS = (
     _application("Xception", 71),
     _application("NASNetMobile", 64),
     Network("U-Net 128x128", unet, brief=True),
-    *(Network(f"pilot {case.id}", case.make, brief=case.id == "memory", loops=case.id == "rnn") for case in PILOTS),
+    *(Network(f"pilot {case.id}", case.make, loops=case.id == "rnn") for case in PILOTS),
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fastact.errors import MissingExtraError
 from fastact.graph import Model
 from fastact.maps import FeatureMaps
 from fastact.writing import whole_file
@@ -47,13 +48,22 @@ def save_npz(path: str | os.PathLike[str], maps: FeatureMaps, metadata: Mapping[
                 np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
+def hdf5_library() -> Any:
+    """h5py, which writes HDF5 and is asked for nothing else; raises MissingExtraError where it is not installed."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("saving maps as HDF5", "h5py", "h5") from error
+    return h5py
+
+
 def save_h5(path: str | os.PathLike[str], maps: FeatureMaps, metadata: Mapping[str, Any]) -> None:
     """An HDF5 file with the metadata as attributes and one compressed dataset a layer in the group `maps`.
 
-    A dataset has a name that is safe in a path; its attribute `layer` is the layer's own. Raises OutputError.
+    A dataset has a name that is safe in a path; its attribute `layer` is the layer's own. Raises OutputError, or
+    MissingExtraError without h5py.
     """
-    import h5py
-
+    h5py = hdf5_library()
     # In memory first: HDF5 crashes the process when a disk fills up under a file it has open.
     with h5py.File(os.fspath(path), "w", driver="core", backing_store=False) as file:
         for key, value in metadata.items():

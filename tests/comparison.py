@@ -46,16 +46,23 @@ def all_maps(case: Case, keras: Any, path: Path, count: int = FRAMES) -> tuple[A
 
 def _assert_archive_is_the_same(original: Any, path: Path, extract: fastact.Extractor, inputs: Arrays) -> None:
     """The same model saved as .keras has the same layers and gives the same maps, to the bit."""
-    original.save(path)
+    try:
+        original.save(path)
+    except TypeError as error:  # tf-keras writes no slice with "..." into an archive
+        assert "Ellipsis" in str(error)
+        return
     model = fastact.load(path)
-    assert [(n.name, n.class_name, n.shape) for n in model.nodes] == [
-        (n.name, n.class_name, n.shape) for n in extract.model.nodes
-    ]
+    assert _described(model) == _described(extract.model)
     assert (model.inputs, model.outputs) == (extract.model.inputs, extract.model.outputs)
     frame = {name: batch[0] for name, batch in inputs.items()}
     expected, maps = extract(frame), fastact.Extractor(model, "all")(frame)
     assert maps.missing == {}
     assert all(np.array_equal(maps[name], expected[name], equal_nan=True) for name in expected)
+
+
+def _described(model: fastact.Model) -> list[tuple[object, ...]]:
+    """The nodes; an .h5 file has "Custom>" before the names of classes that Keras has registered itself."""
+    return [(n.name, n.class_name.removeprefix("Custom>"), n.shape) for n in model.nodes]
 
 
 def assert_is_tensorflows(name: str, ours: np.ndarray, theirs: np.ndarray, exact: np.ndarray) -> None:

@@ -43,8 +43,8 @@ def keras_maps(model: Any, inputs: Mapping[str, np.ndarray]) -> Arrays:
             finally:
                 name = "/".join(where)
                 where.pop()
-            for number, output in enumerate(result if isinstance(result, list | tuple) else ()):
-                maps[f"{name}.{number}"] = output.numpy()
+            if isinstance(result, list | tuple) and not hasattr(layer, "layers"):  # of a model: they are its layers'
+                maps.update({f"{name}.{number}": output.numpy() for number, output in enumerate(result)})
             if hasattr(result, "numpy"):
                 maps[name] = result.numpy()
             if hasattr(getattr(layer, "layer", None), "layers"):

@@ -84,6 +84,19 @@ def test_modules_are_of_a_size_one_can_read() -> None:
     assert long == {}
 
 
+def test_reading_a_model_needs_no_hdf5_library() -> None:
+    """It is a large parser in C, which takes 11 MB and longer to import than a model to read."""
+    code = """
+import sys, fastact
+from fastact import samples
+sys.modules["h5py"] = None
+assert len(fastact.load(samples.pilot()).nodes) > 5
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    imports = {name for name, path in modules() if "import h5py" in path.read_text()}
+    assert imports == {"fastact.saving"}
+
+
 @pytest.mark.parametrize("code", ["import fastact", "import fastact.cli", "import fastact.extractor, fastact.graph"])
 def test_importing_loads_nothing_heavy(code: str) -> None:
     heavy = ("numba", "llvmlite", "tensorflow", "keras", "PIL", "cmap", "h5py", "rich")

@@ -93,6 +93,27 @@ def test_extract_writes_pictures(run, tmp_path):
             assert np.asarray(picture).std() > 5  # something is to be seen
 
 
+def test_extract_feeds_and_draws_pictures_where_channels_come_first(run, tmp_path):
+    def turn(file: h5py.File) -> None:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            for key in {"batch_shape", "batch_input_shape"} & layer["config"].keys():
+                layer["config"][key] = [None, 3, 120, 160]
+            if layer["class_name"] == "Conv2D":
+                layer["config"]["data_format"] = "channels_first"
+        file.attrs["model_config"] = json.dumps(config)
+
+    turned = changed_pilot(tmp_path / "turned.h5", turn)
+    for name, model in (("last", PILOT), ("first", turned)):
+        assert run("extract", "-m", model, "-i", SMALL, "-o", name, "--save", "npz,png").status == 0
+    last, first = (np.load(tmp_path / name / Path(SMALL).stem / "maps.npz") for name in ("last", "first"))
+    for name in CONVOLUTIONS:
+        assert np.array_equal(np.moveaxis(first[name], 0, -1), last[name])
+    for name in [f"{i:02}_{name}.png" for i, name in enumerate(CONVOLUTIONS, 1)]:
+        pictures = [Image.open(tmp_path / side / Path(SMALL).stem / name) for side in ("last", "first")]
+        assert np.array_equal(*map(np.asarray, pictures))
+
+
 def test_extract_saves_the_library_s_arrays_with_metadata(run, tmp_path):
     assert run("extract", "-m", PILOT, "-i", SMALL, "-l", "all", "--save", "npz,h5").status == 0
     folder = tmp_path / "fastact-maps/track_160x120"
@@ -111,6 +132,14 @@ def test_extract_saves_the_library_s_arrays_with_metadata(run, tmp_path):
         assert file.attrs["model_sha256"] == metadata["model_sha256"]
         for dataset in file["maps"].values():
             np.testing.assert_array_equal(dataset[()], maps[dataset.attrs["layer"]])
+
+
+def test_saving_hdf5_without_its_library_names_the_extra(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    result = run("extract", "-m", PILOT, "-i", SMALL, "--save", "npz,h5")
+    assert result.status == 2
+    assert "saving maps as HDF5 needs h5py, which is not installed: pip install 'fastact[h5]'" in result.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_size_is_resized_as_donkey_does_and_said(run, tmp_path):

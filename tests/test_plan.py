@@ -218,6 +218,18 @@ def test_the_arena_is_smaller_than_the_sum_of_its_buffers():
     assert plan.layout.arena_bytes <= two_largest + 4 * 64
 
 
+@pytest.mark.parametrize("members", [1, 2, 4])
+@pytest.mark.parametrize("in_bytes", [False, True])
+@pytest.mark.parametrize("size", [(120, 160), (360, 640)])
+def test_memory_beside_the_wanted_maps(size: tuple[int, int], in_bytes: bool, members: int):
+    """A fifth of their bytes at most, though a frame of bytes has to become floats: it does so strip by strip."""
+    nodes = article().at_size(size).nodes
+    plan = Plan(nodes, [f"c{i}" for i in range(5)], {"in": in_bytes}, library.load(), members)
+    assert plan.arena_bytes <= plan.output_bytes / 5
+    if not in_bytes:
+        assert plan.arena_bytes == 0
+
+
 def test_only_what_is_needed_is_computed():
     assert len(laid(article(), ["c0"]).recorder.program) == 2  # bytes to floats, and the convolution
     assert len(laid(article(), ["c0", "c2"]).recorder.program) == 4

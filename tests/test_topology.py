@@ -14,7 +14,7 @@ from fastact import Extractor, FastactError
 from fastact.cli.info import _notes
 from fastact.errors import ModelError
 from fastact.layers import Config, create
-from fastact.topology import Reference, parse
+from fastact.topology import MOST_LAYERS, Reference, parse
 
 Json = dict[str, Any]
 
@@ -428,3 +428,19 @@ def test_models_in_models_that_double(ends: int):
     with pytest.raises(ModelError, match="more than"):
         handmade(bomb)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("class_name", "config"),
+    [
+        ("LSTM", {"units": 1}),
+        ("Bidirectional", {"layer": {"class_name": "GRU", "config": {"units": 1}}}),
+        ("TimeDistributed", {"layer": {"class_name": "Dense", "config": {"units": 1}}}),
+    ],
+)
+def test_time_steps_are_bounded(class_name: str, config: Json):
+    """A configuration of a few bytes must not come to a plan of millions of operations."""
+    run = entry("InputLayer", "run", [], batch_shape=[None, MOST_LAYERS, 1])
+    layers = [run, entry(class_name, "loop", [on("run")], **config)]
+    with pytest.raises(ModelError, match="time steps"):
+        handmade(model(layers, [["run", 0, 0]], [["loop", 0, 0]]))

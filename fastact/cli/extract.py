@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
+from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, as_pictures_have, feeding_options
 from fastact.cli.options import CONFIG, say
 from fastact.extractor import Extractor
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
 from fastact.layers import show
 from fastact.maps import FeatureMaps
-from fastact.saving import describe, file_names, save_h5, save_npz
+from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
 from fastact.writing import make_folder
 
 if TYPE_CHECKING:
@@ -56,17 +56,19 @@ class Job:
     def _draw(self, feed: Feed, maps: FeatureMaps, folder: Path) -> None:
         from fastact.views import contact_sheet, mosaic, save_png  # not loaded where only arrays are asked for
 
-        for (name, array), file_name in zip(maps.items(), file_names(maps), strict=True):
+        drawn = {name: as_pictures_have(self.extract.model, array) for name, array in maps.items()}
+        for (name, array), file_name in zip(drawn.items(), file_names(maps), strict=True):
             save_png(mosaic(array, name=name, style=self.style), folder / f"{file_name}.png")
         model = os.path.basename(self.extract.model.source)  # noqa: PTH119
-        caption = [f"{model}, {', '.join(_in_words(name, a) for name, a in feed.inputs.items())}"]
+        inputs = {name: as_pictures_have(self.extract.model, array) for name, array in feed.inputs.items()}
+        caption = [f"{model}, {', '.join(_in_words(name, a) for name, a in inputs.items())}"]
         caption += [f"fed: {', '.join(feed.files)}"] if len(feed.files) > 1 else []
         caption += [f"the picture was {note}" for note in feed.notes]
         caption += [f"{name} is not computed: {reason}" for name, reason in maps.missing.items()]
         if self.raw:
             caption.append("fed as 0..255 (--raw), not as the pilot is fed, which is 0..1")
         title = feed.files[-1] if len(feed.files) == 1 else feed.name
-        sheet = contact_sheet(feed.shown, maps, title=title, style=self.style, caption=caption)
+        sheet = contact_sheet(feed.shown, drawn, title=title, style=self.style, caption=caption)
         save_png(sheet, folder / "sheet.png")
 
 
@@ -134,6 +136,8 @@ def command(
     """
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
+    if "h5" in formats:
+        hdf5_library()  # whether it is there, before anything is written
     sources = Sources.of(images, inputs, tub, indexes)
     model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model

@@ -151,7 +151,7 @@ class Feeder:
     def _input_of_pictures(self, given: bool) -> str | None:
         """The input that pictures go to; None where there are arrays for all."""
         absent = {name: shape for name, shape in self._shapes.items() if name not in self._arrays}
-        able = [name for name, shape in absent.items() if takes_pictures(shape)]
+        able = [name for name, shape in absent.items() if takes_pictures(self._picture_shape(name))]
         if given and not absent:
             raise InputError("pictures and arrays for all inputs are given: leave out one of them")
         if given and not able:
@@ -193,6 +193,11 @@ class Feeder:
             )
         return [images[end - steps : end] for end in range(steps, len(images) + 1)]
 
+    def _picture_shape(self, name: str) -> Shape:
+        """An input's shape with channels last, as pictures are."""
+        shape = self._shapes[name]
+        return (*shape[:-3], *shape[-2:], shape[-3]) if self._model.channels_first and len(shape) > 2 else shape
+
     def name(self, run: tuple[Path, ...]) -> str:
         """The name for the results of a run."""
         return run[-1].stem if run else Path((*self._files, "inputs")[0]).stem
@@ -201,15 +206,15 @@ class Feeder:
         """What to compute for one of :attr:`runs`; decodes its pictures."""
         inputs, notes, files = dict(self._arrays), dict[str, None](), (*(p.name for p in run), *self._files)
         if self._pictures is not None:
-            shape = self._shapes[self._pictures]
+            shape = self._picture_shape(self._pictures)
             pictures = [read_picture(path, shape[-3:]) for path in run]
             if len({p.frame.shape for p in pictures}) > 1:
                 raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
             notes = dict.fromkeys(note for p in pictures for note in p.notes)
             frames = np.stack([p.frame for p in pictures])
-            inputs[self._pictures] = frames if len(shape) == 4 else frames[0]
-        first = self._pictures or next((n for n, a in inputs.items() if takes_pictures(a.shape)), None)
-        shown = None if first is None else inputs[first]
+            inputs[self._pictures] = as_layers_have(self._model, frames if len(shape) == 4 else frames[0])
+        first = self._pictures or next((n for n in inputs if takes_pictures(self._picture_shape(n))), None)
+        shown = None if first is None else as_pictures_have(self._model, inputs[first])
         if shown is not None and shown.shape[-1] == 4:  # transparency is not shown
             shown = shown[..., :3]
         return Feed(self.name(run), files, inputs, shown, tuple(notes))
@@ -218,6 +223,16 @@ class Feeder:
         """The inputs of a feed with the values of pictures as they are, 0 to 255."""
         name = self._pictures
         return {n: a.astype(np.float32) if n == name else a for n, a in feed.inputs.items()}
+
+
+def as_pictures_have(model: Model, array: Array) -> Array:
+    """A map or a frame of the model with its channels last, as pictures have them."""
+    return np.moveaxis(array, -3, -1) if model.channels_first and array.ndim > 2 else array
+
+
+def as_layers_have(model: Model, frame: Array) -> Array:
+    """A picture with its channels where the model's layers have them."""
+    return np.moveaxis(frame, -1, -3) if model.channels_first else frame
 
 
 def read_array(path: str, name: str, shape: Shape) -> Array:

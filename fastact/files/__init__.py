@@ -12,8 +12,7 @@
 
     architecture.py      the configuration, and its version of Keras
     bounded_json.py      its text
-    hdf5.py              groups and attributes, no links
-    stored_strings.py    sizes of strings before they are read
+    hdf5/                groups, attributes and data of HDF5, without its library
     datasets.py          plain float datasets, whole in the file
     source.py            a file, a part of one, or memory, to read HDF5 from
 
@@ -56,7 +55,7 @@ _Reader = Callable[[Path, int, int], AbstractContextManager[SavedModel]]
 
 
 def _legacy_h5(path: Path, descriptor: int, max_weight_bytes: int) -> AbstractContextManager[SavedModel]:
-    from . import legacy_h5  # h5py takes a tenth of a second to import; a wrong path needs none of it
+    from . import legacy_h5  # a wrong path needs none of it
 
     return legacy_h5.open_model(path, descriptor, max_weight_bytes)
 

@@ -34,7 +34,7 @@ def open_model(path: Path, descriptor: int, max_weight_bytes: int) -> Iterator[S
     _check_members(archive)
     version = _keras_version(archive)
     config = architecture.check(path, _json(archive, _CONFIG), _CONFIG)
-    with hdf5.opened_within(path, archive.source(_WEIGHTS, max_weight_bytes)) as file:
+    with hdf5.opened(path, archive.source(_WEIGHTS, max_weight_bytes), _WEIGHTS) as file:
         with hdf5.guarded(path, "the weights"):
             weights = NamedWeights(file, config, version, max_weight_bytes)
         yield SavedModel(

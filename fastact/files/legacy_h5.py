@@ -9,17 +9,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from h5py import h5g
-
 from ..errors import FileError, UnsupportedError
 from . import architecture, bounded_json, hdf5, sniff
 from .legacy_weights import LegacyWeights
 from .model import SavedModel
+from .source import InFile
 from .text import listed, quoted
 
 __all__ = ["check_backend", "is_weights_only", "no_model", "open_model", "short_text"]
@@ -31,7 +31,7 @@ _SHORT = 64
 @contextmanager
 def open_model(path: Path, descriptor: int, max_weight_bytes: int) -> Iterator[SavedModel]:
     """Open a legacy ``.h5`` file; see `fastact.files.open_model`."""
-    with hdf5.opened(path, descriptor) as file:
+    with hdf5.opened(path, InFile(descriptor, 0, os.fstat(descriptor).st_size)) as file:
         with hdf5.guarded(path, "the configuration"):
             model = _saved_model(file, descriptor, max_weight_bytes)
         yield model
@@ -69,13 +69,13 @@ def check_backend(path: Path, backend: str) -> None:
         )
 
 
-def is_weights_only(file: hdf5.H5File, root: h5g.GroupID) -> bool:
+def is_weights_only(file: hdf5.H5File, root: hdf5.Group) -> bool:
     """Whether a file has the marks of weights, in the layout of before Keras 3 or in that of ``.keras`` files."""
     marks = {"layers", "_layer_checkpoint_dependencies", "top_level_model_weights"}
     return bool(marks & set(file.names(root))) or file.list_of_names(root, "layer_names") is not None
 
 
-def no_model(file: hdf5.H5File, root: h5g.GroupID) -> FileError:
+def no_model(file: hdf5.H5File, root: hdf5.Group) -> FileError:
     """Return the error about a file without a configuration, which says what it holds instead."""
     found = set(file.names(root))
     if "model_weights" in found or is_weights_only(file, root):
@@ -89,7 +89,7 @@ def no_model(file: hdf5.H5File, root: h5g.GroupID) -> FileError:
     )
 
 
-def _keras_version(file: hdf5.H5File, root: h5g.GroupID, weights: h5g.GroupID) -> tuple[int, ...]:
+def _keras_version(file: hdf5.H5File, root: hdf5.Group, weights: hdf5.Group) -> tuple[int, ...]:
     of_root, of_weights = (short_text(file, group, "keras_version") for group in (root, weights))
     if of_weights is None:  # Keras 1 gave a version to the root at most
         version = of_root or "1 (it names no version)"
@@ -103,7 +103,7 @@ def _keras_version(file: hdf5.H5File, root: h5g.GroupID, weights: h5g.GroupID) -
     return versions[0]
 
 
-def short_text(file: hdf5.H5File, group: h5g.GroupID, name: str) -> str | None:
+def short_text(file: hdf5.H5File, group: hdf5.Group, name: str) -> str | None:
     """Return an attribute of at most 64 bytes that can be shown; None where there is none."""
     text = file.text(group, name, _SHORT)
     if text is None:

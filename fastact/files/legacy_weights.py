@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from h5py import h5d, h5g
 from numpy.typing import NDArray
 
 from . import architecture, datasets, hdf5, names
@@ -20,7 +19,7 @@ __all__ = ["LegacyWeights"]
 class LegacyWeights:
     """The `WeightReader` of a legacy ``.h5`` file."""
 
-    def __init__(self, file: hdf5.H5File, group: h5g.GroupID, config: Mapping[str, Any], max_bytes: int) -> None:
+    def __init__(self, file: hdf5.H5File, group: hdf5.Group, config: Mapping[str, Any], max_bytes: int) -> None:
         """Read from `group` the weights of a model configured like that."""
         self._file = file
         self._group = group
@@ -31,8 +30,6 @@ class LegacyWeights:
 
     def read(self, wanted: Mapping[LayerPath, Mapping[str, Shape]]) -> dict[LayerPath, dict[str, NDArray[np.float32]]]:
         """See `WeightReader.read`."""
-        if not self._group.valid:
-            raise self._file.problem("is closed: read weights inside the with block of open_model")
         with hdf5.guarded(self._file.path, "the weights"):
             return datasets.read_all(self._file, self._locate(wanted), self._max_bytes)
 
@@ -56,7 +53,7 @@ class LegacyWeights:
             raise self._file.problem("is damaged: its weights list a layer twice")
         return frozenset(layers)
 
-    def _layer_group(self, name: str, listed_layers: Collection[str]) -> h5g.GroupID:
+    def _layer_group(self, name: str, listed_layers: Collection[str]) -> hdf5.Group:
         group = self._file.group(self._group, name) if name in listed_layers else None
         if group is None:
             raise self._file.problem(
@@ -66,7 +63,7 @@ class LegacyWeights:
         return group
 
     def _locate_in(
-        self, name: str, group: h5g.GroupID, layers: Mapping[LayerPath, Mapping[str, Shape]]
+        self, name: str, group: hdf5.Group, layers: Mapping[LayerPath, Mapping[str, Shape]]
     ) -> dict[LayerPath, dict[str, Weight]]:
         """Find and check the weights of one group: of a layer, or of all layers in a nested model."""
         weight_names = self._file.list_of_names(group, "weight_names") or []
@@ -91,7 +88,7 @@ class LegacyWeights:
             for layer, shapes in layers.items()
         }
 
-    def _dataset(self, group: h5g.GroupID, name: str) -> h5d.DatasetID:
+    def _dataset(self, group: hdf5.Group, name: str) -> hdf5.Dataset:
         dataset = self._file.dataset(group, name)
         if dataset is None:
             raise self._file.problem(f"is damaged: it lists the weight {quoted(name)} but does not hold it")
@@ -100,7 +97,7 @@ class LegacyWeights:
     def _refuse_extra(
         self,
         name: str,
-        group: h5g.GroupID,
+        group: hdf5.Group,
         assigned: Mapping[LayerPath, Mapping[str, names.StoredName]],
         stored: Sequence[names.StoredName],
     ) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from h5py import h5g
 from numpy.typing import NDArray
 
 from . import datasets, hdf5
@@ -35,8 +34,6 @@ class NumberedWeights:
 
     def read(self, wanted: Mapping[LayerPath, Mapping[str, Shape]]) -> dict[LayerPath, dict[str, NDArray[np.float32]]]:
         """See `WeightReader.read`."""
-        if not self._root.valid:
-            raise self._file.problem("is closed: read weights inside the with block of open_model")
         with hdf5.guarded(self._file.path, "the weights"):
             return datasets.read_all(self._file, self._locate(wanted), self._max_bytes)
 
@@ -66,7 +63,7 @@ class NumberedWeights:
     def _check_name(self, group: str, name: str) -> None:
         """Nothing to compare: the names that Keras gives by itself differ from session to session."""
 
-    def _weight(self, layer: LayerPath, name: str, shape: Shape, group: h5g.GroupID, number: int) -> Weight:
+    def _weight(self, layer: LayerPath, name: str, shape: Shape, group: hdf5.Group, number: int) -> Weight:
         dataset = self._file.dataset(group, str(number))
         if dataset is None:
             raise self._missing(layer, name)
@@ -79,7 +76,7 @@ class NumberedWeights:
             f"{quoted(name)}, and none is where Keras saves it"
         )
 
-    def _refuse_extra(self, layer: LayerPath, group: h5g.GroupID, count: int) -> None:
+    def _refuse_extra(self, layer: LayerPath, group: hdf5.Group, count: int) -> None:
         """Refuse a variable beyond those that the configuration implies, unless it is a counter or a seed."""
         names = self._file.names(group)
         for name in names[: _MOST_VARIABLES - 1]:

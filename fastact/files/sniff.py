@@ -22,6 +22,9 @@ __all__ = ["HDF5_SIGNATURE", "describe", "entry", "identity", "opened", "recogni
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+_MOST_BYTES = 2**33
+"""Optimizer states included; the weights that are read are bounded more narrowly."""
+
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 _ARCHIVE = b"PK\x03\x04"
@@ -156,6 +159,10 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
         raise FileError(f"{quoted(path)} is a pipe, a socket or a device: copy it to a file first")
     if status.st_size == 0:
         raise FileError(f"{quoted(path)} is empty: save or copy the model again")
+    if status.st_size > _MOST_BYTES:  # a sparse file would take hours to hash
+        raise FileError(
+            f"{quoted(path)} has {status.st_size} bytes, more than the {_MOST_BYTES} a model's file may have"
+        )
 
 
 def _lock(path: Path, descriptor: int) -> None:

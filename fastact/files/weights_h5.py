@@ -6,17 +6,17 @@ of Keras 2.13 and later for names ending in ``.weights.h5``, writes what a ``.ke
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from h5py import h5g
 
 from . import architecture, bounded_json, hdf5, legacy_h5, sniff
 from .architecture import Architecture
 from .legacy_weights import LegacyWeights
 from .model import SavedModel, WeightReader
 from .numbered_weights import NumberedWeights
+from .source import InFile
 from .text import quoted
 
 __all__ = ["open_model"]
@@ -25,7 +25,7 @@ __all__ = ["open_model"]
 @contextmanager
 def open_model(path: Path, descriptor: int, given: Architecture, max_weight_bytes: int) -> Iterator[SavedModel]:
     """Open a file of weights for a model configured as `given`; see `fastact.files.open_model`."""
-    with hdf5.opened(path, descriptor) as file:
+    with hdf5.opened(path, InFile(descriptor, 0, os.fstat(descriptor).st_size)) as file:
         with hdf5.guarded(path, "the weights"):
             weights = _weights(file, file.root(), given, max_weight_bytes)
         yield SavedModel(
@@ -40,7 +40,7 @@ def open_model(path: Path, descriptor: int, given: Architecture, max_weight_byte
         )
 
 
-def _weights(file: hdf5.H5File, root: h5g.GroupID, given: Architecture, max_weight_bytes: int) -> WeightReader:
+def _weights(file: hdf5.H5File, root: hdf5.Group, given: Architecture, max_weight_bytes: int) -> WeightReader:
     if file.text(root, "model_config", bounded_json.MAX_BYTES) is not None:
         raise file.problem("holds a configuration of its own: leave --config (config= in Python) out")
     root = file.group(root, "model_weights") or root  # of a model that was saved without its configuration

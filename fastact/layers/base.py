@@ -66,6 +66,8 @@ class Layer(ABC):
     is_convolution: bool = False
     channels_first: bool = False
     """Whether it takes maps with channels before rows and columns."""
+    since: ClassVar[str] = "0.1.0"
+    """The first version of fastact that computes it."""
     inputs_taken: ClassVar[tuple[int, int | None]] = (1, 1)
     """The least and the largest number of inputs (None: any)."""
 

@@ -35,6 +35,8 @@ class Cell(ABC):
 
     states: ClassVar[int] = 1
     """How many vectors of `units` values go from one step to the next."""
+    depth = 1
+    """How many cells lie one on top of the other."""
 
     def __init__(self, config: Config) -> None:
         self.units, self.use_bias = config.integer("units"), config.flag("use_bias", True)
@@ -154,6 +156,34 @@ class GRUCell(Cell):
     def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> Run:  # noqa: D102
         outputs = _UnrolledGRU(self, tape, weights, x).outputs(order)
         return Run(outputs, (outputs[-1],))
+
+
+class StackedCells(Cell):
+    """Cells one on top of the other; the weights of cell number 1 are "1/kernel" and so on."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        self.cells, self.units, self.depth = cells, cells[-1].units, len(cells)
+
+    @property
+    def bias_shape(self) -> tuple[int, ...]:  # noqa: D102
+        return self.cells[-1].bias_shape
+
+    def weight_shapes(self, width: int) -> dict[str, tuple[int, ...]]:  # noqa: D102
+        shapes: dict[str, tuple[int, ...]] = {}
+        for i, cell in enumerate(self.cells):
+            shapes |= {f"{i}/{name}": shape for name, shape in cell.weight_shapes(width).items()}
+            width = cell.units
+        return shapes
+
+    def unroll(self, tape: Tape, weights: Weights, x: Value, order: Sequence[int]) -> Run:  # noqa: D102
+        run = Run((), ())
+        for i, cell in enumerate(self.cells):
+            own = {n.removeprefix(f"{i}/"): w for n, w in weights.items() if n.startswith(f"{i}/")}
+            run = cell.unroll(tape, own, x, order)
+            if cell is not self.cells[-1]:  # the next takes the steps in the order in which this one gives them
+                x = tape.emit(ops.Concat(0), *run.outputs) if len(run.outputs) > 1 else run.outputs[0]
+                order = range(len(run.outputs))
+        return run
 
 
 class _UnrolledGRU:

@@ -138,8 +138,7 @@ class Dot(Layer):
                 tape.emit(ops.Standardize(ops.Scaling.NORM, (axis,), floor), v)
                 for v, axis in zip(inputs, self.axes, strict=True)
             )
-        product = tape.emit(ops.Contract(*self.axes), x, y)
-        return product if product.shape else tape.emit(ops.Reshape((1,)), product)
+        return tape.emit(ops.Contract(*self.axes), x, y)
 
 
 @register("Concatenate")

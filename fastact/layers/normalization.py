@@ -130,26 +130,28 @@ def _stretches(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 
 class OwnStatistics(Layer):
-    """A layer that scales values by statistics of the frame, and then by weights."""
-
-    def _scaled(self, tape: Tape, value: Value, axes: tuple[int, ...], gamma: str, beta: str) -> Value:
-        """`value` times the weight `gamma` plus `beta`, those of them there are, which lie along `axes`."""
-        shape = value.shape
-        broadcast = tuple(n if a in axes else 1 for a, n in enumerate(shape))
-        weights = {name: self.weights[name].reshape(broadcast) for name in (gamma, beta) if name in self.weights}
-        if axes == (len(shape) - 1,) and weights:  # one pass over memory instead of two
-            zeros = np.zeros(shape[-1], np.float32)
-            scale = weights[gamma].reshape(-1) if gamma in weights else zeros + 1
-            offset = weights[beta].reshape(-1) if beta in weights else zeros
-            return tape.emit(ops.Affine(zeros, np.ascontiguousarray(scale), np.ascontiguousarray(offset)), value)
-        for name, function in ((gamma, ops.Merge.MULTIPLY), (beta, ops.Merge.ADD)):
-            if name in weights:
-                value = tape.emit(ops.BinaryConstant(function, weights[name]), value)
-        return value
+    """A layer that scales values by statistics of the frame."""
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         known(inputs[0])
         return inputs[0]
+
+
+def _scaled(
+    tape: Tape, value: Value, axes: tuple[int, ...], gamma: ops.Floats | None, beta: ops.Floats | None
+) -> Value:
+    """`value` times `gamma` plus `beta`, those of them there are, which lie along `axes`."""
+    shape = value.shape
+    if axes == (len(shape) - 1,) and not (gamma is None and beta is None):  # one pass over memory instead of two
+        zeros = np.zeros(shape[-1], np.float32)
+        return tape.emit(
+            ops.Affine(zeros, zeros + 1 if gamma is None else gamma, zeros if beta is None else beta), value
+        )
+    broadcast = tuple(n if a in axes else 1 for a, n in enumerate(shape))
+    for array, function in ((gamma, ops.Merge.MULTIPLY), (beta, ops.Merge.ADD)):
+        if array is not None:
+            value = tape.emit(ops.BinaryConstant(function, array.reshape(broadcast)), value)
+    return value
 
 
 @register("LayerNormalization")
@@ -177,7 +179,7 @@ class LayerNormalization(OwnStatistics):
         axes = tuple(sorted(self._axes(inputs[0].shape)))
         scaling = Scaling.VARIANCE if self.rms_scaling else Scaling.MOMENTS
         value = tape.emit(ops.Standardize(scaling, _from_the_end(axes, inputs[0]), self.epsilon), inputs[0])
-        return self._scaled(tape, value, axes, "gamma", "beta")
+        return _scaled(tape, value, axes, self.weights.get("gamma"), self.weights.get("beta"))
 
 
 def _from_the_end(axes: tuple[int, ...], value: Value) -> tuple[int, ...]:
@@ -212,7 +214,8 @@ class GroupNormalization(OwnStatistics):
         grouped = (math.prod(shape[:axis]), groups, length // groups, math.prod(shape[axis + 1 :]))
         value = tape.emit(ops.Reshape(grouped), inputs[0])
         value = tape.emit(ops.Standardize(Scaling.MOMENTS, (0, 2, 3), self.epsilon), value)
-        return self._scaled(tape, tape.emit(ops.Reshape(shape), value), (axis,), "gamma", "beta")
+        value = tape.emit(ops.Reshape(shape), value)
+        return _scaled(tape, value, (axis,), self.weights.get("gamma"), self.weights.get("beta"))
 
 
 @register("RMSNormalization")
@@ -234,7 +237,7 @@ class RMSNormalization(OwnStatistics):
     def lower(self, tape: Tape, *inputs: Value) -> Value:  # noqa: D102
         axes, epsilon = self._axes(inputs[0].shape), self.config.number("epsilon", 1e-6)
         op = ops.Standardize(Scaling.MEAN_SQUARE, _from_the_end(axes, inputs[0]), epsilon)
-        return self._scaled(tape, tape.emit(op, inputs[0]), axes, "scale", "")
+        return _scaled(tape, tape.emit(op, inputs[0]), axes, self.weights["scale"], None)
 
 
 @register("UnitNormalization")

@@ -13,7 +13,7 @@ from typing import ClassVar
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.base import Arguments, Layer, Shape, Tape, Value, known, rank, refuse, register
-from fastact.layers.cells import Cell, GRUCell, LSTMCell, Run, SimpleRNNCell
+from fastact.layers.cells import Cell, GRUCell, LSTMCell, Run, SimpleRNNCell, StackedCells
 from fastact.layers.config import Config
 
 refuse(
@@ -108,6 +108,9 @@ class Recurrent(Unrolled):
         super().__init__(config)
         self.cell = cell
 
+    def steps(self, *inputs: Shape) -> int:  # noqa: D102
+        return super().steps(*inputs) * self.cell.depth
+
     def weight_shapes(self, *inputs: Shape) -> dict[str, tuple[int, ...]]:  # noqa: D102
         rank(inputs[0], 2, "time steps and features")
         (width,) = known(inputs[0][-1:])
@@ -154,7 +157,7 @@ class GRU(Recurrent):
 
 @register("RNN")
 class RNN(Recurrent):
-    """A recurrence of an LSTMCell, a GRUCell or a SimpleRNNCell."""
+    """A recurrence of an LSTMCell, a GRUCell or a SimpleRNNCell, or of several, one on top of the other."""
 
     CELLS: ClassVar[Mapping[str, type[Cell]]] = {
         "LSTMCell": LSTMCell,
@@ -164,6 +167,18 @@ class RNN(Recurrent):
 
     def __init__(self, config: Config) -> None:
         cell = config.inner("cell")
-        if cell.class_name not in self.CELLS:
-            raise UnsupportedError(f"fastact does not know recurrent cells of class {cell.class_name[:60]!r}")
-        super().__init__(config, self.CELLS[cell.class_name](cell))
+        if cell.class_name != "StackedRNNCells":
+            super().__init__(config, self._cell(cell))
+            return
+        listed = cell.entries.get("cells")
+        if not isinstance(listed, list) or not listed:
+            raise config.fail("cell", "one that lists its cells")
+        each = (Config(config.class_name, config.name, {"cell": item}, config.keras_version) for item in listed)
+        super().__init__(config, StackedCells([self._cell(one.inner("cell")) for one in each]))
+        if self.return_state:
+            raise UnsupportedError("it returns the states of several cells, which fastact does not follow")
+
+    def _cell(self, config: Config) -> Cell:
+        if config.class_name not in self.CELLS:
+            raise UnsupportedError(f"fastact does not know recurrent cells of class {config.class_name[:60]!r}")
+        return self.CELLS[config.class_name](config)

@@ -29,9 +29,14 @@ STRIP = 128 * 1024
 """Bytes of maps a strip may touch, about, so that they stay in the second cache from one instruction to the next."""
 ALIGNMENT = 64
 
+SMALL = 16_384
+"""Multiply-adds, or values moved, of an instruction that one member does about as soon as a team has met."""
+MOST_ALONE = 64
+"""Instructions of a band that one member runs alone; all that they read and write is in memory at once."""
+
 _FEEDS = (ops.FromBytes, ops.Pad)
 """Operations that are cheap to do again for rows that two strips share."""
-_FOLLOWS = (ops.Affine, ops.Elementwise, ops.RowWise, ops.GatedLinear, ops.Binary)
+_FOLLOWS = (ops.Affine, ops.Elementwise, ops.RowWise, ops.GatedLinear, ops.Binary, ops.BinaryConstant)
 """Operations whose output rows need the same rows of their inputs and no others."""
 
 
@@ -39,9 +44,11 @@ _FOLLOWS = (ops.Affine, ops.Elementwise, ops.RowWise, ops.GatedLinear, ops.Binar
 class Band:
     """Instructions that run together: feeds, whose outputs live in scratch; one that may be anything; followers.
 
+    Or several small ones that one member runs alone, from first to last, or one that runs whole.
+
     Attributes:
         feeds: how many of the instructions, the first ones, are feeds.
-        strips: first and last row (exclusive) of each strip; empty where there is one instruction that runs whole.
+        strips: first and last row (exclusive) of each strip; empty where there are none.
         lanes: how many strips can be under way at once.
         scratch: bytes of scratch memory for each lane.
     """
@@ -91,7 +98,24 @@ def band(
             together, end = Band((program[start],)), start + 1
         made.append(together)
         start = end
-    return made
+    return made if lanes == 1 else list(_small_together(made))
+
+
+def _small_together(banded: Sequence[Band]) -> Iterator[Band]:
+    """Neighbouring small instructions as one band: the steps of a recurrent layer, at which a team would only wait."""
+    for small, group in itertools.groupby(banded, lambda band: not band.strips and _is_small(band.instructions[0])):
+        run = list(group)
+        if not small:
+            yield from run
+            continue
+        for start in range(0, len(run), MOST_ALONE):
+            yield Band(tuple(b.instructions[0] for b in run[start : start + MOST_ALONE]))
+
+
+def _is_small(instruction: Instruction) -> bool:
+    shapes = [v.shape for v in instruction.inputs]
+    moved = sum(map(math.prod, shapes)) + math.prod(instruction.output.shape)
+    return max(instruction.op.multiply_adds(*shapes), moved) <= SMALL
 
 
 def _feeds_next(
@@ -236,12 +260,17 @@ def _strips(band: Band, first: int, last: int) -> Iterator[ops.Strip]:
 
 def rows(band: Band, place: Callable[[Value], Place], scratch: Place, registers: str) -> list[Row]:
     """The rows of the table that run a band; `scratch` is where its scratch memory lies."""
-    if not band.strips:
-        (only,) = band.instructions
-        (op,) = encode.legalize(only.op)
-        inputs = [Buffer(place(v), v.shape) for v in only.inputs]
-        return encode.encode(op, inputs, Buffer(place(only.output), only.output.shape), registers)
     inside: list[Row] = []
+    if not band.strips:
+        for instruction in band.instructions:
+            (op,) = encode.legalize(instruction.op)
+            inputs = [Buffer(place(v), v.shape) for v in instruction.inputs]
+            inside += encode.encode(op, inputs, Buffer(place(instruction.output), instruction.output.shape), registers)
+        return (
+            inside
+            if len(band.instructions) == 1
+            else [["lanes", 0, 0, 1, inside, np.array([0, len(inside)], np.int64)]]
+        )
     ends = [0]
     for lane in range(band.lanes):
         start, stop = (len(band.strips) * n // band.lanes for n in (lane, lane + 1))
@@ -252,7 +281,12 @@ def rows(band: Band, place: Callable[[Value], Place], scratch: Place, registers:
                 output = _buffer(*part.output, 4, place, scratch + lane * band.scratch)
                 inside += encode.encode(part.op, inputs, output, registers)
         ends.append(len(inside))
-    return [["lanes", 0, 0, band.lanes, inside, np.array(ends, np.int64)]]
+    return _lanes(inside, ends)
+
+
+def _lanes(inside: list[Row], ends: list[int]) -> list[Row]:
+    """The row that runs other rows in lanes, each of which ends where `ends` says, after a 0."""
+    return [["lanes", 0, 0, len(ends) - 1, inside, np.array(ends, np.int64)]]
 
 
 def _buffer(where: _Where, shape: ops.Shape, size: int, place: Callable[[Value], Place], scratch: Place) -> Buffer:

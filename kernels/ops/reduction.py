@@ -59,7 +59,10 @@ class Standardize(Op):
 
 @dataclass(frozen=True, eq=False)
 class Contract(Op):
-    """Sums of products over one axis of each of two inputs: first the first's other axes, then the second's."""
+    """Sums of products over one axis of each of two inputs: first the first's other axes, then the second's.
+
+    Of two vectors that is one value, (1,).
+    """
 
     axis: int
     axis2: int
@@ -68,7 +71,7 @@ class Contract(Op):
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         first, second = (list(s) for s in inputs)
         del first[self.axis], second[self.axis2]
-        return (*first, *second)
+        return (*first, *second) or (1,)
 
     def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
         return math.prod(self.shape(*inputs)) * inputs[0][self.axis]

@@ -36,4 +36,4 @@ def _standardize(op: ops.Standardize, x: Array) -> Array:
 
 @reference(ops.Contract)
 def _contract(op: ops.Contract, x: Array, y: Array) -> Array:
-    return np.tensordot(x, y, axes=(op.axis, op.axis2))
+    return np.atleast_1d(np.tensordot(x, y, axes=(op.axis, op.axis2)))

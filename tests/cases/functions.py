@@ -131,6 +131,7 @@ TENSORFLOW = (
     keras2("tf-resize-nearest", lambda t, x: t.image.resize(x, (3, 11), method="nearest")),
     keras2("tf-reverse", lambda t, x: t.reverse(x, [1, 3])),
     keras2("tf-matmul", lambda t, x: t.matmul(x, x * 2, transpose_b=True), (5, 6)),
+    keras2("tf-matmul-adjoint", lambda t, x: t.matmul(x, x * 2, adjoint_a=True), (5, 6)),
     graph("function-backend-mean", (PICTURE,), lambda k, x: k.backend.mean(x, axis=1, keepdims=True), (KERAS2,)),
     graph("function-backend-sigmoid", (PICTURE,), lambda k, x: k.backend.sigmoid(x), (KERAS2,)),
     graph("function-activation", (PICTURE,), lambda k, x: k.activations.relu(k.activations.swish(x)), (KERAS2,)),

@@ -45,8 +45,14 @@ def _rnns() -> Iterator[Case]:
         yield from _each(class_name)
     for what, more in (("last", {}), ("sequences", {"return_sequences": True}), ("no-bias", {"use_bias": False})):
         yield chain(f"gru-reset-before-{what}", SEQUENCE, layer("GRU", 6, reset_after=False, **more))
+    for what, more in (("last", {}), ("backwards", {"return_sequences": True, "go_backwards": True})):
+        yield chain(f"rnn-stacked-{what}", SEQUENCE, lambda k, more=more: k.layers.RNN(_stack(k), **more))
     yield chain("lstm-stateful", SEQUENCE, layer("LSTM", 4), layer("Dense", 2))
     yield chain("lstm-no-forget-bias", SEQUENCE, layer("LSTM", 4, unit_forget_bias=False))
+
+
+def _stack(k: Any) -> list[Any]:
+    return [k.layers.LSTMCell(4), k.layers.GRUCell(3), k.layers.SimpleRNNCell(5)]
 
 
 def _around(name: str, *args: Any, **kwargs: Any) -> Maker:

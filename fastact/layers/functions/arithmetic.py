@@ -258,7 +258,8 @@ class Matmul(Layer):
         if not all(isinstance(side, Given) for side in sides):
             raise UnsupportedError("it multiplies with a constant matrix")
         self.numbers = [side.number for side in sides if isinstance(side, Given)]
-        self.axes = (0 if config.flag("transpose_a", False) else 1), (1 if config.flag("transpose_b", False) else 0)
+        first, second = (config.flag(f"transpose_{s}", False) or config.flag(f"adjoint_{s}", False) for s in "ab")
+        self.axes = (0 if first else 1), (1 if second else 0)
 
     def output_shape(self, *inputs: Shape) -> Shape:  # noqa: D102
         x, y = (inputs[n] for n in self.numbers)

@@ -10,7 +10,7 @@ PIP    := $(BIN)/python $(INSTALL)
 BENCH  ?= .bench
 BENCH_WITH ?=
 
-.PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz golden wheel test-aarch64 clean
+.PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -49,6 +49,12 @@ bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runt
 
 fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly
 	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
+
+corpus: $(VENV)/.tests           ## networks in every file, of which `make test` takes three: about half an hour
+	FASTACT_NETWORKS=all $(BIN)/python -m pytest tests/test_corpus.py tests/test_models.py
+
+exactness: $(VENV)/.tests        ## largest errors of the same networks, written into docs/exactness.md
+	$(BIN)/python -m benchmarks.exactness --write docs/exactness.md
 
 golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow that is installed
 	$(BIN)/python tests/make_golden.py

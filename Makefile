@@ -10,6 +10,9 @@ PIP    := $(BIN)/python $(INSTALL)
 BENCH  ?= .bench
 BENCH_WITH ?=
 
+# What `make fuzz` lets the coverage-guided fuzzer take. Hypothesis and random mutations run after it, for some minutes.
+FUZZ_SECONDS ?= 3600
+
 .PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
@@ -47,7 +50,8 @@ tiles: $(BENCH)/.rivals          ## time every tile, and write docs/tiles.md
 bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runtime on one thread
 	$(BIN)/python -m benchmarks.peers --threads 1 --engine 'ONNX Runtime'
 
-fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly
+fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly; FUZZ_SECONDS=36000 for ten hours
+	$(BIN)/python tests/fuzz/run.py $(FUZZ_SECONDS)
 	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
 
 corpus: $(VENV)/.tests           ## networks in every file, of which `make test` takes three: about half an hour
@@ -71,7 +75,7 @@ test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the fir
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) .types build dist *.egg-info demo kernels/cpu/lib .aarch64
+	rm -rf $(VENV) $(BENCH) .types .fuzz build dist *.egg-info demo kernels/cpu/lib .aarch64
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -13,6 +13,9 @@ from fastact.topology import MOST_LAYERS, LayerEntry, Reference, Topology
 
 LayerPath = tuple[str, ...]
 
+MOST_LETTERS = 2**22
+"""Of all names together. Those of nested layers hold the names around them: a file of 16 MB could ask for gigabytes."""
+
 
 def wire(
     topology: Topology, layers: Mapping[LayerPath, Layer | str], sizes: Mapping[str, Shape]
@@ -57,7 +60,7 @@ class _Wiring:
     def __init__(self, layers: Mapping[LayerPath, Layer | str], sizes: Mapping[str, Shape]) -> None:
         self.nodes: list[Node] = []
         self._layers, self._sizes = layers, sizes
-        self._calls = 0
+        self._calls = self._letters = 0
 
     def lay_open(self, topology: Topology, level: _Level) -> list[int]:
         """Appends the nodes of one model, those of models inside it laid open; returns its outputs' places."""
@@ -68,6 +71,7 @@ class _Wiring:
                 results[entry.name, number] = [level.given[entry.name]]
                 continue
             name, path = level.prefix + _called(entry.name, number), (*level.outside, entry.name)
+            self._count_letters(len(name))
             inputs = tuple(self._pick(results, r) for r in entry.calls[number].inputs)
             use = _Use(name, path, entry, inputs, entry.calls[number].arguments)
             results[entry.name, number] = self._layer(use) if entry.inside is None else self._model(use, entry.inside)
@@ -93,6 +97,14 @@ class _Wiring:
         if self._calls > MOST_LAYERS:
             raise ModelError(
                 f"the configuration comes to more than {MOST_LAYERS} layers, nested ones and time steps counted"
+            )
+
+    def _count_letters(self, letters: int) -> None:
+        self._letters += letters
+        if self._letters > MOST_LETTERS:
+            raise ModelError(
+                f"the configuration's layers have names of more than {MOST_LETTERS} letters, those around them counted: "
+                "give nested models shorter names"
             )
 
     def _model(self, use: _Use, inside: Topology) -> list[int]:

@@ -13,7 +13,7 @@ BENCH_WITH ?=
 # What `make fuzz` lets the coverage-guided fuzzer take. Hypothesis and random mutations run after it, for some minutes.
 FUZZ_SECONDS ?= 3600
 
-.PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz golden wheel test-aarch64 clean
+.PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -53,6 +53,12 @@ bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runt
 fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly; FUZZ_SECONDS=36000 for ten hours
 	$(BIN)/python tests/fuzz/run.py $(FUZZ_SECONDS)
 	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
+
+corpus: $(VENV)/.tests           ## networks in every file, of which `make test` takes three: about half an hour
+	FASTACT_NETWORKS=all $(BIN)/python -m pytest tests/test_corpus.py tests/test_models.py
+
+exactness: $(VENV)/.tests        ## largest errors of the same networks, written into docs/exactness.md
+	$(BIN)/python -m benchmarks.exactness --write docs/exactness.md
 
 golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow that is installed
 	$(BIN)/python tests/make_golden.py

@@ -5,6 +5,7 @@
     python -m benchmarks.process        a whole process: time and memory
     python -m benchmarks.layers         where the time of a frame goes, step by step
     python -m benchmarks.peak           the most one core can do
+    python -m benchmarks.exactness      how far maps are from exact ones, beside TensorFlow's; writes docs/exactness.md
     python -m benchmarks.tiles          every tile over the table of shapes, and which the planner takes
 
 Every engine's maps are compared with fastact's before it is timed. `pip install 'fastact[bench]'` brings ONNX

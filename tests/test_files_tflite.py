@@ -151,6 +151,31 @@ def test_maps_are_those_tensorflow_gave(path: Path) -> None:
     assert not maps.missing
 
 
+def halves(k: Any) -> Any:
+    """Layers of which the file has a part by itself: a convolution's first half, and what comes before an output."""
+    layers = k.layers
+    image = layers.Input((12, 14, 3), name="img_in")
+    x = layers.SeparableConv2D(6, 3, use_bias=False, name="sep1")(image)
+    x = layers.ReLU(name="relu1")(layers.BatchNormalization(name="bn1")(x))
+    x = layers.BatchNormalization(name="bn2")(layers.SeparableConv2D(5, 3, name="sep2")(x))
+    x = layers.Conv2D(5, 1, name="logits")(layers.GlobalAveragePooling2D(keepdims=True, name="mean")(x))
+    return k.Model(image, layers.Softmax(name="shares")(layers.Flatten(name="flat")(x)))
+
+
+@pytest.mark.parametrize("version", ["keras", "tf_keras"])
+def test_no_part_of_a_layer_has_its_name(version: str, keras_named: Keras, tmp_path: Path) -> None:
+    original = shaken(halves(keras_named(version)))
+    given = frames({"img_in": (12, 14, 3)})["img_in"]
+    maps = fastact.Extractor(fastact.load(saved(tmp_path / "a.tflite", converted(original))), "all")(given)
+    expected = keras_maps(original, {"img_in": given[None]})
+    shared = set(maps) & set(expected)
+    shares = {"shares"} if version == "tf_keras" else set()  # Keras 3 only numbers outputs
+    assert shared == {"relu1", "bn2", "mean", "logits", "flat"} | shares
+    for name in sorted(shared):
+        assert_close(maps[name], expected[name][0], name)
+    assert_close(list(maps.values())[-1], expected["shares"][0], "the output")
+
+
 # Layers that fastact may not compute: Keras does, from what the reader says.
 
 

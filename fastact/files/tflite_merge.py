@@ -25,7 +25,7 @@ def merged(graph: Graph, steps: Sequence[Step], outputs: Iterable[int]) -> list[
     """The steps, those of one Keras layer made one where it can say both.
 
     Nothing else may take what the first of them gives. An activation at an output of the network whose name the
-    file has lost is taken to be that of the layer before it.
+    file has lost is taken to be that of the layer before it, if layers of its kind have one.
     """
     uses = Counter(value for step in steps for value in set(step.inputs))
     ends = set(outputs)
@@ -49,6 +49,7 @@ def merged(graph: Graph, steps: Sequence[Step], outputs: Iterable[int]) -> list[
 def _adopted(steps: Sequence[Step], ends: set[int]) -> list[Step]:
     """The steps, an unnamed function at an output given to the layer that alone it takes from."""
     makers = {step.value: step for step in steps}
+    activated = {step.layer for step in steps if _inner(step)["class_name"] in ACTIVATED}
     takers: dict[int, set[str | None]] = {}
     for step in steps:
         for value in step.inputs:
@@ -58,7 +59,7 @@ def _adopted(steps: Sequence[Step], ends: set[int]) -> list[Step]:
         before = [makers.get(value) for value in step.inputs]
         first = before[0] if before else None
         function = step.class_name in ("Activation", "Multiply") and step.part is None and step.value in ends
-        if function and first is not None and first.part is not None:
+        if function and first is not None and first.part is not None and first.layer in activated:
             layers = {maker.layer if maker else None for maker in before}
             outside = {layer for value in step.inputs for layer in takers[value]} - {None, first.layer}
             if layers == {first.layer} and not outside and not ends.intersection(step.inputs):

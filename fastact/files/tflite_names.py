@@ -31,8 +31,9 @@ _INNER = re.compile(
     r"|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while|lstm_cell)(_\d+)?"
 )
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
-# A batch normalization whose sum went into the next layer's bias: not what Keras calls the layer's output.
-_UNFINISHED = re.compile(r"batchnorm/(mul|Rsqrt)(_\d+)*")
+# A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
+# second half went into the normalization after it: not what Keras calls the layer's output.
+_UNFINISHED = re.compile(r"batchnorm/(mul|Rsqrt)(_\d+)*|separable_conv\w*/depthwise\d*")
 
 
 @dataclass(frozen=True)

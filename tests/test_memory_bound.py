@@ -28,7 +28,7 @@ from fastact.files import bounded_json
 
 BOUND = 256
 """Megabytes, as docs/safety.md states them."""
-MUTATIONS = int(os.environ.get("FASTACT_FUZZ", "300"))
+MUTATIONS = int(os.environ.get("FASTACT_FUZZ", "150"))
 HONEST = {
     "hdf5": "earliest", "archive": "stored", "saved_model": "small-2.5", "tflite": "small", "configuration": "0000",
 }  # fmt: skip

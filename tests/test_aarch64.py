@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 WHEEL = os.environ.get("FASTACT_WHEEL")
 LEVEL, REGISTERS = "aarch64", LEVELS["aarch64"].registers
 OLDEST_GLIBC = (2, 17)
-OF_C = {"exp", "expm1", "log", "log1p", "tanh", "erfc", "memcpy", "memset", "memmove"}
+OF_C = {"exp", "expm1", "log", "log1p", "tanh", "erf", "erfc", "pow", "memcpy", "memset", "memmove"}
 OF_THE_LOADER = {"__cxa_finalize", "__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable"}
 LIBRARIES = {"libm.so.6", "libc.so.6", "ld-linux-aarch64.so.1"}
 

@@ -120,8 +120,8 @@ class Plan:
         for i, band in enumerate(banded):
             first = len(rows)
             rows += bands.rows(band, layout.place, layout.scratch(i), library.registers)
-            nodes = dict.fromkeys(recorder.makers[instruction.output.number] for instruction in band.instructions)
-            stretches.append(Stretch(first, len(rows), tuple(nodes)))
+            made = dict.fromkeys(recorder.makers[instruction.output.number] for instruction in band.instructions)
+            stretches.append(Stretch(first, len(rows), tuple(made)))
         self.stretches = tuple(stretches)
         self.table = Table(rows, FIRST_INPUT + len(given), library.kernel)
 

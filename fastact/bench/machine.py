@@ -163,8 +163,8 @@ def _power_mode(root: Path) -> str | None:
         return None
     mode = int(found[1])
     configured = text(root / "etc/nvpmodel.conf") or ""
-    names = {int(n): name for n, name in re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>", configured)}
-    return names.get(mode, f"mode {mode}")
+    names: dict[int, str] = {int(n): name for n, name in re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>", configured)}
+    return names.get(mode) or f"mode {mode}"
 
 
 def _temperatures(root: Path) -> dict[str, float]:

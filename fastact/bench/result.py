@@ -104,7 +104,7 @@ class Picture:
     Attributes:
         jpeg_bytes: of the frame as a JPEG of quality 95.
         decoding: reading that file into an array.
-        drawing: one contact sheet of all maps; the first one, fonts and colours being loaded beforehand.
+        drawing: one contact sheet of all maps.
     """
 
     jpeg_bytes: int
@@ -162,7 +162,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Point:
-    """A size of the sweep: the median of fewer runs."""
+    """A size of the sweep, with the lower quartile of a few runs, into which other programs' work enters least."""
 
     width: int
     height: int

@@ -163,8 +163,8 @@ def _power_mode(root: Path) -> str | None:
         return None
     mode = int(found[1])
     configured = text(root / "etc/nvpmodel.conf") or ""
-    names: dict[int, str] = {int(n): name for n, name in re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>", configured)}
-    return names.get(mode) or f"mode {mode}"
+    listed: list[tuple[str, str]] = re.findall(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>", configured)
+    return next((name for number, name in listed if int(number) == mode), None) or f"mode {mode}"
 
 
 def _temperatures(root: Path) -> dict[str, float]:

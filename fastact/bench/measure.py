@@ -210,7 +210,7 @@ def _rounds(stages: list[_Stage], peak: Peak, made: list[_Round], seconds: float
 
 
 def _turn(runner: Runner) -> list[tuple[float, float]]:
-    """Frames for about a fiftieth of a second, at least one; the first, whose data are not in the caches, is dropped."""
+    """Frames for about a fiftieth of a second, at least one; the first, with cold caches, is dropped."""
     runner.frame()
     end, made = time.monotonic() + _TURN_SECONDS, [runner.frame()]
     while time.monotonic() < end:
@@ -293,8 +293,9 @@ def _sweep(
         except FastactError:
             continue
         _warm_up(runner)
-        times = Times.of([runner.frame()[0] for _ in range(_SWEEP_RUNS)])
-        found.append(Point(size[1], size[0], runner.multiply_adds, times.low))
+        frames = [runner.frame() for _ in range(_SWEEP_RUNS)]
+        wall, cpu = (Times.of([frame[kind] for frame in frames]).low for kind in (0, 1))
+        found.append(Point(size[1], size[0], runner.multiply_adds, wall, cpu))
 
 
 def _between(first: tuple[int, int], last: tuple[int, int], part: float) -> tuple[int, int]:

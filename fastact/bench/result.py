@@ -162,12 +162,23 @@ class Size:
 
 @dataclass(frozen=True)
 class Point:
-    """A size of the sweep, with the lower quartile of a few runs, into which other programs' work enters least."""
+    """A size of the sweep, measured with a few runs.
+
+    Attributes:
+        seconds: the lower quartile, into which the work of other programs enters least.
+        cpu_seconds: the same of the CPU time of all threads together, into which it does not enter.
+    """
 
     width: int
     height: int
     multiply_adds: int
     seconds: float
+    cpu_seconds: float
+
+    @property
+    def pixels(self) -> int:
+        """Of the input."""
+        return self.width * self.height
 
 
 @dataclass(frozen=True)
@@ -224,8 +235,8 @@ class Report:
     warnings: tuple[str, ...]
 
     def exponent(self) -> float | None:
-        """k of seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes."""
-        return slope([(p.width * p.height, p.seconds) for p in self.sweep])
+        """k of CPU seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes."""
+        return slope([(p.pixels, p.cpu_seconds) for p in self.sweep])
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float | None:

@@ -1,0 +1,135 @@
+"""Two reports side by side, with their noise taken into account.
+
+Two runs of one program on one machine never take the same time: memory lies elsewhere, clocks and other programs
+differ. Two sets of times are called different only where both the typical and the quick runs are, in the same
+direction, by more than the runs of either set and the machine's own peak vary. Other programs lengthen typical runs and
+leave the quick ones, which slower code does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fastact.bench import words
+from fastact.bench.result import Report, Size, Times, quantile
+from fastact.bench.tables import Table
+
+_LEAST = 0.03
+"""Differences smaller than this are not told from where a process's memory happened to lie."""
+_QUICK = 0.1
+_BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What became of one time: `ratio` is the second median over the first; `noise` what it may be off by."""
+
+    ratio: float
+    noise: float
+    real: bool
+
+    @property
+    def words(self) -> str:
+        """Slower, faster, or no difference."""
+        if not self.real:
+            return "no difference"
+        if self.ratio > 1:
+            return f"{self.ratio:.2f} times slower"
+        return f"{1 / self.ratio:.2f} times faster"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table, and sentences on what it means."""
+
+    table: Table
+    sentences: tuple[str, ...]
+
+
+def difference(first: Times, second: Times, drift: float = 0.0) -> Difference:
+    """Whether the second times differ from the first; `drift` is how much the machine's own speed varied, as a part."""
+    ratio = second.median / first.median
+    quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
+    noise = _LEAST + drift + math.hypot(_uncertainty(first), _uncertainty(second))
+    same_way = (ratio > 1) == (quick > 1)
+    real = same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drift
+    return Difference(ratio, noise, real)
+
+
+def _uncertainty(times: Times) -> float:
+    """How much the median may be off, as a part: the larger of what chance and what drift over the run suggest.
+
+    Chance: the 99 % interval of the median by order statistics. Drift: how far the medians of fifths of the run, one
+    after the other, lie from the whole's.
+    """
+    ordered, count = sorted(times.runs), len(times.runs)
+    half = 1.3 * math.sqrt(count)
+    low, high = max(0, math.floor(count / 2 - half)), min(count - 1, math.ceil(count / 2 + half))
+    chance = (ordered[high] - ordered[low]) / 2 / times.median
+    blocks = [sorted(times.runs[count * i // _BLOCKS : count * (i + 1) // _BLOCKS]) for i in range(_BLOCKS)]
+    medians = [quantile(block, 0.5) for block in blocks if block]
+    return max(chance, (max(medians) - min(medians)) / 2 / times.median)
+
+
+def compare(first: Report, second: Report) -> Comparison:
+    """The sizes both have, whole frames and layers."""
+    drift = _drift(first, second)
+    pairs = [(a, b) for a in first.sizes for b in second.sizes if a.label == b.label]
+    rows: list[tuple[str, ...]] = []
+    for a, b in pairs:
+        rows += _rows(a, b, drift)
+    head = ("input", "what", "first", "second", "ratio", "noise", "")
+    return Comparison(
+        Table("First and second report", head, tuple(rows)), tuple(_sentences(first, second, pairs, drift))
+    )
+
+
+def _drift(first: Report, second: Report) -> float:
+    """On one machine, by how much its measured peak differs: code is not to blame for that. Between machines none."""
+    if first.machine.cpu != second.machine.cpu or first.machine.board != second.machine.board:
+        return 0.0
+    return abs(math.log(first.ability.peak / second.ability.peak))
+
+
+def _rows(first: Size, second: Size, drift: float) -> Iterator[tuple[str, ...]]:
+    yield (first.label, "frame", *_cells(first.frame, second.frame, drift))
+    others = {layer.names: layer for layer in second.layers}
+    for layer in first.layers:
+        if layer.names in others:
+            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drift))
+
+
+def _cells(first: Times, second: Times, drift: float) -> tuple[str, ...]:
+    found = difference(first, second, drift)
+    return (
+        words.milliseconds(first.median),
+        words.milliseconds(second.median),
+        f"{found.ratio:.2f}",
+        f"{found.noise:.0%}",
+        found.words,
+    )
+
+
+def _sentences(
+    first: Report, second: Report, pairs: Sequence[tuple[Size, Size]], drift: float
+) -> Iterator[str]:  # fmt: skip
+    for name, report in (("First", first), ("Second", second)):
+        yield (
+            f"{name}: {report.subject.name} on {words.where(report.machine)}, {words.threads(report.threads)}, "
+            f"fastact {report.fastact}, {report.made}."
+        )
+    if first.subject.sha256 != second.subject.sha256:
+        yield "The two reports are of different model files."
+    if first.threads != second.threads:
+        yield "The two reports were made with different numbers of threads."
+    if not pairs:
+        yield "The two reports have no size in common."
+    for a, b in pairs:
+        found = difference(a.frame, b.frame, drift)
+        noise = f"the noise is {found.noise:.0%}"
+        if found.real:
+            yield f"At {a.label} the second is {found.words}; {noise}."
+        else:
+            yield f"At {a.label} there is no difference: a ratio of {found.ratio:.2f} is within the noise; {noise}."

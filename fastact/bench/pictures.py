@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -51,8 +52,13 @@ def _maps(runner: Runner, name: str) -> Shown | None:
     if maps.ndim < 3:
         return None
     rows, columns, filters = maps.shape[-3:]
-    image = mosaic(maps, name=name, style=Style(max_pixels=2_000_000))
+    image = mosaic(maps, name=name, style=Style(max_columns=_columns(filters), max_pixels=2_000_000))
     return _shown(image, f"{name}, {filters} maps of {columns}x{rows}")
+
+
+def _columns(filters: int) -> int:
+    """As many columns as rows, about, whatever the maps' proportions, so that sizes look alike side by side."""
+    return math.ceil(math.sqrt(filters))
 
 
 def _shown(image: Image.Image, title: str) -> Shown:

@@ -206,7 +206,7 @@ def _roofline(report: Report) -> Plot:
     ridge = ability.peak / ability.memory
     axes = _Axes(
         _around([layer.intensity for _, layer in layers] + [ridge, 1]),
-        _around([layer.speed / 1e9 for _, layer in layers] + [ability.peak / 1e9]),
+        _around([layer.speed / 1e9 for _, layer in layers] + [ability.peak / 1e9, ability.peak / 1e10]),
         bottom=400,
     )
     parts = list(axes.draw("FLOP for each byte of inputs, weights and maps", "GFLOP/s", _number, _number))

@@ -23,36 +23,34 @@ def tables(report: Report) -> list[Table]:
 
 
 def _frames(report: Report) -> Table:
-    head = (
-        "input", "multiply-adds", "frame", "quartiles", "slowest tenth", "runs", "far above", "CPU time", "frames/s",
-        "GFLOP/s", "of peak", "maps", "process", f"{words.LOOP_HERTZ} Hz", "decoding", "drawing", "energy",
-    )  # fmt: skip
-    rows = tuple(_frame(report, size) for size in report.sizes)
-    kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    return Table("Whole frames", tuple(head[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in rows))
+    """A row for each figure and a column for each size; figures no size has are left out."""
+    columns = [_frame(report, size) for size in report.sizes]
+    rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+    head = ("whole frames", *(size.label for size in report.sizes))
+    return Table("Whole frames", head, tuple(row for row in rows if any(row[1:])))
 
 
-def _frame(report: Report, size: Size) -> tuple[str, ...]:
-    speed = 2 * size.multiply_adds / size.frame.median
-    return (
-        size.label,
-        f"{size.multiply_adds:,}",
-        words.milliseconds(size.frame.median),
-        _spread(size.frame),
-        words.milliseconds(size.frame.slowest_tenth),
-        str(len(size.frame.runs)),
-        str(len(size.frame.outliers)),
-        words.milliseconds(size.cpu.median),
-        f"{1 / size.frame.median:,.0f}",
-        f"{speed / 1e9:.1f}",
-        f"{speed / report.ability.peak:.0%}",
-        words.megabytes(size.map_bytes),
-        words.megabytes(size.process_bytes) if size.process_bytes is not None else "",
-        "holds" if size.frame.slowest_tenth <= words.BUDGET else "does not hold",
-        words.milliseconds(size.picture.decoding.median) if size.picture else "",
-        words.milliseconds(size.picture.drawing.median) if size.picture else "",
-        f"{1e3 * size.energy.joules:.1f} mJ" if size.energy else "",
-    )
+def _frame(report: Report, size: Size) -> dict[str, str]:
+    speed, picture, energy = 2 * size.multiply_adds / size.frame.median, size.picture, size.energy
+    return {
+        "multiply-adds": f"{size.multiply_adds:,}",
+        "time, median": words.milliseconds(size.frame.median),
+        "half of the frames, ms": _spread(size.frame),
+        "9 of 10 frames within": words.milliseconds(size.frame.slowest_tenth),
+        "runs": f"{len(size.frame.runs):,}",
+        "of them far above the others": f"{len(size.frame.outliers):,}",
+        "slowest": words.milliseconds(max(size.frame.runs)),
+        "CPU time, all threads": words.milliseconds(size.cpu.median),
+        "frames a second": f"{1 / size.frame.median:,.0f}",
+        f"a loop of {words.LOOP_HERTZ} Hz": "holds" if size.frame.slowest_tenth <= words.BUDGET else "does not hold",
+        "GFLOP/s": f"{speed / 1e9:.1f}",
+        "of the machine's peak": f"{speed / report.ability.peak:.0%}",
+        "maps": words.megabytes(size.map_bytes),
+        "a fresh process at most": words.megabytes(size.process_bytes) if size.process_bytes is not None else "",
+        "beside that: decoding the JPEG": words.milliseconds(picture.decoding.median) if picture else "",
+        "beside that: drawing a sheet": words.milliseconds(picture.drawing.median) if picture else "",
+        "energy of the board": f"{1e3 * energy.joules:.1f} mJ a frame, {energy.watts:.1f} W" if energy else "",
+    }
 
 
 def _layers(report: Report, size: Size) -> Table:
@@ -79,4 +77,9 @@ def _layer(report: Report, layer: Layer, total: float) -> tuple[str, ...]:
 
 
 def _spread(times: Times) -> str:
-    return f"{1e3 * times.low:.3g}..{1e3 * times.high:.3g}"
+    return f"{_digits(1e3 * times.low)} to {_digits(1e3 * times.high)}"
+
+
+def _digits(value: float) -> str:
+    """Three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}" if value >= 0.1 else f"{value:.4f}"

@@ -12,8 +12,9 @@ LOOP_HERTZ = 20
 BUDGET = 1 / LOOP_HERTZ
 
 READING = (
-    "Quartiles in ms. Layers that are computed together, a strip of rows at a time, are timed together. Multiply-adds "
-    "are what the layers need; a multiply-add is two FLOP. Bytes are inputs, weights and maps, each counted once."
+    "Half of a layer's times lie between its quartiles, in ms. Layers that are computed together, a strip of rows at a "
+    "time, are timed together. Multiply-adds are what the layers need; a multiply-add is two FLOP. Bytes are inputs, "
+    "weights and maps, each counted once."
 )
 """How the tables are to be read."""
 
@@ -25,7 +26,7 @@ _FAR = 4.0
 
 def headline(report: Report) -> list[str]:
     """What the larger size costs here and what fits in the car's loop: sentences, the most important first."""
-    return [*_cost(report), *_loop(report), *_growth(report), *_gain(report), *_rest(report)]
+    return [*_cost(report), *_loop(report), *_gain(report), *_growth(report), *_rest(report)]
 
 
 def _cost(report: Report) -> Iterator[str]:
@@ -71,8 +72,8 @@ def _growth(report: Report) -> Iterator[str]:
     width, height = 8 * int(last.width * side / 8), 8 * int(last.height * side / 8)
     if width and height:
         yield (
-            f"{text}; by that, about {width}x{height} ({pixels / 1e6:.2f} megapixels) is what fits in "
-            f"{_TIGHT:.0%} of {1e3 * BUDGET:.0f} ms, an estimate."
+            f"{text}; by that, about {width}x{height} ({pixels / 1e6:.2f} megapixels) would be the most "
+            f"that leaves {1 - _TIGHT:.0%} of the {1e3 * BUDGET:.0f} ms to the rest of the loop, an estimate."
         )
 
 
@@ -82,7 +83,7 @@ def _gain(report: Report) -> Iterator[str]:
         return
     ends = [(first.layers[place], last.layers[place]) for place in (0, -1)]
     said = [f"{small.names[0]} gives maps of {maps(large)} instead of {maps(small)}" for small, large in ends]
-    yield f"For that, {' and '.join(dict.fromkeys(said))}."
+    yield f"What that buys: {' and '.join(dict.fromkeys(said))}."
 
 
 def maps(layer: Layer) -> str:

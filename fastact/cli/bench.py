@@ -97,8 +97,9 @@ def command(
     folder = make_folder(out)
     with _progress() as progress:
         measured = measure(request, progress)
+    written = list(_written(measured, formats, folder))  # first: whoever reads the output may leave after a line
     _print(measured.report)
-    for path in _written(measured, formats, folder):
+    for path in written:
         click.echo(str(path))
     if not measured.report.complete:
         say("fastact: interrupted: the report has what was measured until then")

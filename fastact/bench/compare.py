@@ -9,6 +9,7 @@ leave the quick ones, which slower code does not.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -48,13 +49,13 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-def difference(first: Times, second: Times, drift: float = 0.0) -> Difference:
-    """Whether the second times differ from the first; `drift` is how much the machine's own speed varied, as a part."""
+def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
+    """Whether the second times differ from the first; `drifted` is how much the machine's own speed differs, as a part."""
     ratio = second.median / first.median
     quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
-    noise = _LEAST + drift + math.hypot(_uncertainty(first), _uncertainty(second))
+    noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
     same_way = (ratio > 1) == (quick > 1)
-    real = same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drift
+    real = same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
     return Difference(ratio, noise, real)
 
 
@@ -75,34 +76,43 @@ def _uncertainty(times: Times) -> float:
 
 def compare(first: Report, second: Report) -> Comparison:
     """The sizes both have, whole frames and layers."""
-    drift = _drift(first, second)
+    drifted = _drift(first, second)
     pairs = [(a, b) for a in first.sizes for b in second.sizes if a.label == b.label]
     rows: list[tuple[str, ...]] = []
     for a, b in pairs:
-        rows += _rows(a, b, drift)
+        rows += _rows(a, b, drifted)
     head = ("input", "what", "first", "second", "ratio", "noise", "")
     return Comparison(
-        Table("First and second report", head, tuple(rows)), tuple(_sentences(first, second, pairs, drift))
+        Table("First and second report", head, tuple(rows)), tuple(_sentences(first, second, pairs, drifted))
     )
 
 
 def _drift(first: Report, second: Report) -> float:
-    """On one machine, by how much its measured peak differs: code is not to blame for that. Between machines none."""
+    """On one machine, by how much its own peak differs, the best and the typical burst: code is not to blame for that.
+
+    Between two machines there is none, since a slower machine is what one wants to see.
+    """
     if first.machine.cpu != second.machine.cpu or first.machine.board != second.machine.board:
         return 0.0
-    return abs(math.log(first.ability.peak / second.ability.peak))
+    return drift(first.ability.bursts, second.ability.bursts)
 
 
-def _rows(first: Size, second: Size, drift: float) -> Iterator[tuple[str, ...]]:
-    yield (first.label, "frame", *_cells(first.frame, second.frame, drift))
+def drift(first: Sequence[float], second: Sequence[float]) -> float:
+    """By how much a machine's bursts in two runs differ, as a part: by the best or by the median, whichever is more."""
+    pairs = ((max(first), max(second)), (statistics.median(first), statistics.median(second)))
+    return max(abs(math.log(a / b)) for a, b in pairs)
+
+
+def _rows(first: Size, second: Size, drifted: float) -> Iterator[tuple[str, ...]]:
+    yield (first.label, "frame", *_cells(first.frame, second.frame, drifted))
     others = {layer.names: layer for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:
-            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drift))
+            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drifted))
 
 
-def _cells(first: Times, second: Times, drift: float) -> tuple[str, ...]:
-    found = difference(first, second, drift)
+def _cells(first: Times, second: Times, drifted: float) -> tuple[str, ...]:
+    found = difference(first, second, drifted)
     return (
         words.milliseconds(first.median),
         words.milliseconds(second.median),
@@ -113,7 +123,7 @@ def _cells(first: Times, second: Times, drift: float) -> tuple[str, ...]:
 
 
 def _sentences(
-    first: Report, second: Report, pairs: Sequence[tuple[Size, Size]], drift: float
+    first: Report, second: Report, pairs: Sequence[tuple[Size, Size]], drifted: float
 ) -> Iterator[str]:  # fmt: skip
     for name, report in (("First", first), ("Second", second)):
         yield (
@@ -127,7 +137,7 @@ def _sentences(
     if not pairs:
         yield "The two reports have no size in common."
     for a, b in pairs:
-        found = difference(a.frame, b.frame, drift)
+        found = difference(a.frame, b.frame, drifted)
         noise = f"the noise is {found.noise:.0%}"
         if found.real:
             yield f"At {a.label} the second is {found.words}; {noise}."

@@ -171,7 +171,8 @@ def _temperatures(root: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for zone in _sorted(root / "sys/class/thermal", "thermal_zone[0-9]*"):
         name, value = text(zone / "type"), number(zone / "temp")
-        if name and value is not None and -40e3 < value < 150e3:  # beyond that a sensor is not connected
+        # Beyond these limits a sensor is not connected; a Nano's PMIC-Die says 100 degrees at any time.
+        if name and name != "PMIC-Die" and value is not None and -40e3 < value < 150e3:
             found[name] = value / 1e3
     return found
 

@@ -254,8 +254,8 @@ def test_an_interrupt_before_the_first_round(pilot: fastact.Model) -> None:
 
 def test_the_command_writes_its_reports(run, tmp_path: Path) -> None:
     status, out, err = run(
-        samples.pilot(), "--sizes", "80x60,120x90", "--layers", "Conv2D_First_layer", "--threads", "1", "--seconds", "0.1",
-        "--out", tmp_path, "--save", "json,md",
+        samples.pilot(), "--sizes", "80x60,120x90", "--layers", "Conv2D_First_layer", "--threads", "1",
+        "--seconds", "0.1", "--out", tmp_path, "--save", "json,md",
     )  # fmt: skip
     assert status == 0, err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "report.md"]

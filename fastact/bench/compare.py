@@ -50,7 +50,7 @@ class Comparison:
 
 
 def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
-    """Whether the second times differ from the first; `drifted` is how much the machine's own speed differs, as a part."""
+    """Whether the second times differ; `drifted` is by how much the machine's own speed does, as a part."""
     ratio = second.median / first.median
     quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
     noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))

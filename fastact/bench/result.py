@@ -87,6 +87,11 @@ class Layer:
         return " + ".join(self.names)
 
     @property
+    def is_picture(self) -> bool:
+        """Whether the first map has rows and columns."""
+        return len(self.shapes[0]) >= 3
+
+    @property
     def speed(self) -> float:
         """FLOP/s by the median; 0 where nothing is multiplied."""
         return 2 * self.multiply_adds / self.times.median

@@ -72,7 +72,7 @@ def _layer(report: Report, layer: Layer, total: float) -> tuple[str, ...]:
         f"{layer.speed / 1e9:.1f}" if computes else "",
         f"{layer.speed / report.ability.peak:.0%}" if computes else "",
         f"{layer.intensity:.1f}" if computes else "",
-        words.megabytes(layer.map_bytes),
+        words.megabytes(layer.map_bytes) if layer.map_bytes else "",
     )
 
 

@@ -79,17 +79,18 @@ def _growth(report: Report) -> Iterator[str]:
 
 def _gain(report: Report) -> Iterator[str]:
     first, last = report.sizes[0], report.sizes[-1]
-    if len(report.sizes) == 1 or not (first.layers and last.layers):
+    others = {layer.names: layer for layer in last.layers}
+    shared = [(x, others[x.names]) for x in first.layers if x.names in others and x.multiply_adds and x.is_picture]
+    if len(report.sizes) == 1 or not shared:
         return
-    ends = [(first.layers[place], last.layers[place]) for place in (0, -1)]
+    ends = (shared[0], shared[-1])
     said = [f"{small.names[0]} gives maps of {maps(large)} instead of {maps(small)}" for small, large in ends]
     yield f"What that buys: {' and '.join(dict.fromkeys(said))}."
 
 
 def maps(layer: Layer) -> str:
-    """Width x height of the first layer's map, or its whole shape where it is no picture."""
-    shape = layer.shapes[0]
-    return f"{shape[1]}x{shape[0]}" if len(shape) == 3 else "x".join(map(str, shape))
+    """Width x height of the first layer's maps."""
+    return f"{layer.shapes[0][-2]}x{layer.shapes[0][-3]}"
 
 
 def _rest(report: Report) -> Iterator[str]:

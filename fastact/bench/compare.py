@@ -134,6 +134,8 @@ def _sentences(
         yield "The two reports are of different model files."
     if first.threads != second.threads:
         yield "The two reports were made with different numbers of threads."
+    if first.layers_clock != second.layers_clock:
+        yield "Layers were timed by CPU time in one report and by time that passed in the other: compare whole frames."
     if not pairs:
         yield "The two reports have no size in common."
     for a, b in pairs:

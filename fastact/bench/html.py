@@ -39,7 +39,7 @@ def html(report: Report, pictures: Sequence[Sequence[Shown]] = ()) -> str:
         plots=plots(report),
         pictures=pictures,
         tables=tables(report),
-        reading=words.READING,
+        reading=words.reading(report),
         facts=words.facts(report),
     )
     return page

@@ -18,7 +18,7 @@ def markdown(report: Report) -> str:
     for table in tables(report):
         parts += [f"## {table.title}", as_markdown(table)]
     parts += [
-        words.READING,
+        words.reading(report),
         "## Machine",
         as_markdown(Table("", ("", ""), tuple(words.facts(report)))),
     ]

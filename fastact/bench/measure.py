@@ -31,7 +31,7 @@ from fastact.bench.result import (
     Subject,
     Times,
 )  # fmt: skip
-from fastact.bench.runner import Array, Runner, inputs_of, own_size, sized
+from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
 from fastact.errors import FastactError, InputError, KernelError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
@@ -155,8 +155,9 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
     noted = (*warnings(machine, before, after), *_unsteady(sizes, bursts, request.threads))
     made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     report = Report(
-        VERSION, _version(), made, complete, _subject(request.model), request.threads, kernels.level, machine, before,
-        after, Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), noted,
+        VERSION, _version(), made, complete, _subject(request.model), request.threads,
+        layers_clock(request.threads), kernels.level, machine, before, after,
+        Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), noted,
     )  # fmt: skip
     return Measured(report, tuple(stage.runner for stage in stages))
 

@@ -220,6 +220,7 @@ class Report:
         version: of this form.
         made: when, UTC, ISO 8601.
         complete: False where it was interrupted; what is there was measured as usual.
+        layers_clock: "cpu" where layers are timed by CPU time, "wall" where by the time that passed.
         sweep: the sizes between, smallest first; empty where there was no time for it.
         warnings: what may have disturbed the measuring.
     """
@@ -230,6 +231,7 @@ class Report:
     complete: bool
     subject: Subject
     threads: int
+    layers_clock: str
     kernels: str
     machine: Machine
     before: Conditions

@@ -11,12 +11,15 @@ LOOP_HERTZ = 20
 """How often a Donkey Car's loop runs, unless it is told otherwise (DRIVE_LOOP_HZ)."""
 BUDGET = 1 / LOOP_HERTZ
 
-READING = (
+_CLOCKS = {
+    "cpu": "Layers are timed by CPU time, into which the work of other programs does not enter. ",
+    "wall": "",
+}
+_READING = (
     "Half of a layer's times lie between its quartiles, in ms. Layers that are computed together, a strip of rows at a "
     "time, are timed together. Multiply-adds are what the layers need; a multiply-add is two FLOP. Bytes are inputs, "
     "weights and maps, each counted once."
 )
-"""How the tables are to be read."""
 
 _TIGHT = 0.7
 """Above this part of the budget a frame leaves too little for camera, pilot and motors."""
@@ -123,6 +126,11 @@ def notes(report: Report) -> list[str]:
                 f"{milliseconds(max(size.frame.outliers))}; they are counted."
             )
     return found
+
+
+def reading(report: Report) -> str:
+    """How the tables are to be read."""
+    return _CLOCKS.get(report.layers_clock, "") + _READING
 
 
 def where(machine: Machine) -> str:

@@ -23,7 +23,7 @@ def kernels(registers: str) -> dict[str, Callable[..., Any]]:
 
 
 def multiply_add(width: int, chains: int) -> Callable[..., Any]:
-    """The kernel in which every member turns COUNT times: a = s a + s on `chains` vectors of `width` floats.
+    """The kernel in which every member turns COUNT times: a = s s + a on `chains` vectors of `width` floats.
 
     s is the float32 of the bits PARAMETERS; a member's sum of all lanes goes to Y + 64 times its number, so that no
     turn can be left out.
@@ -56,7 +56,8 @@ def _spin(width: int, chains: int) -> Any:
             builder.position_at_end(loop)
             turn = builder.phi(I64)
             before = [builder.phi(vector) for _ in range(chains)]
-            after = [builder.call(fma, [s, a, s]) for a in before]
+            # NEON adds to its third operand in place: with any other order each turn would copy registers, too.
+            after = [builder.call(fma, [s, s, a]) for a in before]
             next_turn = builder.add(turn, ir.Constant(I64, 1))
             turn.add_incoming(ir.Constant(I64, 0), entry)
             turn.add_incoming(next_turn, loop)

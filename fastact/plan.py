@@ -30,10 +30,17 @@ ALIGNMENT = 64
 
 
 class Recorder(Tape):
-    """Collects operations in order. Values that are views of one buffer share its `root`."""
+    """Collects operations in order. Values that are views of one buffer share its `root`.
+
+    Attributes:
+        node: the name of the node that is being lowered.
+        makers: for each operation's output, by number, the node it was made for.
+    """
 
     def __init__(self) -> None:
         self.program: list[Instruction] = []
+        self.node = ""
+        self.makers: dict[int, str] = {}
         self._roots: list[int] = []
 
     def new(self, shape: ops.Shape, root: int | None = None) -> Value:
@@ -52,6 +59,7 @@ class Recorder(Tape):
             return self.new(op.target, self.root(inputs[0]))
         output = self.new(op.shape(*(i.shape for i in inputs)))
         self.program.append(Instruction(op, inputs, output))
+        self.makers[output.number] = self.node
         return output
 
 
@@ -64,10 +72,20 @@ class Output:
     shape: ops.Shape
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Steps `first` to `last` (exclusive) of a plan's table, which run together, and the nodes they compute."""
+
+    first: int
+    last: int
+    nodes: tuple[str, ...]
+
+
 class Plan:
     """The table of steps for some inputs and some wanted layers, ready to run.
 
     Attributes:
+        stretches: all steps of the table in order, as far as they can be timed one from another.
         outputs: where each wanted map lies in a block of `output_bytes`.
         arena_bytes: scratch memory a run needs beside it.
         inputs: the names of the inputs that are used, in the order in which `run` takes their addresses.
@@ -98,8 +116,13 @@ class Plan:
         )
         self.output_bytes, self.arena_bytes = layout.output_bytes, layout.arena_bytes
         rows: list[Row] = []
+        stretches: list[Stretch] = []
         for i, band in enumerate(banded):
+            first = len(rows)
             rows += bands.rows(band, layout.place, layout.scratch(i), library.registers)
+            made = dict.fromkeys(recorder.makers[instruction.output.number] for instruction in band.instructions)
+            stretches.append(Stretch(first, len(rows), tuple(made)))
+        self.stretches = tuple(stretches)
         self.table = Table(rows, FIRST_INPUT + len(given), library.kernel)
 
     @staticmethod
@@ -111,6 +134,7 @@ class Plan:
         values: dict[int, Value] = {}
         for i in needed:
             node = nodes[i]
+            recorder.node = node.name
             if node.is_input:
                 frame = recorder.new(_shape(node))
                 given.append(frame.number)
@@ -158,6 +182,7 @@ def _copied_inputs(recorder: Recorder, results: Mapping[str, Value], given: set[
     copied = {}
     for name, value in results.items():
         if recorder.root(value) in given:
+            recorder.node = name
             flat = recorder.emit(ops.Reshape((math.prod(value.shape),)), value)
             value = recorder.emit(ops.Reshape(value.shape), recorder.emit(ops.Concat(), flat))
         copied[name] = value

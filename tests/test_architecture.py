@@ -33,6 +33,7 @@ ORDER = (
     "fastact.saving",
     "fastact.verify",
     "fastact.views",
+    "fastact.bench",
     "fastact.cli",
 )
 

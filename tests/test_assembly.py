@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from fastact.kernels.cpu.build import PREFIX
 from fastact.kernels.cpu.levels import LEVELS
-from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
+from fastact.kernels.cpu.tiles import DEPTHWISE, PEAK, TILES, Tile, depthwise_name
 
 GPR_RELOADS = 3
 """Integers an inner loop may read from the stack: with 12 input addresses in 15 registers some have no room."""
@@ -215,6 +215,21 @@ def test_depthwise_inner_loop(functions, level: str, tile: Tile) -> None:
         on_stack = stack_accesses(loop, dialect)
         assert not [i for i in on_stack if dialect.registers(i)], "vectors are spilled: the tile is too large"
         assert len(on_stack) <= (DEPTHWISE_RELOADS if dialect is X86 else 0), on_stack
+        assert not loop.matching(COPIES)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_peak_is_multiply_adds_and_nothing_else(functions, level: str) -> None:
+    """Every chain has its own register, of the widest kind, and the loop loads and stores nothing."""
+    target = LEVELS[level]
+    dialect, (width, chains) = DIALECTS[target.machine], PEAK[target.registers]
+    for loop in inner_loops(functions[level], "f32_multiply_add", dialect):
+        fmas = loop.matching(dialect.fma)
+        assert len(fmas) % chains == 0  # LLVM may unroll
+        assert not [i for i in fmas if "(" in i or "sp" in i]
+        for fma in fmas:
+            assert {"".join(r) for r in dialect.registers(fma)} == register_class(target.machine, width)
+        assert not loop.matching(r"\(%|^(ldr|ldp|str|stp)\b")
         assert not loop.matching(COPIES)
 
 

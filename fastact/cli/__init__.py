@@ -20,6 +20,7 @@ from fastact.errors import FastactError
 __all__ = ["main"]
 
 _COMMANDS = {
+    "bench": "Measure what a model costs at several sizes, and write a report.",
     "doctor": "Show the CPU, which compiled kernels are used, and why.",
     "demo": "Run the main job on the samples that come with fastact.",
     "extract": "Compute the feature maps of pictures and save them.",
@@ -35,6 +36,7 @@ Examples:
   fastact info pilot.h5 --input 640x360
   fastact extract --model pilot.h5 --image frame.jpg
   fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
+  fastact bench pilot.h5 --sizes 160x120,640x360
   fastact verify pilot.h5 --image frame.jpg
 
 \b

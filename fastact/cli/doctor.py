@@ -16,6 +16,7 @@ from fastact.kernels.cpu.search import SHIPPED, cache_folder, candidates
 
 _OPTIONAL = {
     "h5py": "writes maps as HDF5 (extra h5)",
+    "jinja2": "writes the page of `fastact bench` (extra report)",
     "numba": "compiles kernels where none are at hand (extra jit)",
     "ziglang": "links them where there is no C compiler",
     "tensorflow": "for verify (extra verify)",

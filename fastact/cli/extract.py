@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, as_pictures_have, feeding_options
-from fastact.cli.options import CONFIG, say
+from fastact.cli.options import CONFIG, say, usable_cores
 from fastact.extractor import Extractor
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
@@ -80,11 +80,6 @@ def _in_words(name: str, array: Array) -> str:
     return f"input {columns}x{rows}" if array.ndim == 3 else f"input {len(array)} pictures of {columns}x{rows}"
 
 
-def _cores() -> int:
-    """The cores this process may use, at most 4: beyond that, small maps leave threads waiting for each other."""
-    return min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
 @click.command(short_help="Compute the feature maps of pictures and save them.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
 @CONFIG
@@ -103,7 +98,7 @@ def _cores() -> int:
 )
 @click.option("--raw", is_flag=True, help="Feed 0..255 as `donkey cnnactivations` does, not 0..1 as the car does.")
 @click.option(
-    "--threads", type=click.IntRange(1, MOST), default=_cores, metavar="N",
+    "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
 )  # fmt: skip
 @click.option(

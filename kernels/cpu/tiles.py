@@ -77,6 +77,10 @@ DEPTHWISE: dict[str, tuple[Tile, ...]] = {
 """The tiles of depthwise convolutions, whose filters are channels. The input's vectors are operands of the
 multiply-adds, or take a register each for a moment."""
 
+PEAK = {"avx512": (16, 16), "avx2": (8, 12), "neon": (4, 24)}
+"""Floats in a vector, and independent chains, of the loop that measures the peak (peak.py): enough chains to hide a
+multiply-add's latency (4 or 5 cycles times 2 units) and few enough to stay in registers."""
+
 _NATIVE_WIDTH = {16: 8, 8: 8, 4: 4}
 """For a table's widest vectors the floats one multiply-add unit takes a cycle; a wider vector costs as many slots as
 it has such parts.

@@ -1,0 +1,11 @@
+"""What a model costs on this machine: measured, kept as JSON, told in words, drawn.
+
+| module | what it does |
+| --- | --- |
+| `machine`, `sensors` | say what machine this is, and how it fared: clocks, load, heat, power |
+| `peak` | measures the machine: multiply-adds a second, bytes a second |
+| `runner`, `measure`, `fresh` | measure a model: frames, layers, a fresh process |
+| `result` | holds what was measured; to JSON and back |
+| `words`, `markdown`, `html`, `plots` | tell it |
+| `compare` | sets two reports side by side |
+"""

@@ -1,0 +1,147 @@
+"""Two reports side by side, with their noise taken into account.
+
+Two runs of one program on one machine never take the same time: memory lies elsewhere, clocks and other programs
+differ. Two sets of times are called different only where both the typical and the quick runs are, in the same
+direction, by more than the runs of either set and the machine's own peak vary. Other programs lengthen typical runs and
+leave the quick ones, which slower code does not.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fastact.bench import words
+from fastact.bench.result import Report, Size, Times, quantile
+from fastact.bench.tables import Table
+
+_LEAST = 0.03
+"""Differences smaller than this are not told from where a process's memory happened to lie."""
+_QUICK = 0.1
+_BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What became of one time: `ratio` is the second median over the first; `noise` what it may be off by."""
+
+    ratio: float
+    noise: float
+    real: bool
+
+    @property
+    def words(self) -> str:
+        """Slower, faster, or no difference."""
+        if not self.real:
+            return "no difference"
+        if self.ratio > 1:
+            return f"{self.ratio:.2f} times slower"
+        return f"{1 / self.ratio:.2f} times faster"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table, and sentences on what it means."""
+
+    table: Table
+    sentences: tuple[str, ...]
+
+
+def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
+    """Whether the second times differ; `drifted` is by how much the machine's own speed does, as a part."""
+    ratio = second.median / first.median
+    quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
+    noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
+    same_way = (ratio > 1) == (quick > 1)
+    real = same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
+    return Difference(ratio, noise, real)
+
+
+def _uncertainty(times: Times) -> float:
+    """How much the median may be off, as a part: the larger of what chance and what drift over the run suggest.
+
+    Chance: the 99 % interval of the median by order statistics. Drift: how far the medians of fifths of the run, one
+    after the other, lie from the whole's.
+    """
+    ordered, count = sorted(times.runs), len(times.runs)
+    half = 1.3 * math.sqrt(count)
+    low, high = max(0, math.floor(count / 2 - half)), min(count - 1, math.ceil(count / 2 + half))
+    chance = (ordered[high] - ordered[low]) / 2 / times.median
+    blocks = [sorted(times.runs[count * i // _BLOCKS : count * (i + 1) // _BLOCKS]) for i in range(_BLOCKS)]
+    medians = [quantile(block, 0.5) for block in blocks if block]
+    return max(chance, (max(medians) - min(medians)) / 2 / times.median)
+
+
+def compare(first: Report, second: Report) -> Comparison:
+    """The sizes both have, whole frames and layers."""
+    drifted = _drift(first, second)
+    pairs = [(a, b) for a in first.sizes for b in second.sizes if a.label == b.label]
+    rows: list[tuple[str, ...]] = []
+    for a, b in pairs:
+        rows += _rows(a, b, drifted)
+    head = ("input", "what", "first", "second", "ratio", "noise", "")
+    return Comparison(
+        Table("First and second report", head, tuple(rows)), tuple(_sentences(first, second, pairs, drifted))
+    )
+
+
+def _drift(first: Report, second: Report) -> float:
+    """On one machine, by how much its own peak differs, the best and the typical burst: code is not to blame for that.
+
+    Between two machines there is none, since a slower machine is what one wants to see.
+    """
+    if first.machine.cpu != second.machine.cpu or first.machine.board != second.machine.board:
+        return 0.0
+    return drift(first.ability.bursts, second.ability.bursts)
+
+
+def drift(first: Sequence[float], second: Sequence[float]) -> float:
+    """By how much a machine's bursts in two runs differ, as a part: by the best or by the median, whichever is more."""
+    pairs = ((max(first), max(second)), (statistics.median(first), statistics.median(second)))
+    return max(abs(math.log(a / b)) for a, b in pairs)
+
+
+def _rows(first: Size, second: Size, drifted: float) -> Iterator[tuple[str, ...]]:
+    yield (first.label, "frame", *_cells(first.frame, second.frame, drifted))
+    others = {layer.names: layer for layer in second.layers}
+    for layer in first.layers:
+        if layer.names in others:
+            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drifted))
+
+
+def _cells(first: Times, second: Times, drifted: float) -> tuple[str, ...]:
+    found = difference(first, second, drifted)
+    return (
+        words.milliseconds(first.median),
+        words.milliseconds(second.median),
+        f"{found.ratio:.2f}",
+        f"{found.noise:.0%}",
+        found.words,
+    )
+
+
+def _sentences(
+    first: Report, second: Report, pairs: Sequence[tuple[Size, Size]], drifted: float
+) -> Iterator[str]:  # fmt: skip
+    for name, report in (("First", first), ("Second", second)):
+        yield (
+            f"{name}: {report.subject.name} on {words.where(report.machine)}, {words.threads(report.threads)}, "
+            f"fastact {report.fastact}, {report.made}."
+        )
+    if first.subject.sha256 != second.subject.sha256:
+        yield "The two reports are of different model files."
+    if first.threads != second.threads:
+        yield "The two reports were made with different numbers of threads."
+    if first.layers_clock != second.layers_clock:
+        yield "Layers were timed by CPU time in one report and by time that passed in the other: compare whole frames."
+    if not pairs:
+        yield "The two reports have no size in common."
+    for a, b in pairs:
+        found = difference(a.frame, b.frame, drifted)
+        noise = f"the noise is {found.noise:.0%}"
+        if found.real:
+            yield f"At {a.label} the second is {found.words}; {noise}."
+        else:
+            yield f"At {a.label} there is no difference: a ratio of {found.ratio:.2f} is within the noise; {noise}."

@@ -1,0 +1,336 @@
+"""Measures a model at several sizes: warm-up, then rounds in which every size has its turn.
+
+Interleaved rounds let whatever disturbs the machine for a second disturb every size alike; each round also times the
+machine's own peak.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastact import samples
+from fastact.bench import fresh, sensors
+from fastact.bench.machine import ROOT, read_conditions, read_machine, warnings
+from fastact.bench.peak import Peak, bandwidth
+from fastact.bench.result import (
+    VERSION,
+    Ability,
+    Energy,
+    Picture,
+    Point,
+    Report,
+    Size,
+    Subject,
+    Times,
+)  # fmt: skip
+from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
+from fastact.errors import FastactError, InputError, KernelError
+from fastact.frames import takes_pictures
+from fastact.graph import Model
+from fastact.kernels.cpu import library
+from fastact.maps import FeatureMaps
+from fastact.selection import Layers
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done, and how much of all is done, from 0 to 1."""
+
+_TURN_SECONDS = 0.02
+_LEAST_ROUNDS, _MOST_ROUNDS = 7, 200
+_SETTLED = 0.03
+_MOST_WARM_UP = 1.5
+_SWEEP_SIZES, _SWEEP_RUNS = 7, 15
+_ENERGY_SECONDS = 3.0
+_JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure.
+
+    Attributes:
+        sizes: (rows, columns) of each; empty for the model's own and 640x360.
+        layers: as the extractor takes them.
+        seconds: of the rounds, about; the rest takes about as long again.
+        image: a picture to feed; None for the sample that comes with fastact.
+        root: where the machine's files lie.
+    """
+
+    model: Model
+    sizes: Sequence[tuple[int, int]] = ()
+    layers: Layers = None
+    threads: int = 1
+    seconds: float = 10.0
+    image: Path | None = None
+    root: Path = ROOT
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One size's part of a round: seconds and CPU seconds of each frame, and seconds of each group of layers."""
+
+    frames: tuple[tuple[float, float], ...]
+    steps: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Round:
+    """A burst of the machine's peak in FLOP/s, and every size's turn, in the order of the sizes."""
+
+    burst: float
+    turns: tuple[_Turn, ...]
+
+
+@dataclass
+class _Stage:
+    """One size, and what is known of it beside its times."""
+
+    runner: Runner
+    size: tuple[int, int]
+    process_bytes: int | None = None
+    picture: Picture | None = None
+    energy: Energy | None = None
+
+    def result(self, turns: Sequence[_Turn]) -> Size:
+        """As a record."""
+        rows, columns = self.size
+        frames = [frame for turn in turns for frame in turn.frames]
+        return Size(
+            columns, rows, self.runner.multiply_adds, self.runner.map_bytes, Times.of([wall for wall, _ in frames]),
+            Times.of([cpu for _, cpu in frames]), self.runner.layers([turn.steps for turn in turns]),
+            self.process_bytes, self.picture, self.energy,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The report, and for each size the runner with the frame it was fed and the maps it gave."""
+
+    report: Report
+    runners: tuple[Runner, ...]
+
+
+def measure(request: Request, progress: Progress = lambda doing, done: None) -> Measured:
+    """Measures; Ctrl-C ends early with what there is, once every size has had its turn.
+
+    Raises:
+        InputError: a size the model cannot take, or one that is needed and not given.
+        KernelError: the kernels cannot be compiled or loaded.
+        KeyboardInterrupt: it came before there was anything to report.
+    """
+    try:
+        kernels = library.load()
+    except library.BuildError as error:
+        raise KernelError(str(error)) from error
+    machine, before = read_machine(request.root), read_conditions(request.root)
+    image = request.image or samples.frame("640x360")
+    stages = [_stage(request, kernels, size, image) for size in _sizes(request)]
+    progress("the machine's peak", 0.0)
+    memory, cache = bandwidth(kernels, request.threads, request.root)
+    for stage in stages:
+        _warm_up(stage.runner)
+    rounds: list[_Round] = []
+    sweep: list[Point] = []
+    try:
+        _rounds(stages, Peak(kernels, request.threads), rounds, request.seconds, progress)
+        for place, stage in enumerate(stages):
+            progress("beside the maps", 0.6 + 0.1 * place / len(stages))
+            _beside(stage, request, image)
+        _energies(stages, request.root, progress)
+        _sweep(request, kernels, stages, sweep, image, progress)
+        complete = True
+    except KeyboardInterrupt:
+        if not rounds:
+            raise
+        complete = False
+    after, bursts = read_conditions(request.root), [r.burst for r in rounds]
+    sizes = tuple(stage.result([r.turns[place] for r in rounds]) for place, stage in enumerate(stages))
+    noted = (*warnings(machine, before, after), *_unsteady(sizes, bursts, request.threads))
+    made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    report = Report(
+        VERSION, _version(), made, complete, _subject(request.model), request.threads,
+        layers_clock(request.threads), kernels.level, machine, before, after,
+        Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), noted,
+    )  # fmt: skip
+    return Measured(report, tuple(stage.runner for stage in stages))
+
+
+def _sizes(request: Request) -> list[tuple[int, int]]:
+    """Those asked for, the smallest first; by default the model's own, and 640x360 where the model can take it."""
+    own = own_size(request.model)
+    if request.sizes:
+        return sorted(set(request.sizes), key=math.prod)
+    sizes = {own} if own else set()
+    try:
+        sized(request.model, (360, 640), request.layers)
+    except InputError:
+        if not sizes:
+            raise
+    else:
+        sizes.add((360, 640))
+    return sorted(sizes, key=math.prod)
+
+
+def _stage(request: Request, kernels: library.Library, size: tuple[int, int], image: Path) -> _Stage:
+    model = sized(request.model, size, request.layers)
+    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image), kernels), size)
+
+
+def _warm_up(runner: Runner) -> None:
+    """Frames until three turns in a row take as long as each other, or a second and a half have passed."""
+    end, medians = time.monotonic() + _MOST_WARM_UP, [math.inf]
+    while time.monotonic() < end:
+        start, times = time.monotonic(), list[float]()
+        while time.monotonic() < start + _TURN_SECONDS or len(times) < 3:
+            times.append(runner.frame()[0])
+        medians.append(statistics.median(times))
+        last = medians[-3:]
+        if len(medians) > 3 and max(last) - min(last) < _SETTLED * min(last):
+            return
+
+
+def _rounds(stages: list[_Stage], peak: Peak, made: list[_Round], seconds: float, progress: Progress) -> None:
+    """Rounds until `seconds` have passed, each added to `made` when it is whole; sizes take turns in being first."""
+    start = time.monotonic()
+    for number in range(_MOST_ROUNDS):
+        passed = time.monotonic() - start
+        if number >= _LEAST_ROUNDS and passed >= seconds:
+            return
+        progress("rounds", 0.05 + 0.55 * min(1.0, passed / seconds))
+        burst = peak.burst()
+        order = [(number + i) % len(stages) for i in range(len(stages))]
+        turns = {i: _Turn(tuple(_turn(stages[i].runner)), tuple(stages[i].runner.steps())) for i in order}
+        made.append(_Round(burst, tuple(turns[i] for i in range(len(stages)))))
+
+
+def _turn(runner: Runner) -> list[tuple[float, float]]:
+    """Frames for about a fiftieth of a second, at least one; the first, with cold caches, is dropped."""
+    runner.frame()
+    end, made = time.monotonic() + _TURN_SECONDS, [runner.frame()]
+    while time.monotonic() < end:
+        made.append(runner.frame())
+    return made
+
+
+def _beside(stage: _Stage, request: Request, image: Path) -> None:
+    """Memory of a fresh process; decoding and drawing, where there is a picture."""
+    model, size = stage.runner.model, None if stage.size == own_size(request.model) else stage.size
+    names = [n for n in stage.runner.extract.layers if model.layers[n].reason is None]
+    stage.process_bytes = fresh.peak_bytes(request.model, size, request.threads, image, names)
+    frame = next((a for a in stage.runner.inputs.values() if a.ndim == 3 and takes_pictures(a.shape)), None)
+    if frame is not None:
+        shown = frame[..., 0] if frame.shape[-1] == 1 else frame[..., :3]
+        stage.picture = _picture(shown, stage.runner.maps)
+
+
+def _picture(shown: Array, maps: FeatureMaps) -> Picture:
+    """Times of decoding the frame's JPEG, and of drawing the maps."""
+    from PIL import Image
+
+    from fastact.frames import decode
+    from fastact.views import contact_sheet
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frame.jpg"
+        Image.fromarray(shown).convert("RGB").save(path, quality=_JPEG_QUALITY)
+        decoding = [_timed(lambda: decode(path)) for _ in range(12)][2:]
+        size = path.stat().st_size
+    contact_sheet(shown, {name: array[..., :1] for name, array in list(maps.items())[:1]}, title="warm-up")
+    drawing = [_timed(lambda: contact_sheet(shown, maps, title="maps")) for _ in range(2)]
+    return Picture(size, Times.of(decoding), Times.of(drawing))
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _energies(stages: list[_Stage], root: Path, progress: Progress) -> None:
+    """Energy of a frame, where the board has a sensor on the line that feeds it."""
+    rail = sensors.whole_board(sensors.rails(root))
+    if rail is None:
+        return
+    with sensors.Meter(rail).running() as idle:
+        progress("power when idle", 0.7)
+        time.sleep(_ENERGY_SECONDS / 3)
+    for stage in stages:
+        progress("power", 0.75)
+        with sensors.Meter(rail).running() as meter:
+            start, frames = time.monotonic(), 0
+            while time.monotonic() < start + _ENERGY_SECONDS:
+                stage.runner.frame()
+                frames += 1
+            elapsed = time.monotonic() - start
+        if meter.watts is not None and idle.watts is not None:
+            stage.energy = Energy(meter.watts, idle.watts, meter.watts * elapsed / frames)
+
+
+def _sweep(
+    request: Request,
+    kernels: library.Library,
+    stages: list[_Stage],
+    found: list[Point],
+    image: Path,
+    progress: Progress,
+) -> None:
+    """Sizes from the smallest to the largest, or from half of the only one; without those it cannot take."""
+    last = stages[-1].size
+    first = stages[0].size if len(stages) > 1 else (last[0] // 2, last[1] // 2)
+    if min(first) < 1 or own_size(request.model) is None:
+        return
+    sizes = [_between(first, last, i / (_SWEEP_SIZES - 1)) for i in range(_SWEEP_SIZES)]
+    for place, size in enumerate(sizes):
+        progress(f"sweep, {size[1]}x{size[0]}", 0.8 + 0.2 * place / len(sizes))
+        try:
+            runner = _stage(request, kernels, size, image).runner
+        except FastactError:
+            continue
+        _warm_up(runner)
+        frames = [runner.frame() for _ in range(_SWEEP_RUNS)]
+        wall, cpu = (Times.of([frame[kind] for frame in frames]).low for kind in (0, 1))
+        found.append(Point(size[1], size[0], runner.multiply_adds, wall, cpu))
+
+
+def _between(first: tuple[int, int], last: tuple[int, int], part: float) -> tuple[int, int]:
+    """A size between two, by proportion of the logarithms."""
+    rows, columns = (round(a ** (1 - part) * b**part) for a, b in zip(first, last, strict=True))
+    return rows, columns
+
+
+def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], threads: int) -> list[str]:
+    """What the times themselves tell of disturbances."""
+    found = []
+    low = sorted(bursts)[len(bursts) // 10]
+    if low < 0.8 * max(bursts):
+        found.append(f"the machine's own peak fell to {low / max(bursts):.0%} of its best in a tenth of the rounds")
+    for size in sizes:
+        wall, cpu = size.frame, size.cpu
+        if wall.high > 1.2 * wall.low:
+            low_ms, high_ms = 1e3 * wall.low, 1e3 * wall.high
+            found.append(
+                f"times at {size.label} are unsteady: half of them lie between {low_ms:.2f} and {high_ms:.2f} ms"
+            )
+        if threads == 1 and wall.median > 1.2 * cpu.median:
+            found.append(
+                f"frames at {size.label} waited for a core: {1e3 * wall.median:.2f} ms passed for "
+                f"{1e3 * cpu.median:.2f} ms of computing, so other programs took part of the time"
+            )
+    return found
+
+
+def _subject(model: Model) -> Subject:
+    return Subject(os.path.basename(model.source), model.format, model.identity, model.parameters)  # noqa: PTH119
+
+
+def _version() -> str:
+    from fastact import __version__
+
+    return __version__

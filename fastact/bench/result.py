@@ -1,0 +1,319 @@
+"""What a benchmark measured: plain records, written as JSON and read back.
+
+`report.schema.json` beside this file says what the JSON is. Seconds, bytes, FLOP/s (a multiply-add is two) and hertz
+throughout; sizes of pictures are width and height.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import statistics
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastact.bench.machine import Conditions, Machine
+from fastact.errors import FileError
+
+VERSION = 1
+"""Of the JSON's form: it changes when a reader of an older report would be misled."""
+
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of every run, in the order they were made, and what they come to.
+
+    Attributes:
+        low, high: the quartiles.
+        slowest_tenth: what 9 of 10 runs do not exceed.
+        outliers: those more than three times the quartiles' distance above the upper one; they are in `runs`, too.
+    """
+
+    runs: tuple[float, ...]
+    median: float
+    low: float
+    high: float
+    slowest_tenth: float
+    outliers: tuple[float, ...]
+
+    @classmethod
+    def of(cls, runs: Sequence[float]) -> Times:
+        """From one run or more."""
+        ordered = sorted(runs)
+        low, high = quantile(ordered, 0.25), quantile(ordered, 0.75)
+        outliers = tuple(t for t in runs if t > high + 3 * (high - low))
+        return cls(tuple(runs), statistics.median(ordered), low, high, quantile(ordered, 0.9), outliers)
+
+
+def quantile(ordered: Sequence[float], part: float) -> float:
+    """The value below which `part` of the sorted values lie, between two of them by proportion."""
+    place = part * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Layers that are computed together, a strip of rows at a time, so that only their sum can be timed.
+
+    Attributes:
+        names: of the layers; most often one.
+        shapes: of their maps, without the batch axis.
+        multiply_adds: what the layers need, not what tiles compute twice.
+        map_bytes: of their maps.
+        traffic: bytes of inputs, weights and maps, each counted once.
+        times: of every round.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    multiply_adds: int
+    map_bytes: int
+    traffic: int
+    times: Times
+
+    @property
+    def name(self) -> str:
+        """The names as one."""
+        return " + ".join(self.names)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the first map has rows and columns."""
+        return len(self.shapes[0]) >= 3
+
+    @property
+    def speed(self) -> float:
+        """FLOP/s by the median; 0 where nothing is multiplied."""
+        return 2 * self.multiply_adds / self.times.median
+
+    @property
+    def intensity(self) -> float:
+        """FLOP for each byte of traffic."""
+        return 2 * self.multiply_adds / self.traffic
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What comes beside computing maps.
+
+    Attributes:
+        jpeg_bytes: of the frame as a JPEG of quality 95.
+        decoding: reading that file into an array.
+        drawing: one contact sheet of all maps.
+    """
+
+    jpeg_bytes: int
+    decoding: Times
+    drawing: Times
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Of the whole board, by its own sensor, while frames were computed one after the other.
+
+    Attributes:
+        idle_watts: before that.
+        joules: of one frame, idling included.
+    """
+
+    watts: float
+    idle_watts: float
+    joules: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of input.
+
+    Attributes:
+        frame: of whole frames, as a program that uses fastact sees them.
+        cpu: CPU time of the same frames, all threads together.
+        layers: in the order they are computed.
+        map_bytes: of all maps asked for.
+        process_bytes: the most memory a fresh process held that loaded the model and computed one frame.
+    """
+
+    width: int
+    height: int
+    multiply_adds: int
+    map_bytes: int
+    frame: Times
+    cpu: Times
+    layers: tuple[Layer, ...]
+    process_bytes: int | None
+    picture: Picture | None
+    energy: Energy | None
+
+    @property
+    def label(self) -> str:
+        """Width x height."""
+        return f"{self.width}x{self.height}"
+
+    @property
+    def pixels(self) -> int:
+        """Of the input."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Point:
+    """A size of the sweep, measured with a few runs.
+
+    Attributes:
+        seconds: the lower quartile, into which the work of other programs enters least.
+        cpu_seconds: the same of the CPU time of all threads together, into which it does not enter.
+    """
+
+    width: int
+    height: int
+    multiply_adds: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def pixels(self) -> int:
+        """Of the input."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Ability:
+    """The machine's own speed, measured in the same run with as many threads.
+
+    Attributes:
+        peak: FLOP/s of multiply-adds on registers, the best burst; `bursts` are all of them.
+        memory: bytes a second copied from and to memory.
+        cache: bytes a second copied from and to the second cache.
+    """
+
+    peak: float
+    memory: float
+    cache: float
+    bursts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model measured."""
+
+    name: str
+    format: str
+    sha256: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one run of `fastact bench` found.
+
+    Attributes:
+        version: of this form.
+        made: when, UTC, ISO 8601.
+        complete: False where it was interrupted; what is there was measured as usual.
+        layers_clock: "cpu" where layers are timed by CPU time, "wall" where by the time that passed.
+        sweep: the sizes between, smallest first; empty where there was no time for it.
+        warnings: what may have disturbed the measuring.
+    """
+
+    version: int
+    fastact: str
+    made: str
+    complete: bool
+    subject: Subject
+    threads: int
+    layers_clock: str
+    kernels: str
+    machine: Machine
+    before: Conditions
+    after: Conditions
+    ability: Ability
+    sizes: tuple[Size, ...]
+    sweep: tuple[Point, ...]
+    warnings: tuple[str, ...]
+
+    def exponent(self) -> float | None:
+        """k of CPU seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes."""
+        return slope([(p.pixels, p.cpu_seconds) for p in self.sweep])
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float | None:
+    """The slope of a straight line through the logarithms, by least squares; None for fewer than three points."""
+    if len({x for x, _ in points}) < 3 or any(v <= 0 for point in points for v in point):
+        return None
+    return statistics.linear_regression(*zip(*((math.log(x), math.log(y)) for x, y in points), strict=True)).slope
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON."""
+    return json.dumps(dataclasses.asdict(report), indent=1, allow_nan=False) + "\n"
+
+
+def read_report(path: str | os.PathLike[str]) -> Report:
+    """A report from its file.
+
+    Raises:
+        FileError: it cannot be read, or is no report of this form.
+    """
+    name = repr(os.fspath(path))
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise FileError(f"{name} is larger than any report: give a report.json that fastact bench wrote")
+        value = json.loads(content, parse_constant=_no_number)
+    except OSError as error:
+        raise FileError(f"the report {name} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{name} is not JSON: give a report.json that fastact bench wrote") from error
+    if isinstance(value, dict) and value.get("version") != VERSION:
+        raise FileError(f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}")
+    try:
+        report: Report = _decode(Report, value, "report")
+    except _MisfitError as error:
+        raise FileError(f"{name} is no report of fastact bench: {error}") from error
+    return report
+
+
+class _MisfitError(ValueError):
+    """A value is not what the record has in its place."""
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    """`value` as `kind`: a record, a tuple or mapping of one kind, None or another kind, or a plain type."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        if not isinstance(value, dict) or set(value) != set(hints):
+            raise _MisfitError(f"{where} has not the entries {', '.join(hints)}")
+        return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})  # type: ignore[operator]
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        return _decode(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _MisfitError(f"{where} is no list")
+        return tuple(_decode(arguments[0], v, where) for v in value)
+    if origin in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise _MisfitError(f"{where} is no object")
+        return {k: _decode(arguments[1], v, where) for k, v in value.items()}
+    if kind is float and type(value) is int:
+        value = float(value) if abs(value) < 1 << 1000 else None
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        raise _MisfitError(f"{where} is no {kind.__name__}")
+    return value

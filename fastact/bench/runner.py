@@ -1,0 +1,205 @@
+"""One model at one size, ready to be timed: whole frames, and layer by layer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastact.bench.result import Layer, Times
+from fastact.cost import PICTURE_RANKS
+from fastact.errors import InputError
+from fastact.extractor import Extractor
+from fastact.frames import read_picture, takes_pictures
+from fastact.graph import Model
+from fastact.kernels.cpu.library import Library
+from fastact.kernels.cpu.threads import Team
+from fastact.layers import show
+from fastact.plan import ALIGNMENT, ARENA, FIRST_INPUT, OUTPUTS, Plan
+from fastact.selection import Layers, select
+
+Array = npt.NDArray[Any]
+
+
+def sized(model: Model, size: tuple[int, int], layers: Layers = None) -> Model:
+    """The model for pictures of `size`, (rows, columns), if all that can be computed at its own size still can be.
+
+    Raises:
+        InputError: a wanted layer cannot be computed at that size; the message names the first that cannot.
+    """
+    if size == own_size(model):
+        return model
+    moved = model.at_size(size)
+    wanted = {n.name for n in select(model, layers) if n.reason is None}
+    if any(moved.layers[name].reason is not None for name in wanted):
+        # The layer asked for may only need another that cannot follow: the first of all in order is at fault.
+        fault = next(n for n in moved.nodes if n.reason is not None and model.layers[n.name].reason is None)
+        raise InputError(
+            f"{model.source} cannot take {size[1]}x{size[0]}: layer {fault.name!r} ({fault.class_name}): {fault.reason}"
+        )
+    return moved
+
+
+def own_size(model: Model) -> tuple[int, int] | None:
+    """Rows and columns of the one picture the model takes; None where it takes none, several, or one of open size."""
+    pictures = [shape for shape in model.input_shapes.values() if len(shape) in PICTURE_RANKS]
+    if len(pictures) != 1:
+        return None
+    rows, columns = pictures[0][-2:] if model.channels_first else pictures[0][-3:-1]
+    return None if rows is None or columns is None else (rows, columns)
+
+
+def inputs_of(model: Model, image: Path) -> dict[str, Array]:
+    """What the model is fed: `image` where an input takes a picture, and numbers from 0 to 1 elsewhere.
+
+    Raises:
+        InputError: an input has an open size; `image` cannot be read.
+    """
+    rng = np.random.default_rng(0)
+    made: dict[str, Array] = {}
+    for name, shape in model.input_shapes.items():
+        if None in shape:
+            raise InputError(f"the input {name!r} is {show(shape)}, of open size: give the size with --sizes")
+        known = tuple(n for n in shape if n is not None)
+        if takes_pictures(shape):
+            frame = read_picture(image, known[-3:]).frame
+            made[name] = frame if len(known) == 3 else np.ascontiguousarray(np.broadcast_to(frame, known))
+        else:
+            made[name] = rng.random(known, np.float32)
+    return made
+
+
+_CLOCKS: dict[str, Callable[[], int]] = {"cpu": time.thread_time_ns, "wall": time.perf_counter_ns}
+
+
+def layers_clock(threads: int) -> str:
+    """How layers are timed: one thread by its CPU time, into which the work of other programs does not enter, "cpu".
+
+    Several threads wait for each other, which CPU time does not tell from work: "wall".
+    """
+    return "cpu" if threads == 1 else "wall"
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Nodes that share steps, and those steps of the table: from, to (exclusive)."""
+
+    nodes: tuple[str, ...]
+    steps: tuple[tuple[int, int], ...]
+
+
+class Runner:
+    """A model with what it is fed and memory for its maps.
+
+    Attributes:
+        model: as it is at this size.
+        inputs: by name.
+        groups: what `steps` times, in order.
+    """
+
+    def __init__(
+        self, model: Model, layers: Layers, threads: int, inputs: Mapping[str, Array], kernels: Library
+    ) -> None:
+        self.model, self.inputs = model, inputs
+        self._frame = next(iter(inputs.values())) if len(inputs) == 1 else inputs
+        self.extract = Extractor(model, layers, threads=threads)
+        self.maps = self.extract(self._frame)
+        in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
+        self._plan = Plan(model.nodes, list(self.maps), in_bytes, kernels, threads)
+        self._team = Team(kernels, threads)
+        self._memory = [self._place(ARENA, self._plan.arena_bytes), self._place(OUTPUTS, self._plan.output_bytes)]
+        for number, name in enumerate(self._plan.inputs):
+            self._plan.table.place(FIRST_INPUT + number, inputs[name].ctypes.data)
+        self.groups = _grouped(self._plan)
+
+    def _place(self, region: int, size: int) -> Array:
+        memory = np.zeros(size + ALIGNMENT, np.uint8)
+        self._plan.table.place(region, memory.ctypes.data + -memory.ctypes.data % ALIGNMENT)
+        return memory
+
+    def frame(self) -> tuple[float, float]:
+        """Seconds of one frame, and seconds of CPU time of all threads."""
+        cpu, start = time.process_time_ns(), time.perf_counter_ns()
+        self.extract(self._frame, out=self.maps)
+        stop = time.perf_counter_ns()
+        return (stop - start) / 1e9, (time.process_time_ns() - cpu) / 1e9
+
+    def steps(self) -> list[float]:
+        """Seconds of each group of layers, once through the plan, by the clock that :func:`layers_clock` names."""
+        table, size = self._plan.table, self._plan.table.rows.strides[0]
+        spent, clock = [0] * len(self.groups), _CLOCKS[layers_clock(self._team.size)]
+        for first, last, group in self._in_order():
+            start = clock()
+            self._team.run(table.address + first * size, last - first)
+            spent[group] += clock() - start
+        return [nanoseconds / 1e9 for nanoseconds in spent]
+
+    def _in_order(self) -> list[tuple[int, int, int]]:
+        return sorted((first, last, number) for number, g in enumerate(self.groups) for first, last in g.steps)
+
+    def layers(self, rounds: Sequence[Sequence[float]]) -> tuple[Layer, ...]:
+        """What each group is and costs, with the times `steps` gave in every round."""
+        return tuple(
+            self._layer(group.nodes, Times.of([times[number] for times in rounds]))
+            for number, group in enumerate(self.groups)
+        )
+
+    def _layer(self, names: tuple[str, ...], times: Times) -> Layer:
+        model, inside = self.model, set(names)
+        nodes = [model.layers[name] for name in names]
+        outside = {i for node in nodes for i in node.inputs if model.nodes[i].name not in inside}
+        read = sum(self._bytes(model.nodes[i].name) for i in outside)
+        written = sum(node.map_bytes or 0 for node in nodes if not node.is_input)
+        weights = sum(4 * node.parameters for node in nodes)
+        return Layer(
+            names=tuple(n.name for n in nodes if not n.is_input) or names,
+            shapes=tuple(tuple(s or 0 for s in n.known_shape) for n in nodes if not n.is_input or len(nodes) == 1),
+            multiply_adds=sum(model.costs[name].multiply_adds for name in names),
+            map_bytes=written,
+            traffic=max(1, read + written + weights + sum(self._bytes(n.name) for n in nodes if n.is_input)),
+            times=times,
+        )
+
+    def _bytes(self, name: str) -> int:
+        return int(self.inputs[name].nbytes) if name in self.inputs else self.model.layers[name].map_bytes or 0
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of all that is computed for the maps asked for."""
+        return sum(self.model.costs[name].multiply_adds for group in self.groups for name in group.nodes)
+
+    @property
+    def map_bytes(self) -> int:
+        """Of the maps asked for."""
+        return sum(array.nbytes for array in self.maps.values())
+
+
+def _grouped(plan: Plan) -> tuple[_Group, ...]:
+    """The plan's stretches, those that have a node in common as one; neighbouring steps of a group as one run."""
+    groups: list[tuple[set[str], list[tuple[int, int]]]] = []
+    order = list(dict.fromkeys(name for stretch in plan.stretches for name in stretch.nodes))
+    for stretch in plan.stretches:
+        nodes, steps = set(stretch.nodes), [(stretch.first, stretch.last)]
+        for group in [g for g in groups if g[0] & nodes]:
+            groups.remove(group)
+            nodes, steps = nodes | group[0], group[1] + steps
+        groups.append((nodes, sorted(steps)))
+    made = [_Group(tuple(n for n in order if n in nodes), _joined(steps)) for nodes, steps in groups]
+    return tuple(sorted(made, key=lambda group: group.steps[0]))
+
+
+def _joined(steps: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    joined: list[tuple[int, int]] = []
+    for first, last in steps:
+        if first == last:
+            continue
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return tuple(joined)

@@ -1,0 +1,199 @@
+"""What a report says in plain words, the same on the console, in Markdown and in HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fastact.bench.machine import Machine
+from fastact.bench.result import Layer, Report, Size
+
+LOOP_HERTZ = 20
+"""How often a Donkey Car's loop runs, unless it is told otherwise (DRIVE_LOOP_HZ)."""
+BUDGET = 1 / LOOP_HERTZ
+
+_CLOCKS = {
+    "cpu": "Layers are timed by CPU time, into which the work of other programs does not enter. ",
+    "wall": "",
+}
+_READING = (
+    "Half of a layer's times lie between its quartiles, in ms. Layers that are computed together, a strip of rows at a "
+    "time, are timed together. Multiply-adds are what the layers need; a multiply-add is two FLOP. Bytes are inputs, "
+    "weights and maps, each counted once."
+)
+
+_TIGHT = 0.7
+"""Above this part of the budget a frame leaves too little for camera, pilot and motors."""
+_FAR = 4.0
+"""How many times the pixels of the largest measured size a fit is trusted."""
+
+
+def headline(report: Report) -> list[str]:
+    """What the larger size costs here and what fits in the car's loop: sentences, the most important first."""
+    return [*_cost(report), *_loop(report), *_gain(report), *_growth(report), *_rest(report)]
+
+
+def _cost(report: Report) -> Iterator[str]:
+    first, last = report.sizes[0], report.sizes[-1]
+    place = f"On this machine ({where(report.machine)}), with {threads(report.threads)},"
+    if len(report.sizes) == 1:
+        yield f"{place} a frame of {first.label} takes {milliseconds(first.frame.median)}."
+        return
+    ratio = last.frame.median / first.frame.median
+    yield (
+        f"{place} a frame of {last.label} takes {milliseconds(last.frame.median)}, {times(ratio)} the "
+        f"{milliseconds(first.frame.median)} of {first.label}, for {times(last.pixels / first.pixels)} the pixels and "
+        f"{times(last.multiply_adds / first.multiply_adds)} the multiply-adds."
+    )
+
+
+def _loop(report: Report) -> Iterator[str]:
+    parts = [f"{size.label} {verdict(size)}" for size in report.sizes]
+    yield f"A loop of {LOOP_HERTZ} Hz has {1e3 * BUDGET:.0f} ms a frame: {'; '.join(parts)}."
+
+
+def verdict(size: Size) -> str:
+    """Whether the car's loop holds, by what 9 of 10 frames do not exceed."""
+    slow = size.frame.slowest_tenth
+    share = f"{milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it"
+    if slow > BUDGET:
+        return f"does not fit ({share})"
+    return f"fits, with little to spare ({share})" if slow > _TIGHT * BUDGET else f"fits ({share})"
+
+
+def _growth(report: Report) -> Iterator[str]:
+    exponent = report.exponent()
+    if exponent is None or exponent <= 0:
+        return
+    last = report.sizes[-1]
+    factor = (_TIGHT * BUDGET / last.frame.slowest_tenth) ** (1 / exponent)
+    pixels = last.pixels * factor
+    text = f"CPU time grows as the pixels to the power of {exponent:.2f}"
+    if factor > _FAR:
+        yield f"{text}; sizes of more than {times(_FAR)} the pixels of {last.label} would fit, too."
+        return
+    side = factor**0.5
+    width, height = 8 * int(last.width * side / 8), 8 * int(last.height * side / 8)
+    if width and height:
+        yield (
+            f"{text}; by that, about {width}x{height} ({pixels / 1e6:.2f} megapixels) would be the most "
+            f"that leaves {1 - _TIGHT:.0%} of the {1e3 * BUDGET:.0f} ms to the rest of the loop, an estimate."
+        )
+
+
+def _gain(report: Report) -> Iterator[str]:
+    first, last = report.sizes[0], report.sizes[-1]
+    others = {layer.names: layer for layer in last.layers}
+    shared = [(x, others[x.names]) for x in first.layers if x.names in others and x.multiply_adds and x.is_picture]
+    if len(report.sizes) == 1 or not shared:
+        return
+    ends = (shared[0], shared[-1])
+    said = [f"{small.names[0]} gives maps of {maps(large)} instead of {maps(small)}" for small, large in ends]
+    yield f"What that buys: {' and '.join(dict.fromkeys(said))}."
+
+
+def maps(layer: Layer) -> str:
+    """Width x height of the first layer's maps."""
+    return f"{layer.shapes[0][-2]}x{layer.shapes[0][-3]}"
+
+
+def _rest(report: Report) -> Iterator[str]:
+    first, last = report.sizes[0], report.sizes[-1]
+    both = (first, last) if len(report.sizes) > 1 else (last,)
+    memory = [f"{megabytes(s.process_bytes)} at {s.label}" for s in both if s.process_bytes is not None]
+    if memory:
+        yield f"A fresh process holds at most {' and '.join(memory)}."
+    energy = [f"{1e3 * s.energy.joules:.1f} mJ at {s.label}" for s in both if s.energy is not None]
+    if energy:
+        yield f"A frame takes {' and '.join(energy)}, of the whole board, idling included."
+    jpeg = [
+        f"{milliseconds(s.picture.decoding.median)} at {s.label} ({s.picture.jpeg_bytes / 1e3:.0f} kB)"
+        for s in both
+        if s.picture is not None
+    ]
+    if jpeg:
+        yield f"Not counted above: decoding the frame from a JPEG takes {' and '.join(jpeg)}."
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader should know of how it was measured: sentences."""
+    found = [] if report.complete else ["The run was interrupted: what is missing was not measured."]
+    found += [f"{warning[0].upper()}{warning[1:]}." for warning in report.warnings]
+    for size in report.sizes:
+        if size.frame.outliers:
+            count, all_of = len(size.frame.outliers), len(size.frame.runs)
+            found.append(
+                f"{count} of {all_of} frames at {size.label} took far longer than the others, up to "
+                f"{milliseconds(max(size.frame.outliers))}; they are counted."
+            )
+    return found
+
+
+def reading(report: Report) -> str:
+    """How the tables are to be read."""
+    return _CLOCKS.get(report.layers_clock, "") + _READING
+
+
+def where(machine: Machine) -> str:
+    """The board, if it says what it is, and the CPU."""
+    mode = f", power mode {machine.power_mode}" if machine.power_mode else ""
+    return f"{machine.board}, {machine.cpu}{mode}" if machine.board else f"{machine.cpu}{mode}"
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """The machine and how it fared, as names and values."""
+    machine, before, after, ability = report.machine, report.before, report.after, report.ability
+    rows = [
+        ("machine", where(machine)),
+        ("cores", f"{machine.cores}, {threads(report.threads)} used"),
+        ("memory", megabytes(machine.memory) if machine.memory is not None else "not known"),
+        ("kernels", report.kernels),
+        ("peak", f"{ability.peak / 1e9:.1f} GFLOP/s, the best of {len(ability.bursts)} bursts between the rounds"),
+        ("copying", f"memory {ability.memory / 1e9:.1f} GB/s, second cache {ability.cache / 1e9:.1f} GB/s"),
+        ("governor", machine.governor or "not known"),
+        ("clocks", f"{_clocks(before.clocks)} before, {_clocks(after.clocks)} after"),
+        ("load", f"{_load(before.load)} before, {_load(after.load)} after"),
+        ("system", machine.system),
+        ("model", f"{report.subject.name}: {report.subject.format}, sha256 {report.subject.sha256[:16]}"),
+        ("fastact", f"{report.fastact}, {report.made}"),
+    ]
+    if after.temperatures:
+        warmest = max(after.temperatures, key=lambda name: after.temperatures[name])
+        rows.insert(-3, ("warmest", f"{warmest}, {after.temperatures[warmest]:.0f} degrees Celsius after"))
+    return rows
+
+
+def _clocks(clocks: Sequence[float]) -> str:
+    return f"{min(clocks) / 1e9:.2f} to {max(clocks) / 1e9:.2f} GHz" if clocks else "not known"
+
+
+def _load(load: float | None) -> str:
+    return "not known" if load is None else f"{load:.1f}"
+
+
+def milliseconds(seconds: float) -> str:
+    """In ms with three digits or so."""
+    ms = 1e3 * seconds
+    return (
+        f"{ms:.0f} ms" if ms >= 100 else f"{ms:.1f} ms" if ms >= 10 else f"{ms:.2f} ms" if ms >= 0.1 else f"{ms:.3f} ms"
+    )
+
+
+def megabytes(count: int) -> str:
+    """Of a million bytes."""
+    return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.2f} MB"
+
+
+def times(ratio: float) -> str:
+    """A ratio in words."""
+    return f"{ratio:.0f} times" if ratio >= 20 or abs(ratio - round(ratio)) < 0.05 else f"{ratio:.1f} times"
+
+
+def threads(count: int) -> str:
+    """How many threads."""
+    return f"{count} thread{'s' if count > 1 else ''}"
+
+
+def shape(layer: Layer) -> str:
+    """The shape of the last map of the layers computed together, as width x height x filters where it is a picture."""
+    found = layer.shapes[-1]
+    return f"{found[1]}x{found[0]}x{found[2]}" if len(found) == 3 else "x".join(map(str, found))

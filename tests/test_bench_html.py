@@ -1,0 +1,139 @@
+"""The report as a page: whole in itself, well-formed, and as a headless browser sees it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image
+
+import fastact
+from fastact import samples
+from fastact.bench.html import html
+from fastact.bench.markdown import escaped, markdown
+from fastact.bench.measure import Measured, Request, measure
+from fastact.bench.pictures import pictures
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def measured() -> Measured:
+    names = ["Conv2D_First_layer", "Conv2D_Third_layer"]
+    return measure(Request(fastact.load(samples.pilot()), [(60, 80), (90, 120)], names, seconds=0.1))
+
+
+@pytest.fixture(scope="module")
+def page(measured: Measured) -> str:
+    return html(measured.report, pictures(measured.runners))
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, and tags that are not closed."""
+
+    EMPTY = ("meta", "img", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_in_itself(page: str) -> None:
+    tags = Tags(page)
+    assert tags.open == []
+    for tag, attributes in tags.found:
+        assert tag not in ("script", "link", "iframe", "object")
+        assert not any(name.startswith("on") for name in attributes)
+        assert (attributes.get("src") or "data:").startswith("data:")
+        assert "href" not in attributes
+    assert not re.findall(r"url\(|@import|https?://", page)
+
+
+def test_every_picture_opens(page: str) -> None:
+    addresses = [a["src"] or "" for tag, a in Tags(page).found if tag == "img"]
+    assert len(addresses) == 6  # the input, the first and the last layer, at two sizes
+    for address in addresses:
+        image = Image.open(BytesIO(base64.b64decode(address.partition(",")[2])))
+        image.load()
+        assert max(image.size) <= 1100
+
+
+def test_every_plot_is_well_formed_and_inside_its_frame(page: str) -> None:
+    plots = re.findall(r"<svg .*?</svg>", page, re.DOTALL)
+    assert len(plots) == 4
+    for plot in plots:
+        root = ElementTree.fromstring(plot)
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        assert root.attrib["aria-label"]
+        for item in root.iter():
+            x, y = (item.get(a) or item.get(f"c{a}") or "0" for a in "xy")
+            assert 0 <= float(x) + float(item.get("width") or 0) <= width
+            assert 0 <= float(y) + float(item.get("height") or 0) <= height
+    bars = ElementTree.fromstring(plots[0]).findall("rect")
+    assert len(bars) == 3 * 2 * 2  # layers, the one between those asked for among them; sizes; time and multiply-adds
+
+
+def test_names_from_a_file_are_no_markup(measured: Measured) -> None:
+    evil = "<script>alert(1)</script>&\"'"
+    subject = dataclasses.replace(measured.report.subject, name=evil)
+    sizes = tuple(
+        dataclasses.replace(size, layers=tuple(dataclasses.replace(x, names=(evil,)) for x in size.layers[:1]))
+        for size in measured.report.sizes
+    )
+    report = dataclasses.replace(measured.report, subject=subject, sizes=sizes)
+    found = html(report)
+    assert "script" not in {tag for tag, _ in Tags(found).found}
+    assert found.count("&lt;script&gt;") >= 6
+    assert "<script" not in markdown(report).replace("\\<", "")
+
+
+def test_markdown_escapes() -> None:
+    assert escaped("a|b_c\n*d*\x1b") == r"a\|b\_c \*d\*"
+
+
+def test_a_report_without_sweep_and_pictures(measured: Measured) -> None:
+    sizes = tuple(dataclasses.replace(s, picture=None, process_bytes=None) for s in measured.report.sizes[:1])
+    report = dataclasses.replace(measured.report, sizes=sizes, sweep=(), complete=False)
+    found = html(report)
+    assert found.count("<svg") == 3
+    assert "The run was interrupted" in found
+    assert "a frame of 80x60 takes" in found
+
+
+def test_a_browser_shows_it(page: str, tmp_path: Path) -> None:
+    if BROWSER is None:
+        pytest.skip("no Chromium is installed, in which the page would be opened")
+    path = tmp_path / "report.html"
+    path.write_text(page, encoding="utf-8")
+    shot = tmp_path / "shot.png"
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/user",
+         "--enable-logging=stderr", "--window-size=1000,3000", f"--screenshot={shot}", path.as_uri()],
+        capture_output=True, text=True, check=True, timeout=180,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr, done.stderr  # what the page's policy refuses would be said there
+    colors = Image.open(shot).convert("RGB").quantize(64).convert("RGB").getcolors(3_000_000)
+    assert colors is not None
+    assert len(colors) > 20

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
@@ -106,7 +107,7 @@ def test_engines_take_turns_and_every_one_that_is_installed_gives_the_same_maps(
     players = [turns.Player(engine, 1) for engine in (FASTACT, *(r for r in RIVALS if r.installed))]
     try:
         figures, failed = turns.play(players, case, "uint8", 1.0, rounds=2)
-        states = [Path(f"/proc/{p._process.pid}/stat").read_text().rpartition(")")[2].split()[0] for p in players]
+        stopped = any(states(players) == {"T"} or time.sleep(0.02) for _ in range(250))  # a signal takes its time
     finally:
         for player in players:
             player.__exit__(None, None, None)
@@ -115,7 +116,11 @@ def test_engines_take_turns_and_every_one_that_is_installed_gives_the_same_maps(
     assert all(len(f.turns) == 2 and min(f.frames) > 0 for f in figures.values())
     assert all(f.difference < 1e-5 for f in figures.values())
     assert figures["fastact"].peak > 1
-    assert set(states) == {"T"}  # stopped: none disturbs another
+    assert stopped, "a process that waits for its turn disturbs the others"
+
+
+def states(players: list[turns.Player]) -> set[str]:
+    return {Path(f"/proc/{p._process.pid}/stat").read_text().rpartition(")")[2].split()[0] for p in players}
 
 
 def spoilt(maps):

@@ -64,11 +64,6 @@ class Band:
         """Scratch memory in all."""
         return self.lanes * self.scratch
 
-    @property
-    def outputs(self) -> tuple[Value, ...]:
-        """The values that have a place in memory."""
-        return tuple(i.output for i in self.instructions[self.feeds :])
-
 
 def band(
     program: Sequence[Instruction], kept: AbstractSet[int], root: Callable[[Value], int], lanes: int

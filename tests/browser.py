@@ -1,7 +1,7 @@
 """A real browser for the pages that fastact writes: Chromium without a window, driven by Playwright.
 
 A page is opened with what would make it a bad page watched: errors on the console, scripts that fail, and requests for
-anything but the page itself. Chromium is the system's (Debian's `chromium`), or the one that ``FASTACT_CHROMIUM`` names.
+anything but the page itself. Chromium is the system's (Debian's `chromium`), or what ``FASTACT_CHROMIUM`` names.
 """
 
 from __future__ import annotations

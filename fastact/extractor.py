@@ -15,11 +15,12 @@ import numpy.typing as npt
 from fastact.errors import InputError, KernelError, UnsupportedError
 from fastact.graph import Model, load
 from fastact.kernels.cpu import library
+from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.threads import MOST, Team
 from fastact.layers import Shape, show
 from fastact.maps import FeatureMaps
 from fastact.node import Node
-from fastact.plan import ALIGNMENT, Plan
+from fastact.plan import Plan
 from fastact.selection import Layers, select
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -166,7 +167,7 @@ class _Prepared:
         computable = [n for n in wanted if n not in self._missing]
         in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
         self._plan = Plan(nodes, computable, in_bytes, kernels, members)
-        self._arena = _Memory.of(self._plan.arena_bytes)
+        self._arena = Memory.of(self._plan.arena_bytes)
         self._blocks = _Blocks(self._plan.output_bytes)
         self._alike: tuple[Shape, np.dtype[Any]] | None = None
         if len(inputs) == len(self._plan.inputs) == 1:
@@ -202,20 +203,6 @@ class _Prepared:
 
 
 @dataclass(frozen=True)
-class _Memory:
-    """Bytes, aligned, at `address`; what lies in them is undefined."""
-
-    bytes: memoryview
-    address: int
-
-    @classmethod
-    def of(cls, size: int) -> _Memory:
-        array = np.empty(size + ALIGNMENT, np.uint8)
-        skip = -array.ctypes.data % ALIGNMENT
-        return cls(array[skip : skip + size].data, array.ctypes.data + skip)
-
-
-@dataclass(frozen=True)
 class _Block:
     """Memory lent out: maps made from `array` keep it alive, and when it dies the memory is free again."""
 
@@ -227,7 +214,7 @@ class _Lent(weakref.ref[Array]):
     """A reference to the array through which `memory` is lent out."""
 
     __slots__ = ("memory",)
-    memory: _Memory
+    memory: Memory
 
 
 class _Blocks:
@@ -240,12 +227,12 @@ class _Blocks:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._free: list[_Memory] = []
+        self._free: list[Memory] = []
         self._lent: dict[int, _Lent] = {}
 
     def take(self) -> _Block:
         """A block that nobody uses."""
-        memory = self._free.pop() if self._free else _Memory.of(self._size)
+        memory = self._free.pop() if self._free else Memory.of(self._size)
         array = np.frombuffer(memory.bytes, np.uint8)
         lent = _Lent(array, self._give_back)
         lent.memory = memory

@@ -17,6 +17,7 @@ from fastact.kernels import ops
 from fastact.kernels.cpu import bands, encode
 from fastact.kernels.cpu.bands import Band
 from fastact.kernels.cpu.library import Library
+from fastact.kernels.cpu.memory import aligned
 from fastact.kernels.cpu.steps import Place, Row, Table
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.program import Instruction, Value
@@ -25,8 +26,6 @@ from fastact.node import Node
 
 ARENA, OUTPUTS, FIRST_INPUT = 0, 1, 2
 """Regions of memory: what is dropped after a call, the wanted maps, and one region for each input."""
-
-ALIGNMENT = 64
 
 
 class Recorder(Tape):
@@ -266,8 +265,8 @@ def _first_fit(taken: Iterable[tuple[int, int]], size: int) -> int:
 
 
 def _bytes(value: Value) -> int:
-    """A value's bytes as float32, rounded up to the alignment of vectors and cache lines."""
-    return -(-4 * math.prod(value.shape) // ALIGNMENT) * ALIGNMENT
+    """A value's bytes as float32, in whole cache lines."""
+    return aligned(4 * math.prod(value.shape))
 
 
 def _physical_memory() -> int:

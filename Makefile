@@ -18,8 +18,9 @@ FUZZ_SECONDS ?= 3600
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
 
-test: $(VENV)/.tests             ## run all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.tests             ## run all tests; those that measure time come last, by themselves
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not alone' --durations 20
+	$(BIN)/python -m pytest -m alone
 
 lint: $(VENV)/.lints             ## style
 	$(BIN)/ruff check .

@@ -57,6 +57,7 @@ def test_a_drift_of_the_machine_is_no_difference(random: np.random.Generator) ->
     assert not difference(first, second, 0.2).real
 
 
+@pytest.mark.alone
 def test_a_kernel_made_slower() -> None:
     """The real kernels, once as they are and once run twice for each frame; ten times out of ten.
 

@@ -27,6 +27,8 @@ from benchmarks.cases import Case, frame
 from benchmarks.peak import Peak
 from benchmarks.recorder import model_of
 
+pytestmark = pytest.mark.alone
+
 PATIENCE = 20.0
 """Seconds a gate waits for a good moment; it takes milliseconds on a quiet machine."""
 

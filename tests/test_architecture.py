@@ -31,6 +31,7 @@ ORDER = (
     "fastact.tub",
     "fastact.samples",
     "fastact.saving",
+    "fastact.stats",
     "fastact.verify",
     "fastact.views",
     "fastact.bench",

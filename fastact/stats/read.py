@@ -15,7 +15,7 @@ from fastact.errors import InputError
 from fastact.frames import read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.layers import Shape, show
-from fastact.tub import Tub
+from fastact.tub import Record, Tub
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -62,7 +62,7 @@ class TubFrames:
         steps = self._shape[0] if len(self._shape) == 4 else 1
         run: deque[npt.NDArray[np.uint8]] = deque(maxlen=steps)
         for record in records:
-            if record.index < self.start or (self.end is not None and record.index > self.end):
+            if not self._wanted(record):
                 continue
             try:
                 run.append(self._picture(record.image))
@@ -78,6 +78,14 @@ class TubFrames:
                 if given == self.limit:
                     return
         self.damaged = records.damaged + unreadable
+
+    def count(self) -> int:
+        """How many records there are to look at, of which some may be damaged; reads them, and no picture."""
+        found = sum(map(self._wanted, self.tub.records()))
+        return found if self.limit is None else min(found, self.limit)
+
+    def _wanted(self, record: Record) -> bool:
+        return self.start <= record.index and (self.end is None or record.index <= self.end)
 
     def _picture(self, image: os.PathLike[str]) -> npt.NDArray[np.uint8]:
         picture = read_picture(image, self._shape[-3:])

@@ -23,6 +23,7 @@ ORDER = (
     "fastact.cost",
     "fastact.wiring",
     "fastact.graph",
+    "fastact.fields",
     "fastact.selection",
     "fastact.plan",
     "fastact.maps",

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastact.errors import InputError
 from fastact.extractor import Extractor
+from fastact.fields import Field, receptive_fields
 from fastact.graph import Model
 from fastact.maps import FeatureMaps
 from fastact.stats.layer import About, Layer
@@ -17,7 +18,7 @@ from fastact.stats.result import Statistics
 PEAKS = 5
 """Peaks kept for each filter."""
 APART = 10
-"""Frames in a row of which one at most is among a filter's peaks: half a second of a car's 20 Hz."""
+"""Frames that two of a filter's peaks are apart at least: half a second of a car's 20 Hz."""
 
 _FORGET_AT = 4096
 
@@ -29,7 +30,7 @@ class Collector:
         extract: the extractor that gives the maps. Where its model leaves the size of the input open, all frames
             have to be of one size.
         peaks: how many of the frames that excite a filter most are kept, from 1 to 100.
-        apart: of so many frames in a row one at most is kept, from 1 up.
+        apart: how many frames two of them are apart at least, from 1 up.
     """
 
     def __init__(self, extract: Extractor, *, peaks: int = PEAKS, apart: int = APART) -> None:
@@ -38,6 +39,7 @@ class Collector:
         self._model, self._peaks, self._apart = extract.model, peaks, apart
         self._layers: dict[str, Layer] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
+        self._fields: Mapping[str, Field | None] = {}
         self._missing: Mapping[str, str] = {}
         self._images: dict[int, str] = {}
         self._forget_at = _FORGET_AT
@@ -71,6 +73,7 @@ class Collector:
 
     def _begin(self, maps: FeatureMaps) -> None:
         self._missing = dict(maps.missing)
+        self._fields = receptive_fields(self._model)
         self._shapes = {name: array.shape for name, array in maps.items()}
         for name, array in maps.items():
             if array.size:
@@ -113,7 +116,9 @@ class Collector:
         model = self._model
         cost = model.costs.get(name)
         sight = None if cost is None else cost.sight
-        return About(name, model.layers[name].class_name, self._shapes[name], sight, self._images)
+        return About(
+            name, model.layers[name].class_name, self._shapes[name], sight, self._fields.get(name), self._images
+        )
 
 
 def _filters_last(model: Model, array: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 
 from fastact.cost import Sight
+from fastact.fields import Field
 from fastact.layers import Shape
 from fastact.stats import likeness
 from fastact.stats.histogram import Histograms, edges
@@ -29,6 +30,7 @@ class About:
 
     Attributes:
         name, class_name, shape, sight: as :class:`LayerStatistics` has them.
+        field: where each cell's receptive field lies.
         images: paths of the pictures of records among the peaks.
     """
 
@@ -36,6 +38,7 @@ class About:
     class_name: str
     shape: Shape
     sight: Sight | None
+    field: Field | None
     images: Mapping[int, str]
 
 
@@ -138,7 +141,8 @@ class Layer:
             for k in np.flatnonzero(kept):
                 record = int(peaks.records[i, k])
                 cell = tuple(map(int, np.unravel_index(peaks.places[i, k], self._lengths))) if self._lengths else ()
-                found.append(Peak(float(peaks.values[i, k]), record, about.images.get(record, ""), cell, None))
+                field = about.field.rectangle(cell[-2], cell[-1]) if about.field and len(cell) > 1 else None
+                found.append(Peak(float(peaks.values[i, k]), record, about.images.get(record, ""), cell, field))
             yield tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,8 @@ class Likeness:
         self._filled += len(table)
 
     def _merge(self) -> None:
+        if not self._filled:
+            return
         block = self._block[: self._filled]
         self._nonzero += np.count_nonzero(block, axis=0)
         around = block.astype(np.float64)
@@ -67,14 +70,14 @@ class Likeness:
 
     def correlations(self, left_out: Bools) -> Correlations:
         """Of all filters but those where `left_out` holds."""
-        if self._filled:
-            self._merge()
-        known = (self._nonzero >= FEWEST_VALUES) & ~left_out
-        spread = np.sqrt(np.where(known, np.diagonal(self._products), np.nan))
+        whole = copy.deepcopy(self)  # more may be added to this one, with the result it would have had
+        whole._merge()
+        known = (whole._nonzero >= FEWEST_VALUES) & ~left_out
+        spread = np.sqrt(np.where(known, np.diagonal(whole._products), np.nan))
         spread[spread == 0] = np.nan
-        matrix = np.clip(self._products / np.outer(spread, spread), -1, 1)
+        matrix = np.clip(whole._products / np.outer(spread, spread), -1, 1)
         np.fill_diagonal(matrix, np.nan)
-        return Correlations(matrix, self._count)
+        return Correlations(matrix, whole._count)
 
 
 def groups(correlations: Correlations) -> list[tuple[int, ...]]:

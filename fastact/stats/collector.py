@@ -10,9 +10,9 @@ import numpy as np
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.fields import Field, receptive_fields
-from fastact.graph import Model
 from fastact.maps import FeatureMaps
 from fastact.stats.layer import About, Layer
+from fastact.stats.moments import Floats
 from fastact.stats.result import Statistics
 
 PEAKS = 5
@@ -37,6 +37,7 @@ class Collector:
         if not 1 <= peaks <= 100 or apart < 1:
             raise InputError(f"a filter has 1 to 100 peaks, and 1 or more frames apart, not {peaks} and {apart}")
         self._model, self._peaks, self._apart = extract.model, peaks, apart
+        self._channels_first = extract.model.channels_first
         self._layers: dict[str, Layer] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._fields: Mapping[str, Field | None] = {}
@@ -63,7 +64,7 @@ class Collector:
         elif {name: array.shape for name, array in maps.items()} != self._shapes:
             raise InputError("the frames are not of one size: statistics are over maps of the same shapes")
         for name, layer in self._layers.items():
-            layer.add(_filters_last(self._model, maps[name]), record)
+            layer.add(self._filters_last(maps[name]), record)
         if image:
             self._images[record] = image
             self._forget()
@@ -77,7 +78,7 @@ class Collector:
         self._shapes = {name: array.shape for name, array in maps.items()}
         for name, array in maps.items():
             if array.size:
-                self._layers[name] = Layer(_filters_last(self._model, array).shape, self._peaks, self._apart)
+                self._layers[name] = Layer(self._filters_last(array).shape, self._peaks, self._apart)
 
     def _forget(self) -> None:
         """Drops the paths of pictures that no peak is in."""
@@ -120,7 +121,6 @@ class Collector:
             name, model.layers[name].class_name, self._shapes[name], sight, self._fields.get(name), self._images
         )
 
-
-def _filters_last(model: Model, array: np.ndarray) -> np.ndarray:
-    """A map with its filters along the last axis, where Keras's default has them."""
-    return np.moveaxis(array, -3, -1) if model.channels_first and array.ndim > 2 else array
+    def _filters_last(self, array: Floats) -> Floats:
+        """A map with its filters along the last axis, where Keras's default has them."""
+        return np.moveaxis(array, -3, -1) if self._channels_first and array.ndim > 2 else array

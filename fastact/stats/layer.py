@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypedDict
@@ -11,8 +12,7 @@ import numpy as np
 from fastact.cost import Sight
 from fastact.fields import Field
 from fastact.layers import Shape
-from fastact.stats import likeness
-from fastact.stats.histogram import Histograms, edges
+from fastact.stats import histogram, likeness
 from fastact.stats.likeness import Likeness
 from fastact.stats.moments import Bools, Counts, Floats, Measure, Moments
 from fastact.stats.peaks import Peaks
@@ -51,8 +51,8 @@ class Layer:
     def __init__(self, shape: tuple[int, ...], keep: int, apart: int) -> None:
         *self._lengths, filters = shape
         self._moments = Moments.none(filters)
-        self._measure = Measure(filters)
-        self._histograms = Histograms(filters)
+        self._histograms = histogram.empty(filters)
+        self._measure = Measure(math.prod(self._lengths), filters, self._histograms)
         self._likeness = Likeness(filters) if 1 < filters <= likeness.MOST_FILTERS else None
         self._frames: Counts = np.zeros(filters, np.int64)
         self._active: Counts = np.zeros(filters, np.int64)
@@ -65,8 +65,7 @@ class Layer:
         broken = _broken(table)
         if broken is not None:
             table = np.where(broken, np.float32(0), table)
-        moments, places = self._measure(table)
-        self._histograms.add(table, moments.count - moments.nonzero, float(moments.low.min()))
+        moments, places = self._measure(table, self._moments.mean if self._frames.any() else None)
         if self._likeness is not None:
             self._likeness.add(table)
         if broken is not None:
@@ -79,7 +78,7 @@ class Layer:
 
     def result(self, about: About) -> LayerStatistics:
         """The figures so far."""
-        bins, counts = _in_use(self._histograms.counts())
+        bins, counts = _in_use(self._histograms)
         verdicts, peaks = self._verdicts(), self._found(about)
         twins, duplicates, compared = self._alike()
         filters = tuple(
@@ -101,7 +100,7 @@ class Layer:
             class_name=about.class_name,
             shape=about.shape,
             sight=about.sight,
-            edges=tuple(map(float, edges()[bins.start : bins.stop + 1])) if filters[0].histogram else (),
+            edges=tuple(map(float, histogram.edges()[bins.start : bins.stop + 1])) if filters[0].histogram else (),
             filters=filters,
             duplicates=duplicates,
             compared=compared,

@@ -8,13 +8,14 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from fastact.kernels.cpu import bins
+from fastact.kernels.cpu.library import load
+from fastact.kernels.cpu.steps import Place, Row, Table
+
 Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-
-_CHUNK = 2**16
-"""Values worked on at a time: the float64 of so many stay in a core's cache."""
 
 
 @dataclass
@@ -71,43 +72,37 @@ class Moments:
 
 
 class Measure:
-    """Measures maps of one number of filters; keeps working memory."""
+    """Measures maps of one shape with a compiled kernel, and adds their values to `histograms`.
 
-    def __init__(self, filters: int) -> None:
-        self._rows = max(1, _CHUNK // filters)
-        self._ones = np.ones(self._rows)
-        self._work = np.empty((self._rows, filters))
-        self._flags = np.empty((self._rows, filters), np.bool_)
+    Its sums are of distances from a value near the mean, so that they lose nothing to a mean far from zero: the first
+    value, later the mean so far.
+    """
 
-    def __call__(self, table: Floats) -> tuple[Moments, Counts]:
-        """The moments of finite values (places, filters), and the first place of each filter's largest value."""
-        places = table.argmax(0)
-        moments = Moments.none(table.shape[1])
-        for start in range(0, len(table), self._rows):
-            moments.merge(self._chunk(table[start : start + self._rows]))
-        moments.low = _least(table).astype(np.float64)
-        moments.high = table[places, np.arange(table.shape[1])].astype(np.float64)
-        return moments, places
+    def __init__(self, places: int, filters: int, histograms: Counts) -> None:
+        self._library = load()
+        self._places, self._figures = places, np.zeros((bins.ROWS, filters))
+        self._shifts: Doubles = np.zeros(filters)
+        row: Row = ["f32_summary", Place(0), self._figures, 1, places, filters, self._shifts, histograms]
+        self._table = Table([row], 1, self._library.kernel)
 
-    def _chunk(self, table: Floats) -> Moments:
-        """Mean first, then distances from it: exact to float64's rounding, whatever the values lie around."""
-        rows, moments = len(table), Moments.none(table.shape[1])
-        ones, work, flags = self._ones[:rows], self._work[:rows], self._flags[:rows]
-        np.not_equal(table, 0, out=flags)
-        np.copyto(work, flags)
-        moments.nonzero = (ones @ work).astype(np.int64)
-        np.copyto(work, table)
-        moments.mean = ones @ work / rows
-        work -= moments.mean
-        moments.squares = np.einsum("ij,ij->j", work, work)
-        moments.count += rows
-        return moments
+    def __call__(self, table: Floats, around: Doubles | None) -> tuple[Moments, Counts]:
+        """The moments of finite values (places, filters), and the first place of each filter's largest value.
 
-
-def _least(table: Floats) -> Floats:
-    """The minimum along the first axis; several rows are laid side by side, since NumPy is slow on short ones."""
-    rows, columns = table.shape
-    fold = min(rows, max(1, 512 // columns))
-    whole = rows // fold * fold
-    least: Floats = table[:whole].reshape(-1, fold * columns).min(0).reshape(fold, columns).min(0)
-    return np.minimum(least, table[whole:].min(0)) if whole < rows else least
+        Args:
+            table: contiguous.
+            around: the means of the frames before; None for the first.
+        """
+        self._shifts[:] = table[0] if around is None else around
+        self._table.place(0, table.ctypes.data)
+        self._library.run(self._table.address, 1)
+        figures, count = self._figures, self._places
+        apart = figures[bins.TOTAL] / count
+        moments = Moments(
+            count=np.full(len(apart), count),
+            mean=self._shifts + apart,
+            squares=np.maximum(figures[bins.SQUARES] - apart * figures[bins.TOTAL], 0),
+            nonzero=figures[bins.NONZERO].astype(np.int64),
+            low=figures[bins.LOW].copy(),
+            high=figures[bins.HIGH].copy(),
+        )
+        return moments, figures[bins.PLACE].astype(np.int64)

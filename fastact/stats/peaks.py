@@ -45,7 +45,7 @@ class Peaks:
             kept[rows, -1] = new[rows]
         order = np.argsort(-self.values[rows], axis=1, kind="stable")
         for kept in (self.values, self.records, self.places):
-            kept[rows] = np.take_along_axis(kept[rows], order, 1)
+            kept[rows] = kept[rows[:, np.newaxis], order]
 
     def settled(self) -> Peaks:
         """The same with what waits put in; more frames can still be added to this one."""

@@ -135,8 +135,8 @@ def _for_target(text: str, target: Level, machine: Any) -> str:
 def _modules(registers: str) -> Iterator[tuple[str, str]]:
     """The name and the optimised LLVM IR of every function the object file exports.
 
-    `error_model="numpy"`: a division raises nothing, so that no Python symbol is left in the code. `forceinline`: nor in
-    the C entry, which would see to the exceptions of a function that is too large to become part of it by itself.
+    `error_model="numpy"`: a division raises nothing, so that no Python symbol is left in the code. `forceinline`: nor
+    in the C entry, which would see to the exceptions of a function that is too large to become part of it by itself.
     """
     from numba import cfunc, types
 

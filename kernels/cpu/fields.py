@@ -32,6 +32,8 @@ X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 KEPT_0, REDUCED_0, KEPT_1, REDUCED_1, KEPT_2, PARAMETER = 3, 4, 5, 6, 7, 8
 # Contract: the second input; the first as (OUTER_1, SHARED, INNER_1), the second as (OUTER_2, SHARED, INNER_2).
 OUTER_1, SHARED, INNER_1, OUTER_2, INNER_2 = 4, 5, 6, 7, 8
+# Summary: the memory as (LENGTH, INNER), and where shifts and histograms lie (see summary.py).
+SHIFTS, HISTOGRAMS = 6, 7
 # Convolution: see the micro-kernel in microkernel.py. BLOCKS blocks of filters,
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8

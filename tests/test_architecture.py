@@ -35,6 +35,7 @@ ORDER = (
     "fastact.verify",
     "fastact.views",
     "fastact.bench",
+    "fastact.page",
     "fastact.cli",
 )
 

@@ -123,12 +123,12 @@ def command(
     if serve:
         from fastact.cli.serving import serve_subjects
 
-        return serve_subjects(subjects, host, port, colormap, opens=opens is not False)
+        return serve_subjects(subjects, _title(subjects), host, port, colormap, opens=opens is not False)
     columns = [subject.column(0) for subject in subjects]
     for column in columns:
         for note in column.fed.notes if column.fed else ():
             say(f"fastact: {column.label}: {note}")
-    _give(page(columns, colormap=colormap), out, opens)
+    _give(page(columns, title=_title(subjects), colormap=colormap), out, opens)
     return 0
 
 
@@ -161,7 +161,7 @@ def _subjects(
         name = os.path.basename(model.source)  # noqa: PTH119
         for size in sizes or (None,):
             sized = model if size is None else model.at_size(size)
-            label = f"{name} at {size[1]}x{size[0]}" if size is not None else name
+            label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
             feeder = Feeder(sized, given) if feeds else None
             extract = Extractor(sized, _default(sized) if layers is None else layers, threads=threads) if feeds else None
@@ -171,6 +171,14 @@ def _subjects(
             Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects
         ]
     return subjects
+
+
+def _title(subjects: Sequence[Subject]) -> str:
+    """What the page is called: the models, and the sizes where there are several."""
+    names = dict.fromkeys(os.path.basename(s.model.source) for s in subjects)  # noqa: PTH119
+    labels = [s.label for s in subjects if s.label not in names]
+    at = f" at {' and '.join(labels)}" if len(names) == 1 and labels else ""
+    return " and ".join(names) + at
 
 
 def _default(model: Model) -> list[str]:

@@ -54,6 +54,7 @@ def template_library() -> Any:
 def page(
     columns: Sequence[Column],
     *,
+    title: str,
     colormap: str | None = None,
     live: Live | None = None,
     statistics: Mapping[str, Any] | None = None,
@@ -62,6 +63,7 @@ def page(
 
     Args:
         columns: models with their maps; where the page is `live`, maps are asked for later and are not in it.
+        title: what the page is called.
         colormap: the one shown first; any name of cmap's catalogue.
         live: for a page that is served.
         statistics: what many frames say of the first column's filters, as plain data.
@@ -87,7 +89,7 @@ def page(
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     text: str = environment.get_template("page.html.j2").render(
-        title=" and ".join(dict.fromkeys(c.label for c in columns)),
+        title=title,
         columns=columns,
         described=described_columns,
         rows=rows,

@@ -19,7 +19,7 @@ const grids = new Map();
 function drawnSize(maps) {
   const longest = Math.max(maps.width, maps.height);
   const times = settings.size / longest;
-  const factor = times >= 1 ? Math.round(times) : 1 / Math.ceil(1 / times);
+  const factor = times >= 1 ? Math.round(times) : 1 / Math.max(1, Math.round(1 / times));
   return { width: Math.max(1, maps.width * factor), height: Math.max(1, maps.height * factor), crisp: factor >= 1 };
 }
 

@@ -13,6 +13,7 @@ function drawLane(svg, lane) {
   const most = Math.min(MOST, Math.max(lane.at, ...lane.into, ...lane.through));
   const middle = 16;
   svg.style.width = `${16 + STEP * most}px`;
+  svg.parentElement.style.setProperty("--lanes", `${16 + STEP * most}px`);
   const line = (d) => svg.append(makeSvg("path", { d }));
   for (const n of lane.through) line(`M${x(n)} 0V${LONG}`);
   for (const n of lane.into) {

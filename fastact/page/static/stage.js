@@ -34,7 +34,6 @@ function scene(column, layer, values) {
   const box = make("div", { className: "picture", tabIndex: 0, role: "application" }, canvas, svg);
   box.setAttribute("aria-label", "The map; arrow keys go from cell to cell");
   box.style.setProperty("--ratio", `${size[0]} / ${size[1]}`);
-  box.style.setProperty("--wide", size[0] / size[1]);
   if (input?.address) box.prepend(make("img", { src: input.address, alt: "" }));
   const place = layer.field?.place ?? [0, 0, ...size];
   canvas.style.left = `${(100 * place[0]) / size[0]}%`;
@@ -42,6 +41,7 @@ function scene(column, layer, values) {
   canvas.style.width = `${(100 * place[2]) / size[0]}%`;
   canvas.style.height = `${(100 * place[3]) / size[1]}%`;
   const figure = make("figure", {}, box);
+  figure.style.setProperty("--wide", size[0] / size[1]);
   if (page.columns.length > 1) figure.append(make("figcaption", { className: "dim" }, label));
   const made = { column, layer, values, size, place, canvas, svg, box, figure, cell: null };
   box.addEventListener("pointermove", (event) => point(made, event));

@@ -36,6 +36,7 @@ class Grid {
     this.wanted = false;
     holder.addEventListener("keydown", (event) => this.key(event));
     holder.addEventListener("pointermove", (event) => this.point(event));
+    holder.addEventListener("pointerdown", (event) => this.point(event));
     holder.addEventListener("pointerleave", () => read(null));
     holder.addEventListener("click", (event) => this.click(event));
     this.reserve();
@@ -73,10 +74,17 @@ class Grid {
   }
 
   async load() {
-    if (this.values) return;
-    const values = await source.values(this.column, this.place);
-    this.measures = measured(values, this.maps.count);
+    if (!this.values) this.take(await source.values(this.column, this.place));
+  }
+
+  // A layer's values, with its ends, which are others in every frame.
+  take(values) {
     this.values = values;
+    this.measures = measured(values, this.maps.count);
+    const known = this.measures.filter((measure) => Number.isFinite(measure.low));
+    if (!known.length) return;
+    this.maps.low = Math.min(...known.map((measure) => measure.low));
+    this.maps.high = Math.max(...known.map((measure) => measure.high));
   }
 
   // Another frame's values.
@@ -85,9 +93,7 @@ class Grid {
       this.values = null;
       return;
     }
-    const values = await source.values(this.column, this.place);
-    this.measures = measured(values, this.maps.count);
-    this.values = values;
+    this.take(await source.values(this.column, this.place));
     this.build();
   }
 

@@ -40,10 +40,11 @@ function scene(column, layer, values) {
   canvas.style.top = `${(100 * place[1]) / size[1]}%`;
   canvas.style.width = `${(100 * place[2]) / size[0]}%`;
   canvas.style.height = `${(100 * place[3]) / size[1]}%`;
-  const figure = make("figure", {}, box);
+  const legend = make("p", { className: "scale" });
+  const figure = make("figure", {}, box, legend);
   figure.style.setProperty("--wide", size[0] / size[1]);
-  if (page.columns.length > 1) figure.append(make("figcaption", { className: "dim" }, label));
-  const made = { column, layer, values, size, place, canvas, svg, box, figure, cell: null };
+  if (page.columns.length > 1) legend.before(make("figcaption", {}, label));
+  const made = { column, layer, values, size, place, canvas, svg, box, legend, figure, cell: null };
   box.addEventListener("pointermove", (event) => point(made, event));
   box.addEventListener("pointerdown", (event) => point(made, event));
   box.addEventListener("keydown", (event) => moveCell(made, event));
@@ -94,8 +95,6 @@ function look(made, row, cell) {
 function show() {
   const [first] = stage.scenes;
   byId("stage-title").textContent = `${first.layer.name}, ${mapName(first.layer.maps, stage.plane)}`;
-  byId("stage-value").textContent = "";
-  byId("stage-sees").textContent = "";
   for (const made of stage.scenes) {
     const { maps } = made.layer;
     const cells = maps.width * maps.height;
@@ -103,8 +102,9 @@ function show() {
     const [measure] = measured(values, 1);
     const [low, high] = endsOf(maps, measure);
     paint(made.canvas, values, maps.width, maps.height, low, high, settings.colours);
+    scale(made.legend, low, high, settings.colours);
     if (made === first) {
-      scale(byId("stage").querySelector(".scale"), low, high, settings.colours);
+      byId("stage-value").textContent = `${brief(measure.low)} to ${brief(measure.high)}`;
       byId("stage-sees").textContent = `mean ${brief(measure.mean)}, ${percent(measure.zeros)} zeros. `
         + "Point at a cell, or use the arrow keys.";
     }

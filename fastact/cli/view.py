@@ -7,6 +7,7 @@ import tempfile
 import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from fastact.page.columns import Column, Fed
 
 _SIDE_BY_SIDE = 2
+_LONGEST_RUN = 256
+"""Pictures looked at in a tub for the first run of as many as the model takes."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +120,10 @@ def command(
         models.append(load(against))
     if len(models) * max(1, len(sizes)) > _SIDE_BY_SIDE:
         raise click.UsageError("two columns stand side by side at most: two sizes, or two models")
-    paths = _images(images, tub, index, all_of_them=serve)
-    given = Sources(tuple(paths), {a.name: a.path for a in arrays}, None, (), None)
+    named = {a.name: a.path for a in arrays}
+    given = Sources(_images(images, tub, all_of_them=serve), named, None, (), None)
+    if tub is not None and index is not None:
+        given = Sources((), named, tub, (index,), None)
     subjects = _subjects(models, sizes, given, list(layers) or None, threads)
     if serve:
         from fastact.cli.serving import serve_subjects
@@ -132,17 +137,14 @@ def command(
     return 0
 
 
-def _images(images: Sequence[str], tub: str | None, index: int | None, *, all_of_them: bool) -> list[str]:
-    """The files of pictures: those given, or those of a tub up to record `index`, of all records where served."""
+def _images(images: Sequence[str], tub: str | None, *, all_of_them: bool) -> tuple[str, ...]:
+    """The files of pictures: those given, or those of a tub, the first ones where not all of them are wanted."""
     if tub is None:
-        return list(images)
+        return tuple(images)
     if images:
         raise click.UsageError("give pictures as files or from a tub, not both")
-    found = Tub.open(tub)
-    if index is not None:
-        return [os.fspath(record.image) for record in found.run(index, 1)]
-    paths = (os.fspath(record.image) for record in found.records() if record.image.is_file())
-    listed = list(paths) if all_of_them else [path for path, _ in zip(paths, range(64), strict=False)]
+    paths = (os.fspath(record.image) for record in Tub.open(tub).records() if record.image.is_file())
+    listed = tuple(paths if all_of_them else islice(paths, _LONGEST_RUN))
     if not listed:
         raise InputError(f"the tub {tub!r} has no picture that can be shown")
     return listed

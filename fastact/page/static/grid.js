@@ -14,6 +14,8 @@ const CAPTION = 22; // pixels below a map
 
 const grids = new Map();
 
+let room = 800; // pixels across for a column's maps, asked of the page once and not for every layer
+
 // How large a map is drawn: a whole number of pixels a cell where it is enlarged, a whole number of cells a pixel
 // where it is shrunk, so that all cells are alike.
 function drawnSize(maps) {
@@ -50,7 +52,7 @@ class Grid {
   reserve() {
     if (this.maps.vector) return;
     const { width, height } = drawnSize(this.maps);
-    const across = Math.max(1, Math.floor((this.holder.clientWidth + 8) / (Math.max(width, 28) + 8)));
+    const across = Math.max(1, Math.floor((room + 8) / (Math.max(width, 28) + 8)));
     const lines = Math.ceil(Math.min(this.maps.count, this.shown) / across);
     this.holder.style.minHeight = `${lines * (height + CAPTION + 8)}px`;
   }
@@ -63,11 +65,8 @@ class Grid {
   }
 
   hide() {
+    if (!this.wanted || this.maps.vector || this.holder.contains(document.activeElement)) return;
     this.wanted = false;
-    if (this.holder.contains(document.activeElement) || this.maps.vector) {
-      this.wanted = true;
-      return;
-    }
     this.holder.style.minHeight = `${this.holder.offsetHeight}px`;
     this.holder.replaceChildren();
     this.values = null;
@@ -205,7 +204,12 @@ export const gridOf = (row, column) => grids.get(`${row}-${column}`);
 
 export const reloadGrids = () => Promise.all([...grids.values()].map((grid) => grid.reload()));
 
+function measureRoom() {
+  room = document.querySelector(".maps")?.clientWidth ?? room;
+}
+
 export function startGrids() {
+  measureRoom();
   const watch = new IntersectionObserver(
     (entries) => {
       for (const entry of entries) {
@@ -233,6 +237,7 @@ export function startGrids() {
     }
   });
   window.addEventListener("resize", () => {
+    measureRoom();
     for (const grid of grids.values()) if (grid.redraw) grid.redraw();
   });
 }

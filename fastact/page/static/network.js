@@ -57,12 +57,23 @@ function check(on) {
   apply();
 }
 
+// Pixels at the top of the window that the header covers as one scrolls.
+function covered() {
+  const header = document.querySelector("header.top");
+  return getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+}
+
+function makeRoomForHeader() {
+  const tell = () => document.documentElement.style.setProperty("--top", `${covered()}px`);
+  new ResizeObserver(tell).observe(document.querySelector("header.top"));
+}
+
 // The next or previous layer that is shown.
 export function goLayer(by) {
   const sections = [...document.querySelectorAll("section.layer:not([hidden])")];
   if (!sections.length) return;
-  const top = document.querySelector("header.top").getBoundingClientRect().bottom + 8;
-  const here = sections.findLastIndex((section) => section.getBoundingClientRect().top <= top + 2);
+  const line = covered() + 24;
+  const here = sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
   const target = sections[Math.min(Math.max(here + by, 0), sections.length - 1)];
   target.scrollIntoView({ block: "start" });
   target.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
@@ -94,4 +105,5 @@ export function startNetwork() {
   byId("list").addEventListener("change", apply);
   if (window.matchMedia("(max-width: 1099px)").matches) byId("network").open = false;
   follow();
+  makeRoomForHeader();
 }

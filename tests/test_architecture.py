@@ -32,6 +32,7 @@ ORDER = (
     "fastact.tub",
     "fastact.samples",
     "fastact.saving",
+    "fastact.stats",
     "fastact.verify",
     "fastact.views",
     "fastact.bench",

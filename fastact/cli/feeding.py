@@ -32,7 +32,7 @@ class NamedFile:
     path: str
 
 
-class _Input(Size):
+class Input(Size):
     """WIDTHxHEIGHT as (rows, columns), or NAME=FILE, which a size never is since it has no =."""
 
     name = "WIDTHxHEIGHT | NAME=FILE.npy"
@@ -40,6 +40,7 @@ class _Input(Size):
     def convert(  # type: ignore[override]
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int] | NamedFile:
+        """(rows, columns) for "640x360", or the file of an input's array."""
         if isinstance(value, NamedFile):
             return value
         name, equals, path = str(value).partition("=") if isinstance(value, str) else ("", "", "")
@@ -118,7 +119,7 @@ def feeding_options(function: F) -> F:
             help="A record of the tub, by its number; repeatable. A run of pictures ends with it."
         ),
         click.option(
-            "--input", "inputs", type=_Input(), multiple=True,
+            "--input", "inputs", type=Input(), multiple=True,
             help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; "
             "repeatable. WIDTHxHEIGHT, such as 640x360: run the same weights at another input size."
         ),

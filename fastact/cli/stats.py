@@ -1,0 +1,257 @@
+"""`fastact stats`: what a tub says about a model's filters, as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fastact.cli.feeding import Array, Input, NamedFile, read_array
+from fastact.cli.options import CONFIG, console, plain, say, usable_cores
+from fastact.errors import InputError
+from fastact.kernels.cpu.threads import MOST
+from fastact.writing import whole_file
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fastact.extractor import Extractor
+    from fastact.graph import Model
+    from fastact.stats import FilterStatistics, LayerStatistics, Statistics, TubFrames
+
+_INTERRUPTED = 130
+
+
+@click.command(short_help="Show what a tub says about a model's filters.")
+@click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
+@CONFIG
+@click.option("--tub", required=True, metavar="DIR", help="The Donkey tub whose pictures are fed.")
+@click.option(
+    "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
+    "Without it: every convolution."
+)  # fmt: skip
+@click.option("--start", type=click.IntRange(0), default=0, metavar="N", help="The first record, by its number.")
+@click.option("--end", type=click.IntRange(0), metavar="N", help="The last record, by its number.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many frames.")
+@click.option(
+    "--input", "inputs", type=Input(), multiple=True,
+    help="NAME=FILE.npy: the same array for an input of that name at every frame; repeatable. WIDTHxHEIGHT, such as "
+    "640x360: run the same weights at another input size."
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True,
+    help="How to print them."
+)  # fmt: skip
+@click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, not to stdout.")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
+    help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
+)  # fmt: skip
+def command(
+    model_path: str, config_path: str | None, tub: str, layers: tuple[str, ...], start: int, end: int | None,
+    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, threads: int,
+) -> int:  # fmt: skip
+    """Show what a tub says about a model's filters.
+
+    For every filter over all frames: mean, deviation, share of zeros, extremes, whether it is dead or nearly so, which
+    other it is most like, and the records that excite it most; JSON has histograms and places as well. Damaged records
+    are left out and counted. Ctrl-C ends early with what there is. docs/stats.md says what each figure means.
+
+    \b
+    Examples:
+      fastact stats --model pilot.h5 --tub data
+      fastact stats --model pilot.h5 --tub data --layers 'conv2d_[12]' --limit 500
+      fastact stats --model pilot.h5 --tub data --start 100 --end 900 --format json --out stats.json
+    """
+    if end is not None and end < start:
+        raise click.BadParameter(f"record {end} is before --start {start}", param_hint="--end")
+    from fastact.extractor import Extractor
+    from fastact.graph import load
+    from fastact.stats import TubFrames
+    from fastact.tub import Tub
+
+    model = _sized(load(model_path, config=config_path), inputs)
+    frames = TubFrames(model, Tub.open(tub), start, end, limit, _arrays(model, inputs))
+    statistics = _collect(Extractor(model, list(layers) or None, threads=threads), frames)
+    for note, count in frames.notes.items():
+        say(f"fastact: {_many(count, 'picture')} of the tub: {note}")
+    if statistics.damaged:
+        say(f"fastact: {_many(statistics.damaged, 'record')} left out: damaged, or the picture cannot be read")
+    for layer, reason in statistics.missing.items():
+        say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")
+    _give(statistics, form, out)
+    if not statistics.complete:
+        say(f"fastact: interrupted: these are figures of {_many(statistics.frames, 'frame')}")
+        return _INTERRUPTED
+    return 0
+
+
+def _sized(model: Model, inputs: Sequence[tuple[int, int] | NamedFile]) -> Model:
+    sizes = [i for i in inputs if not isinstance(i, NamedFile)]
+    if len(sizes) > 1:
+        raise click.BadParameter("give one size", param_hint="--input")
+    return model.at_size(sizes[0]) if sizes else model
+
+
+def _arrays(model: Model, inputs: Sequence[tuple[int, int] | NamedFile]) -> dict[str, Array]:
+    files = [i for i in inputs if isinstance(i, NamedFile)]
+    if len({f.name for f in files}) < len(files):
+        raise click.BadParameter("an input is given twice", param_hint="--input")
+    shapes = model.input_shapes
+    for file in files:
+        if file.name not in shapes:
+            listed = ", ".join(map(repr, shapes))
+            raise InputError(f"{model.source} has no input {file.name!r}: its inputs are {listed}")
+    return {f.name: read_array(f.path, f.name, shapes[f.name]) for f in files}
+
+
+def _collect(extract: Extractor, frames: TubFrames) -> Statistics:
+    """The figures of all frames, or of those until Ctrl-C."""
+    from fastact.frames import prefetch
+    from fastact.stats import Collector, Source
+
+    collector, order = Collector(extract), deque[Source]()
+
+    def inputs(sources: Iterator[Source]) -> Iterator[Mapping[str, Array]]:
+        for source in sources:
+            order.append(source)
+            yield source.inputs
+
+    with _until_interrupted() as interrupted, _progress(frames) as advance:
+        for maps in extract.stream(inputs(prefetch(iter(frames)))):
+            source = order.popleft()
+            collector.add(maps, source.record, source.image)
+            advance()
+            if interrupted():
+                break
+    if not collector.frames:
+        raise InputError(f"the tub {os.fspath(frames.tub.path)!r} has no picture that can be read{_range(frames)}")
+    return collector.result(damaged=frames.damaged, complete=not interrupted())
+
+
+def _range(frames: TubFrames) -> str:
+    if not frames.start and frames.end is None:
+        return ""
+    return f" from record {frames.start}" + (" on" if frames.end is None else f" to {frames.end}")
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed, so that a frame is never taken in by half; pressed again, it ends at once."""
+    asked: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress(frames: TubFrames) -> Iterator[Callable[[], None]]:
+    """A progress bar on stderr, where that is a terminal; gives what to call after each frame."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    out = Console(stderr=True)
+    if not out.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=out, transient=True) as progress:
+        task = progress.add_task("frames", total=frames.count())
+        yield lambda: progress.advance(task)
+
+
+def _give(statistics: Statistics, form: str, out: Path | None) -> None:
+    """Prints the figures, or writes them."""
+    if form == "table" and out is None:
+        _print(statistics, console())
+        return
+    makers: dict[str, Callable[[], str]] = {
+        "table": lambda: _text(statistics),
+        "json": lambda: statistics.to_json() + "\n",
+        "csv": statistics.to_csv,
+    }
+    if out is None:
+        click.echo(makers[form](), nl=False)
+        return
+    with whole_file(out) as beside:
+        beside.write_text(makers[form](), encoding="utf-8")
+    click.echo(str(out))
+
+
+def _text(statistics: Statistics) -> str:
+    """The table as it is printed, without colours."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    _print(statistics, Console(file=text, width=200, highlight=False))
+    return text.getvalue()
+
+
+def _print(statistics: Statistics, out: Console) -> None:
+    frames = _many(statistics.frames, "frame")
+    out.print(plain(f"{statistics.model} over {frames}, records {statistics.first} to {statistics.last}"))
+    out.print(_layers(statistics))
+    for layer in statistics.layers:
+        out.print(_filters(layer))
+    out.print(_NOTE, markup=False)
+
+
+_NOTE = """\
+dead: the same value everywhere; nearly dead: 99.9 % zeros, or next to no deviation; active: frames with a value that
+is not zero; like: the most similar filter of the layer, and the correlation; excited by: records, the highest first"""
+
+
+def _layers(statistics: Statistics) -> Table:
+    """Each layer's dead filters and duplicates."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("layer", "filters", "dead", "nearly dead", "duplicates"):
+        table.add_column(title, justify="left" if title in ("layer", "duplicates") else "right")
+    for layer in statistics.layers:
+        groups = "; ".join(", ".join(map(str, d.filters)) for d in layer.duplicates)
+        dead, nearly = len(layer.having("dead")), len(layer.having("nearly dead"))
+        table.add_row(plain(layer.name), str(len(layer.filters)), str(dead), str(nearly), groups)
+    return table
+
+
+def _filters(layer: LayerStatistics) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=plain(layer.name), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("filter", "mean", "deviation", "zeros", "minimum", "maximum", "active", "", "like", "excited by"):
+        table.add_column(title, justify="left" if title in ("", "like", "excited by") else "right", no_wrap=True)
+    for f in layer.filters:
+        table.add_row(*_cells(f))
+    return table
+
+
+def _cells(f: FilterStatistics) -> list[str]:
+    verdict = "" if f.verdict == "alive" else f.verdict
+    twin = f"{f.twin.filter} ({f.twin.correlation:+.2f})" if f.twin else ""
+    figures = [f"{x:.4g}" for x in (f.mean, f.deviation)], [f"{x:.4g}" for x in (f.minimum, f.maximum)]
+    active = f"{f.active_frames} of {f.frames}"
+    records = ", ".join(str(peak.record) for peak in f.peaks)
+    return [str(f.index), *figures[0], f"{f.zeros:.1%}", *figures[1], active, verdict, twin, records]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -1,0 +1,34 @@
+"""What many frames say about a network's filters: figures of every filter in one pass and constant memory.
+
+    collector = Collector(extract)
+    for frame in frames:
+        collector.add(extract(frame))
+    statistics = collector.result()
+
+`docs/stats.md` defines every figure; `read.py` feeds a tub.
+"""
+
+from fastact.stats.collector import Collector
+from fastact.stats.read import Source, TubFrames
+from fastact.stats.result import (
+    Duplicates,
+    FilterStatistics,
+    LayerStatistics,
+    Peak,
+    Statistics,
+    Twin,
+    Verdict,
+)
+
+__all__ = [
+    "Collector",
+    "Duplicates",
+    "FilterStatistics",
+    "LayerStatistics",
+    "Peak",
+    "Source",
+    "Statistics",
+    "TubFrames",
+    "Twin",
+    "Verdict",
+]

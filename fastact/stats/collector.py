@@ -1,0 +1,126 @@
+"""All layers' figures, gathered frame by frame."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from fastact.errors import InputError
+from fastact.extractor import Extractor
+from fastact.fields import Field, receptive_fields
+from fastact.graph import Model
+from fastact.maps import FeatureMaps
+from fastact.stats.layer import About, Layer
+from fastact.stats.result import Statistics
+
+PEAKS = 5
+"""Peaks kept for each filter."""
+APART = 10
+"""Frames that two of a filter's peaks are apart at least: half a second of a car's 20 Hz."""
+
+_FORGET_AT = 4096
+
+
+class Collector:
+    """Gathers what frames say about the filters of an extractor's layers, in memory that does not grow with them.
+
+    Args:
+        extract: the extractor that gives the maps. Where its model leaves the size of the input open, all frames
+            have to be of one size.
+        peaks: how many of the frames that excite a filter most are kept, from 1 to 100.
+        apart: how many frames two of them are apart at least, from 1 up.
+    """
+
+    def __init__(self, extract: Extractor, *, peaks: int = PEAKS, apart: int = APART) -> None:
+        if not 1 <= peaks <= 100 or apart < 1:
+            raise InputError(f"a filter has 1 to 100 peaks, and 1 or more frames apart, not {peaks} and {apart}")
+        self._model, self._peaks, self._apart = extract.model, peaks, apart
+        self._layers: dict[str, Layer] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._fields: Mapping[str, Field | None] = {}
+        self._missing: Mapping[str, str] = {}
+        self._images: dict[int, str] = {}
+        self._forget_at = _FORGET_AT
+        self.frames = 0
+        self.first = self.last = -1
+
+    def add(self, maps: FeatureMaps, record: int | None = None, image: str = "") -> None:
+        """Takes in the maps of one frame, which may be overwritten afterwards.
+
+        Args:
+            maps: what the extractor gave.
+            record: the frame's number; its place in the stream where there is none.
+            image: what :attr:`Peak.image` is to say of it.
+
+        Raises:
+            InputError: maps of other layers or shapes than those of the frames before.
+        """
+        record = self.frames if record is None else record
+        if not self.frames:
+            self._begin(maps)
+        elif {name: array.shape for name, array in maps.items()} != self._shapes:
+            raise InputError("the frames are not of one size: statistics are over maps of the same shapes")
+        for name, layer in self._layers.items():
+            layer.add(_filters_last(self._model, maps[name]), record)
+        if image:
+            self._images[record] = image
+            self._forget()
+        self.first = self.first if self.frames else record
+        self.last = record
+        self.frames += 1
+
+    def _begin(self, maps: FeatureMaps) -> None:
+        self._missing = dict(maps.missing)
+        self._fields = receptive_fields(self._model)
+        self._shapes = {name: array.shape for name, array in maps.items()}
+        for name, array in maps.items():
+            if array.size:
+                self._layers[name] = Layer(_filters_last(self._model, array).shape, self._peaks, self._apart)
+
+    def _forget(self) -> None:
+        """Drops the paths of pictures that no peak is in."""
+        if len(self._images) < self._forget_at:
+            return
+        wanted = {record for layer in self._layers.values() for record in layer.peaks.in_use()}
+        self._images = {record: image for record, image in self._images.items() if record in wanted}
+        self._forget_at = 2 * len(self._images) + _FORGET_AT
+
+    def result(self, *, damaged: int = 0, complete: bool = True) -> Statistics:
+        """The figures of all frames so far; more can be added afterwards.
+
+        Args:
+            damaged: records of a tub that had to be left out.
+            complete: whether these are all frames that were to be looked at.
+
+        Raises:
+            InputError: there has been no frame.
+        """
+        if not self.frames:
+            raise InputError("there is no frame to make statistics of")
+        model = self._model
+        return Statistics(
+            model=os.path.basename(model.source),  # noqa: PTH119 - a name out of a string
+            model_sha256=model.identity,
+            frames=self.frames,
+            first=self.first,
+            last=self.last,
+            damaged=damaged,
+            complete=complete,
+            layers=tuple(layer.result(self._about(name)) for name, layer in self._layers.items()),
+            missing=self._missing,
+        )
+
+    def _about(self, name: str) -> About:
+        model = self._model
+        cost = model.costs.get(name)
+        sight = None if cost is None else cost.sight
+        return About(
+            name, model.layers[name].class_name, self._shapes[name], sight, self._fields.get(name), self._images
+        )
+
+
+def _filters_last(model: Model, array: np.ndarray) -> np.ndarray:
+    """A map with its filters along the last axis, where Keras's default has them."""
+    return np.moveaxis(array, -3, -1) if model.channels_first and array.ndim > 2 else array

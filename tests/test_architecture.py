@@ -36,6 +36,7 @@ ORDER = (
     "fastact.verify",
     "fastact.views",
     "fastact.bench",
+    "fastact.page",
     "fastact.cli",
 )
 

@@ -26,6 +26,7 @@ _COMMANDS = {
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
     "stats": "Show what a tub says about a model's filters: dead ones, duplicates, what excites them.",
+    "view": "Open a page that shows what every filter sees.",
     "verify": "Compare every layer's map with TensorFlow's.",
 }
 """Each command with its one line of help; its code is imported when it is used."""
@@ -37,6 +38,7 @@ Examples:
   fastact info pilot.h5 --input 640x360
   fastact extract --model pilot.h5 --image frame.jpg
   fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
+  fastact view --model pilot.h5 --image frame.jpg
   fastact bench pilot.h5 --sizes 160x120,640x360
   fastact stats --model pilot.h5 --tub data
   fastact verify pilot.h5 --image frame.jpg

@@ -16,7 +16,8 @@ from fastact.kernels.cpu.search import SHIPPED, cache_folder, candidates
 
 _OPTIONAL = {
     "h5py": "writes maps as HDF5 (extra h5)",
-    "jinja2": "writes the page of `fastact bench` (extra report)",
+    "jinja2": "writes the pages of `fastact view` and `fastact bench` (extras view, report)",
+    "waitress": "serves the page of `fastact view --serve` (extra view)",
     "numba": "compiles kernels where none are at hand (extra jit)",
     "ziglang": "links them where there is no C compiler",
     "tensorflow": "for verify (extra verify)",

@@ -51,6 +51,21 @@ class Input(Size):
         return NamedFile(name, path)
 
 
+class NamedFileType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.2 on
+    """NAME=FILE alone."""
+
+    name = "NAME=FILE.npy"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> NamedFile:
+        """The named file; fails for what has no name or no file."""
+        if isinstance(value, NamedFile):
+            return value
+        name, _, path = str(value).partition("=")
+        if not name or not path:
+            self.fail(f"{value!r} is not NAME=FILE.npy, the name of an input and the file of its array", param, ctx)
+        return NamedFile(name, path)
+
+
 @dataclass(frozen=True)
 class Sources:
     """What the command line gives to feed: files of pictures, arrays by input, records of a tub, another size."""

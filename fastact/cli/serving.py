@@ -1,0 +1,68 @@
+"""`fastact view --serve`: the page with every frame of a tub, until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from fastact.cli.options import say
+from fastact.errors import InputError
+from fastact.page.html import Live, page
+from fastact.page.serve import allowed_hosts, application, server, server_library
+
+if TYPE_CHECKING:
+    from fastact.cli.view import Subject
+    from fastact.page.columns import Column
+
+
+@dataclass(frozen=True)
+class TubFrames:
+    """The runs of a tub's pictures, each through every subject."""
+
+    subjects: Sequence[Subject]
+
+    @property
+    def count(self) -> int:
+        """How many runs there are; one fewer for each picture that the model takes beyond the first."""
+        return min(len(s.feeder.runs) for s in self.subjects if s.feeder is not None)
+
+    def name(self, number: int) -> str:
+        """The number of the picture, and its file."""
+        feeder = self.subjects[0].feeder
+        last = "" if feeder is None else feeder.runs[number][-1].name
+        return f"{number + 1} of {self.count}: {last}"
+
+    def columns(self, number: int) -> Sequence[Column]:
+        """The columns of one run."""
+        return [subject.column(number) for subject in self.subjects]
+
+
+def serve_subjects(
+    subjects: Sequence[Subject], title: str, host: str, port: int, colormap: str | None, *, opens: bool
+) -> int:
+    """Serves until it is interrupted; raises InputError where the address cannot be had."""
+    from fastact.cli.view import open_browser
+
+    server_library()  # whether it is there, before anything is computed
+    frames = TubFrames(subjects)
+    text = page(frames.columns(0), title=title, colormap=colormap, live=Live(frames.count, 0))
+    try:
+        listening = server(application(text, frames, allowed_hosts(host)), host, port)
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)
+        raise InputError(f"cannot listen on {host}:{port}: {reason}; choose another with --host and --port") from error
+    shown = host if ":" not in host else f"[{host}]"
+    address = f"http://{shown}:{listening.effective_port}/"
+    click.echo(address)
+    say(f"fastact: {frames.count} frames; Ctrl-C ends")
+    if opens:
+        open_browser(address)
+    try:
+        listening.run()  # waitress returns on Ctrl-C
+    finally:
+        listening.close()
+    return 0

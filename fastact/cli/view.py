@@ -1,0 +1,211 @@
+"""`fastact view`: a page that shows what every filter sees."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fastact.cli.feeding import Feed, Feeder, NamedFile, NamedFileType, Sources, as_pictures_have
+from fastact.cli.options import CONFIG, SIZE, say, usable_cores
+from fastact.errors import InputError
+from fastact.extractor import Extractor
+from fastact.graph import Model, load
+from fastact.kernels.cpu.threads import MOST
+from fastact.node import Node
+from fastact.tub import Tub
+
+if TYPE_CHECKING:
+    from fastact.page.columns import Column, Fed
+
+_SIDE_BY_SIDE = 2
+_LONGEST_RUN = 256
+"""Pictures looked at in a tub for the first run of as many as the model takes."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model at one size, with what feeds it and what computes its maps."""
+
+    label: str
+    model: Model
+    feeder: Feeder | None
+    extract: Extractor | None
+
+    def column(self, number: int) -> Column:
+        """The page's column for one of the feeder's runs."""
+        from fastact.page.columns import Column
+
+        if self.feeder is None or self.extract is None:
+            return Column(self.label, self.model, {})
+        feed = self.feeder.feed(self.feeder.runs[number])
+        maps = self.extract(feed.inputs)
+        drawn = {name: as_pictures_have(self.model, array) for name, array in maps.items()}
+        return Column(self.label, self.model, drawn, _fed(feed))
+
+
+def _fed(feed: Feed) -> Fed:
+    from fastact.page.columns import Fed
+
+    shown = feed.shown[-1] if feed.shown is not None and feed.shown.ndim == 4 else feed.shown
+    if shown is not None and shown.dtype.kind == "f":
+        shown = (shown.clip(0, 1) * 255).round().astype("uint8")
+    return Fed(", ".join(feed.files), shown, feed.notes)
+
+
+@click.command(short_help="Open a page that shows what every filter sees.")
+@click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
+@CONFIG
+@click.option("--image", "-i", "images", multiple=True, metavar="FILE", help="A picture; several for a model that "
+    "takes a run of them.")  # fmt: skip
+@click.option("--tub", metavar="DIR", help="A Donkey tub to take the picture from, instead of --image.")
+@click.option("--index", type=click.IntRange(0), metavar="N", help="The record of the tub.  [default: its first]")
+@click.option("--input", "arrays", type=NamedFileType(), multiple=True, help="NAME=FILE.npy: an array for that input; "
+    "repeatable.")  # fmt: skip
+@click.option("--size", "sizes", type=SIZE, multiple=True, help="Another input size, such as 640x360; two of them "
+    "side by side.")  # fmt: skip
+@click.option("--against", metavar="FILE", help="A second model, side by side with the first.")
+@click.option(
+    "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
+    "Without it: convolutions, dense layers and outputs."
+)  # fmt: skip
+@click.option("--colormap", metavar="NAME", help="The colour map to begin with.  [default: viridis]")
+@click.option("--out", "-o", metavar="FILE", help="Write the page here, one file that needs nothing else.")
+@click.option("--open/--no-open", "opens", default=None, help="Open it in the browser.  [default: without --out]")
+@click.option("--serve", is_flag=True, help="Serve the page with every frame of the tub.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where --serve listens; 0.0.0.0 "
+    "for the whole network.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=8892, show_default=True, help="The port; 0 for any free "
+    "one.")  # fmt: skip
+@click.option(
+    "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
+    help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
+)  # fmt: skip
+def command(
+    model_path: str, config_path: str | None, images: tuple[str, ...], tub: str | None, index: int | None,
+    arrays: tuple[NamedFile, ...], sizes: tuple[tuple[int, int], ...], against: str | None, layers: tuple[str, ...],
+    colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int, threads: int,
+) -> int:  # fmt: skip
+    """Show what every filter sees: the network, all its maps, their values and receptive fields, as a page.
+
+    The page is one file that needs no network. Without --out it goes to a temporary folder and is opened in the
+    browser; its path is printed. With --serve it is served on this machine, with a slider over the tub's frames.
+
+    \b
+    Examples:
+      fastact view --model pilot.h5 --image frame.jpg
+      fastact view --model pilot.h5 --image frame.jpg --out pilot.html
+      fastact view --model pilot.h5 --image large.jpg --size 160x120 --size 640x360
+      fastact view --model before.h5 --against after.h5 --tub data --index 120
+      fastact view --model pilot.h5 --tub data --serve
+    """
+    from fastact.page.html import page, template_library
+
+    template_library()  # whether it is there, before anything is computed
+    if serve and tub is None:
+        raise click.UsageError("--serve needs a tub to scrub through: add --tub DIR")
+    if serve and out is not None:
+        raise click.UsageError("give --serve or --out, not both")
+    if index is not None and (tub is None or serve):
+        raise click.UsageError("--index says which record of a --tub is shown, without --serve")
+    models = [load(model_path, config=config_path)]
+    if against is not None:
+        models.append(load(against))
+    if len(models) * max(1, len(sizes)) > _SIDE_BY_SIDE:
+        raise click.UsageError("two columns stand side by side at most: two sizes, or two models")
+    named = {a.name: a.path for a in arrays}
+    given = Sources(_images(images, tub, all_of_them=serve), named, None, (), None)
+    if tub is not None and index is not None:
+        given = Sources((), named, tub, (index,), None)
+    subjects = _subjects(models, sizes, given, list(layers) or None, threads)
+    if serve:
+        from fastact.cli.serving import serve_subjects
+
+        return serve_subjects(subjects, _title(subjects), host, port, colormap, opens=opens is not False)
+    columns = [subject.column(0) for subject in subjects]
+    for column in columns:
+        for note in column.fed.notes if column.fed else ():
+            say(f"fastact: {column.label}: {note}")
+    _give(page(columns, title=_title(subjects), colormap=colormap), out, opens)
+    return 0
+
+
+def _images(images: Sequence[str], tub: str | None, *, all_of_them: bool) -> tuple[str, ...]:
+    """The files of pictures: those given, or those of a tub, the first ones where not all of them are wanted."""
+    if tub is None:
+        return tuple(images)
+    if images:
+        raise click.UsageError("give pictures as files or from a tub, not both")
+    paths = (os.fspath(record.image) for record in Tub.open(tub).records() if record.image.is_file())
+    listed = tuple(paths if all_of_them else islice(paths, _LONGEST_RUN))
+    if not listed:
+        raise InputError(f"the tub {tub!r} has no picture that can be shown")
+    return listed
+
+
+def _subjects(
+    models: Sequence[Model],
+    sizes: Sequence[tuple[int, int]],
+    given: Sources,
+    layers: list[str] | None,
+    threads: int,
+) -> list[Subject]:
+    """What stands side by side: every model at every size."""
+    several, subjects = len(models) > 1, []
+    for model in models:
+        name = os.path.basename(model.source)  # noqa: PTH119
+        for size in sizes or (None,):
+            sized = model if size is None else model.at_size(size)
+            label = name if size is None or several else f"{size[1]}x{size[0]}"
+            feeds = given.has_pictures or bool(given.arrays)
+            feeder = Feeder(sized, given) if feeds else None
+            extract = Extractor(sized, _default(sized) if layers is None else layers, threads=threads) if feeds else None
+            subjects.append(Subject(label, sized, feeder, extract))
+    if several and subjects[0].label == subjects[1].label:
+        subjects = [
+            Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects
+        ]
+    return subjects
+
+
+def _title(subjects: Sequence[Subject]) -> str:
+    """What the page is called: the models, and the sizes where there are several."""
+    names = dict.fromkeys(os.path.basename(s.model.source) for s in subjects)  # noqa: PTH119
+    labels = [s.label for s in subjects if s.label not in names]
+    at = f" at {' and '.join(labels)}" if len(names) == 1 and labels else ""
+    return " and ".join(names) + at
+
+
+def _default(model: Model) -> list[str]:
+    """Convolutions, and what is small: dense layers and outputs; every layer of a network without any."""
+
+    def wanted(node: Node) -> bool:
+        return node.is_convolution or node.class_name == "Dense" or node.name in model.outputs
+
+    names = [node.name for node in model.nodes if wanted(node) and node.reason is None]
+    return names or ["all"]
+
+
+def _give(text: str, out: str | None, opens: bool | None) -> None:
+    """Writes the page, prints its path, and opens it where that is wanted."""
+    from fastact.writing import whole_file
+
+    path = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="fastact-")) / "view.html"
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+    click.echo(str(path))
+    if (out is None) if opens is None else opens:
+        open_browser(path.resolve().as_uri())
+
+
+def open_browser(address: str) -> None:
+    """Opens an address in the system's browser; says so where there is none."""
+    if not webbrowser.open(address):
+        say(f"fastact: no browser was found to open it: open {address}")

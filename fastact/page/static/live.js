@@ -1,0 +1,63 @@
+// A page that is served: another frame of the tub at any time.
+
+import { page, byId } from "./basics.js";
+import { source } from "./packed.js";
+import { reloadGrids } from "./grid.js";
+
+let frame = page.live?.start ?? 0;
+let waiting = null; // the frame to go to once the one being fetched is there
+
+async function fetched(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error((await answer.text()) || answer.statusText);
+  return answer;
+}
+
+async function showFrame(number) {
+  const told = await (await fetched(`frames/${number}`)).json();
+  frame = number;
+  byId("frame-name").textContent = told.name;
+  told.columns.forEach((input, column) => {
+    page.columns[column].input = input;
+    const figure = document.querySelector(`.looking figure[data-column="${column}"]`);
+    figure.querySelector("img").src = input.address;
+    figure.querySelector(".fed").textContent = input.title;
+  });
+  await reloadGrids();
+}
+
+// One frame at a time; of those asked for meanwhile, the last.
+async function goFrame(number) {
+  const busy = waiting !== null;
+  waiting = number;
+  if (busy) return;
+  while (waiting !== null) {
+    const next = waiting;
+    try {
+      await showFrame(next);
+    } catch (error) {
+      byId("frame-name").textContent = `frame ${next}: ${error.message}`;
+    }
+    if (waiting === next) waiting = null;
+  }
+}
+
+export function stepFrame(by) {
+  if (!page.live) return;
+  const slider = byId("frame");
+  slider.value = Number(slider.value) + by;
+  goFrame(Number(slider.value));
+}
+
+export async function startLive() {
+  if (!page.live) return;
+  source.values = async (column, place) => {
+    const answer = await fetched(`frames/${frame}/maps/${column}/${place}`);
+    return new Float32Array(await answer.arrayBuffer());
+  };
+  byId("frame").addEventListener("input", (event) => goFrame(Number(event.target.value)));
+  byId("back").addEventListener("click", () => stepFrame(-1));
+  byId("forth").addEventListener("click", () => stepFrame(1));
+  byId("live").addEventListener("submit", (event) => event.preventDefault());
+  await goFrame(frame);
+}

@@ -1,0 +1,109 @@
+// The list of layers with the lines between them: search, choose, go to.
+
+import { page, byId, makeSvg, layersOf } from "./basics.js";
+
+const STEP = 12; // pixels from lane to lane
+const LONG = 400; // pixels, more than a row is high: what is too much is cut off
+const MOST = 8; // lanes drawn; a network with more has its outer ones left out
+
+const items = () => [...byId("list").children];
+
+function drawLane(svg, lane) {
+  const x = (n) => 8 + STEP * Math.min(n, MOST);
+  const most = Math.min(MOST, Math.max(lane.at, ...lane.into, ...lane.through));
+  const middle = 16;
+  svg.style.width = `${16 + STEP * most}px`;
+  svg.parentElement.style.setProperty("--lanes", `${16 + STEP * most}px`);
+  const line = (d) => svg.append(makeSvg("path", { d }));
+  for (const n of lane.through) line(`M${x(n)} 0V${LONG}`);
+  for (const n of lane.into) {
+    line(n === lane.at ? `M${x(n)} 0V${middle}` : `M${x(n)} 0C${x(n)} ${middle} ${x(lane.at)} 0 ${x(lane.at)} ${middle}`);
+  }
+  if (lane.on) line(`M${x(lane.at)} ${middle}V${LONG}`);
+  svg.append(makeSvg("circle", { cx: x(lane.at), cy: middle, r: 3.5 }));
+}
+
+const sectionOf = (item) => byId(`layer-${item.dataset.row}`);
+
+function shows(item) {
+  const box = item.querySelector("input");
+  return !item.hidden && (!box || box.checked);
+}
+
+function apply() {
+  for (const item of items()) {
+    const section = sectionOf(item);
+    if (section) section.hidden = !shows(item);
+  }
+}
+
+function search() {
+  const text = byId("search").value.trim().toLowerCase();
+  let found = 0;
+  for (const item of items()) {
+    const layers = layersOf(Number(item.dataset.row)).filter(Boolean);
+    item.hidden = !layers.some((layer) => `${layer.name} ${layer.kind}`.toLowerCase().includes(text));
+    if (!item.hidden) found += 1;
+  }
+  byId("found").textContent = text ? `${found} of ${page.rows.length}` : "";
+  apply();
+}
+
+function check(on) {
+  for (const item of items()) {
+    const box = item.querySelector("input");
+    if (box && !item.hidden) box.checked = on;
+  }
+  apply();
+}
+
+// Pixels at the top of the window that the header covers as one scrolls.
+function covered() {
+  const header = document.querySelector("header.top");
+  return getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+}
+
+function makeRoomForHeader() {
+  const tell = () => document.documentElement.style.setProperty("--top", `${covered()}px`);
+  new ResizeObserver(tell).observe(document.querySelector("header.top"));
+}
+
+// The next or previous layer that is shown.
+export function goLayer(by) {
+  const sections = [...document.querySelectorAll("section.layer:not([hidden])")];
+  if (!sections.length) return;
+  const line = covered() + 24;
+  const here = sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
+  const target = sections[Math.min(Math.max(here + by, 0), sections.length - 1)];
+  target.scrollIntoView({ block: "start" });
+  target.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
+}
+
+// Marks the layer that is being looked at.
+function follow() {
+  const watch = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        const link = byId("list").querySelector(`[data-row="${entry.target.dataset.row}"] a`);
+        if (entry.isIntersecting) link?.setAttribute("aria-current", "true");
+        else link?.removeAttribute("aria-current");
+      }
+    },
+    { rootMargin: "-30% 0px -60% 0px" },
+  );
+  for (const section of document.querySelectorAll("section.layer")) watch.observe(section);
+}
+
+export function startNetwork() {
+  for (const item of items()) {
+    const place = page.rows[item.dataset.row][0];
+    if (place !== null) drawLane(item.querySelector("svg"), page.columns[0].layers[place].lane);
+  }
+  byId("search").addEventListener("input", search);
+  byId("all").addEventListener("click", () => check(true));
+  byId("none").addEventListener("click", () => check(false));
+  byId("list").addEventListener("change", apply);
+  if (window.matchMedia("(max-width: 1099px)").matches) byId("network").open = false;
+  follow();
+  makeRoomForHeader();
+}

@@ -59,9 +59,16 @@ def test_tiles_show_the_values_in_their_places() -> None:
     np.testing.assert_allclose(found, expected, atol=2)
 
 
+SHAPE = st.tuples(st.integers(1, 90), st.integers(2, 120), st.integers(1, 5) | st.integers(1, 1300))
+
+
 @settings(max_examples=25, deadline=None)
 @given(
-    shapes=st.lists(st.tuples(st.integers(1, 90), st.integers(2, 120), st.integers(1, 1300)), min_size=1, max_size=12),
+    shapes=st.lists(
+        st.tuples(st.integers(1, 90), st.integers(2, 120), st.integers(1, 5) | st.integers(1, 1300)),
+        min_size=1,
+        max_size=12,
+    ),
     width=st.integers(160, 900),
     height=st.none() | st.integers(60, 700),
 )
@@ -74,6 +81,19 @@ def test_any_layers_fit_any_picture(shapes: list[tuple[int, int, int]], width: i
     assert height or mosaic.height % 2 == 0
     assert mosaic.layers == tuple(named)[: len(mosaic.layers)]
     assert mosaic.layers
+
+
+def test_many_layers_of_few_filters_all_fit() -> None:
+    shapes = {f"layer {i}": (30, 40, 1 + i % 3) for i in range(8)}
+    assert len(Mosaic(shapes, width=640).layers) == 8
+
+
+def test_layers_without_room_are_counted() -> None:
+    shapes = {f"layer {i}": (30, 40, 64) for i in range(40)}
+    mosaic = Mosaic(shapes, width=320)
+    assert 3 < len(mosaic.layers) < 40
+    last = mosaic(maps_of(shapes))[-16:]
+    assert (last.astype(int).sum(axis=-1) > 250).sum() > 40  # the line of text below the last tiles
 
 
 def test_pictures_do_not_share_memory() -> None:

@@ -30,7 +30,7 @@ _GAP = 2
 _NAME = 12
 _HEAD = line_height(_NAME) + 2
 _LEAST_CELL = 8
-_LARGEST_CELL = 240
+_FIRST_SIDE, _LARGEST_SIDE = 24, 240
 _ASPECT = 4 / 3
 _PAGE_ENTRY, _BAD_ENTRY = COLORS - 2, COLORS - 1
 _SAMPLES = 4096
@@ -185,7 +185,8 @@ class _Scale:
 
 @dataclass(frozen=True)
 class _Band:
-    """A layer over the picture's width: `shown` of its `filters` in `lines` lines of tiles."""
+    """A layer over the picture's width: `shown` of its `filters` in `lines` lines of tiles, which are as wide as a
+    line takes, but have no side longer than `side`."""
 
     name: str
     rows: int
@@ -193,6 +194,7 @@ class _Band:
     filters: int
     room: int
     lines: int = 1
+    side: int = _FIRST_SIDE
 
     @property
     def most_across(self) -> int:
@@ -211,12 +213,26 @@ class _Band:
 
     @property
     def cell(self) -> tuple[int, int]:
-        """Rows and columns of pixels of a tile, in the map's proportions and no larger than is of use."""
-        wide = min((self.room + _GAP) // self.across - _GAP, _LARGEST_CELL)
-        high = max(1, round(wide * self.rows / self.columns))
-        if high > _LARGEST_CELL:
-            wide, high = max(1, round(_LARGEST_CELL * self.columns / self.rows)), _LARGEST_CELL
-        return high, wide
+        """Rows and columns of pixels of a tile, in the map's proportions."""
+        longest = max(self.rows, self.columns)
+        if self.capped:
+            return max(1, round(self.side * self.rows / longest)), max(1, round(self.side * self.columns / longest))
+        wide = self._pitch - _GAP
+        return max(1, round(wide * self.rows / self.columns)), wide
+
+    @property
+    def capped(self) -> bool:
+        """Whether it is `side` that keeps the tiles from being larger."""
+        return (self._pitch - _GAP) * max(self.rows, self.columns) > self.side * self.columns
+
+    def left(self, place: int) -> int:
+        """Where in its line a tile begins; lines reach from margin to margin where the tiles are not capped."""
+        step = place * (self.cell[1] + _GAP) if self.capped else place * (self.room + _GAP) // self.across
+        return _MARGIN + step
+
+    @property
+    def _pitch(self) -> int:
+        return (self.room + _GAP) // self.across
 
     @property
     def height(self) -> int:
@@ -229,13 +245,14 @@ class _Band:
         return max(self.cell) / sqrt(max(self.rows, self.columns)) * (self.shown / self.filters)
 
     def larger(self) -> _Band | None:
-        """The same with more lines, and so with larger tiles or more of them; None where there is nothing to gain."""
+        """The same with larger tiles, or more of them; None where there is nothing to gain."""
+        if self.capped:
+            side = min(self.side + self.side // 8, _LARGEST_SIDE)
+            return replace(self, side=side) if side > self.side else None
         for lines in range(self.lines + 1, self.filters + 1):
-            found = replace(self, lines=lines)
+            found = replace(self, lines=lines, side=_LARGEST_SIDE)
             if found.shown > self.shown or max(found.cell) > max(self.cell):
                 return found
-            if max(self.cell) >= _LARGEST_CELL:
-                break
         return None
 
 
@@ -295,10 +312,9 @@ class _Drawn:
         x = np.arange(wide) * columns // wide
         one = (y[:, None] * columns + x) * band.filters
         index = np.full((band.lines * (high + _GAP) - _GAP, width), rows * columns * band.filters, np.int32)
-        justified = (band.room + _GAP) // band.across == wide + _GAP
         for number in range(band.shown):
             line, place = divmod(number, band.across)
-            left = _MARGIN + (place * (band.room + _GAP) // band.across if justified else place * (wide + _GAP))
+            left = band.left(place)
             at = line * (high + _GAP)
             index[at : at + high, left : left + wide] = one + number
         return cls(band, top + _HEAD, (down, across), index)

@@ -34,6 +34,7 @@ ORDER = (
     "fastact.saving",
     "fastact.verify",
     "fastact.views",
+    "fastact.donkey",
     "fastact.bench",
     "fastact.cli",
 )

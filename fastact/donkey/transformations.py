@@ -193,7 +193,7 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
     if (2 * height, 2 * width) == (rows, columns):
         wide = picture.astype(np.uint16)
         total = wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2]
-        halved: Pixels = ((total + 2) // 4).astype(np.uint8)
+        halved: Pixels = ((total + np.uint16(2)) // np.uint16(4)).astype(np.uint8)
         return halved
     wide = picture.astype(np.int32)
     left, right, near = _neighbours(columns, width)
@@ -202,7 +202,7 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
     near = near.reshape(shape)
     lines = wide[:, left] * (_ONE_WEIGHT - near) + wide[:, right] * near
     weight = weight.reshape(-1, 1, *shape[1:])
-    mixed = lines[upper] * (_ONE_WEIGHT - weight) + lines[lower] * weight
+    mixed: npt.NDArray[np.int64] = lines[upper] * (_ONE_WEIGHT - weight) + lines[lower] * weight
     stretched: Pixels = ((mixed + (1 << 21)) >> 22).astype(np.uint8)
     return stretched
 

@@ -47,31 +47,10 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
     Raises:
         InputError: not a picture that can be read, of more than 8 bits a channel, or no picture fits `shape`.
     """
-    _check(shape)
-    return _fitted(_eight_bit(path), shape)
-
-
-def fit(frame: npt.NDArray[np.uint8], shape: Shape) -> Picture:
-    """A decoded picture, uint8 (H, W, 3), as a frame of `shape`, as `read_picture` brings a file to it.
-
-    Raises:
-        InputError: no picture fits `shape`.
-    """
-    if len(shape) == 3 and shape[-1] == 3 and shape[0] in (None, len(frame)) and shape[1] in (None, frame.shape[1]):
-        return Picture(frame, ())
-    _check(shape)
-    return _fitted(Image.fromarray(frame), shape)
-
-
-def _check(shape: Shape) -> None:
     if len(shape) != 3 or shape[-1] not in _MODE_FOR_CHANNELS:
         raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays from Python")
-
-
-def _fitted(image: Image.Image, shape: Shape) -> Picture:
-    """An 8-bit picture as a frame of a shape that a picture can have."""
-    assert shape[-1] is not None
-    mode, notes = _MODE_FOR_CHANNELS[shape[-1]], []
+    mode = _MODE_FOR_CHANNELS[shape[-1]]
+    image, notes = _eight_bit(path), []
     if image.mode != mode:
         notes.append(f"converted from {_words(image.mode)} to {_words(mode)}")
     if mode != "L" or image.mode not in ("L", "RGB"):

@@ -29,6 +29,7 @@ ORDER = (
     "fastact.extractor",
     "fastact.frames",
     "fastact.tub",
+    "fastact.pilots",
     "fastact.lap",
     "fastact.samples",
     "fastact.growing",

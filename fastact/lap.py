@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,20 @@ import numpy.typing as npt
 
 from fastact.errors import InputError
 from fastact.extractor import Frame
-from fastact.frames import fit, takes_pictures
 from fastact.graph import Model
-from fastact.layers import Shape, show
+from fastact.layers import show
+from fastact.pilots import Command, Feeding
 from fastact.tub import Record, Tub
 
 Array = npt.NDArray[Any]
+
+ANGLE, THROTTLE = "user/angle", "user/throttle"
+
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "imu_in": ("imu/acl_x", "imu/acl_y", "imu/acl_z", "imu/gyr_x", "imu/gyr_y", "imu/gyr_z"),
+    "xbehavior_in": ("behavior/one_hot_state_array",),
+}
+"""The fields of a record that donkeycar trains its pilots' other inputs on."""
 
 
 @dataclass(frozen=True)
@@ -41,84 +49,96 @@ class Lap:
         lap = Lap(Tub.open("data"), model)
         for shot in prefetch(lap): ...
 
-    A picture of another size is resized as donkeycar does it. A model that takes a run of T pictures gets each record's
-    with the T - 1 before it, so that its first shot is that of record number T. Deleted and damaged records are skipped.
+    A picture of another size is resized as donkeycar does it, and runs of pictures are made as it makes them. Other
+    inputs are fed what donkeycar trains them on: imu_in and xbehavior_in fields of the record, mem_in the recorded
+    commands before it. Deleted and damaged records are skipped.
 
     Args:
         tub: the recording.
-        model: decides the shape of frames.
-        arrays: for a model with more inputs than the picture: the others' arrays, the same for every record.
+        model: decides what is fed.
+        arrays: for inputs other than the picture, arrays that they get with every record, instead of its fields.
         start: the lowest number of a record.
         end: records from this number on are left out; None for none.
 
     Raises:
-        InputError: the model takes no picture, or several, or has inputs that are not given.
+        InputError: an input that neither an array nor the tub has.
+        UnsupportedError: no input of the model, or more than one, takes pictures.
 
     Attributes:
         damaged: records left out of the latest loop so far because they, or their pictures, cannot be read.
     """
 
     def __init__(
-        self, tub: Tub, model: Model, *, arrays: Mapping[str, Array] | None = None, start: int = 0, end: int | None = None
+        self,
+        tub: Tub,
+        model: Model,
+        *,
+        arrays: Mapping[str, Array] | None = None,
+        start: int = 0,
+        end: int | None = None,
     ) -> None:
         self.tub, self.model, self.damaged = tub, model, 0
         self._range = start, end
         self._arrays = dict(arrays or {})
-        self._input = _input_of_pictures(model, self._arrays)
-        shape = model.input_shapes[self._input]
-        self._first = model.channels_first
-        self._shape: Shape = (*shape[:-3], *shape[-2:], shape[-3]) if self._first else shape
-        self._steps = self._shape[0] if len(self._shape) == 4 else 1
-        if self._steps is None:
-            raise InputError(f"the input {self._input!r} takes any number of pictures, so that a tub has no frames for it")
-
-    @property
-    def steps(self) -> int:
-        """How many pictures in a row make a frame."""
-        assert self._steps is not None
-        return self._steps
+        for name in Feeding(model).others:
+            fields = _FIELDS.get(name, ())
+            if name not in self._arrays and (not fields or any(field not in tub.fields for field in fields)):
+                raise InputError(
+                    f"the input {name!r} of {model.source}, which is {show(model.input_shapes[name])}, is not in the "
+                    f"tub: add --input {name}=FILE.npy"
+                )
 
     def count(self) -> int:
         """How many shots there are if every picture can be read; reads all records, and no picture."""
-        return max(0, sum(1 for _ in self.tub.records(*self._range)) - self.steps + 1)
+        return sum(1 for _ in self.tub.records(*self._range))
 
     def __iter__(self) -> Iterator[Shot]:
         return self.every(1)
 
     def every(self, stride: int) -> Iterator[Shot]:
-        """The first shot and each `stride`-th after it, damaged ones counted in; others are not decoded if they need not."""
+        """The first shot and each `stride`-th after it, damaged ones counted in.
+
+        The pictures between are not decoded, so that a model that takes runs gets others than in a whole loop.
+        """
+        feed = Feeding(self.model)
         records = self.tub.records(*self._range)
-        run: deque[Array] = deque(maxlen=self.steps)
         unread = self.damaged = 0
-        for place, record in enumerate(records, 1 - self.steps):
-            if self.steps > 1 or place % stride == 0:
+        for place, record in enumerate(records):
+            shot = None
+            if place % stride == 0:
                 try:
-                    picture = record.frame()
+                    shot = self._shot(record, feed)
                 except InputError:
                     unread += 1
-                else:
-                    run.append(fit(picture, self._shape[-3:]).frame)
-                    if len(run) == self.steps and place % stride == 0:
-                        yield Shot(record, picture, self._frame(run))
             self.damaged = records.damaged + unread
+            if shot is not None:
+                yield shot
+            feed.remember(command(record) or Command(0.0, 0.0))
         self.damaged = records.damaged + unread
 
-    def _frame(self, run: deque[Array]) -> Frame:
-        """What the extractor takes for a run of pictures, of which a model of one picture has one."""
-        frame = run[-1] if len(self._shape) == 3 else np.stack(run)
-        if self._first:
-            frame = np.ascontiguousarray(np.moveaxis(frame, -1, -3))
-        return {**self._arrays, self._input: frame} if self._arrays else frame
+    def _shot(self, record: Record, feed: Feeding) -> Shot:
+        """A record's shot; raises InputError where something in the record cannot be read."""
+        picture = record.frame()
+        others = [self._arrays[name] if name in self._arrays else _numbers(record, name) for name in feed.others]
+        inputs = feed(picture, *others)
+        return Shot(record, picture, inputs if len(inputs) > 1 else inputs[feed.input])
 
 
-def _input_of_pictures(model: Model, arrays: Mapping[str, Array]) -> str:
-    """The one input that has no array, if pictures can be fed to it; raises InputError."""
-    absent = {name: shape for name, shape in model.input_shapes.items() if name not in arrays}
-    if len(absent) == 1:
-        ((name, shape),) = absent.items()
-        channels_last = (*shape[:-3], *shape[-2:], shape[-3]) if model.channels_first and len(shape) > 2 else shape
-        if takes_pictures(channels_last):
-            return name
-        raise InputError(f"the input {name!r} is {show(shape)}, which no picture of a tub is")
-    names = ", ".join(map(repr, absent)) or "none"
-    raise InputError(f"a tub's pictures go to one input, and {names} of {model.source} are without an array")
+def command(record: Record) -> Command | None:
+    """What the driver wanted, as the record has it; None where it does not."""
+    values = [record.fields.get(name) for name in (ANGLE, THROTTLE)]
+    if not all(type(value) in (int, float) and isfinite(value) for value in values):
+        return None
+    return Command(*map(float, values))
+
+
+def _numbers(record: Record, name: str) -> Sequence[float]:
+    """The numbers for an input from a record's fields; raises InputError where they are no numbers."""
+    numbers: list[float] = []
+    for field in _FIELDS[name]:
+        value = record.fields.get(field)
+        values = value if isinstance(value, list) else [value]
+        if not all(type(v) in (int, float) and isfinite(v) for v in values):
+            raise InputError(f"record {record.index} has no numbers in {field!r}")
+        numbers += values
+    return numbers

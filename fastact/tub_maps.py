@@ -79,9 +79,7 @@ def write_tub_maps(
     shots = prefetch(iter(lap), MOST_IN_BATCH)
     first = next(shots, None)
     if first is None:
-        raise InputError(
-            f"the tub {os.fspath(lap.tub.path)!r} has no record in that range whose picture can be read"
-        )
+        raise InputError(f"the tub {os.fspath(lap.tub.path)!r} has no record in that range whose picture can be read")
     layout = _Layout.of(extract, lap, first)
     if not target.exists():
         create(target, h5py, layout.fill)
@@ -150,21 +148,24 @@ class _Layout:
     def check(self, path: Path, h5py: Any) -> None:
         """Raises OutputError for a file that these maps cannot be added to."""
         name = repr(os.fspath(path))
-        try:
-            with inspected(path, h5py) as file:
+        found: dict[str, Any] = {}
+        with inspected(path, h5py) as file:
+            try:
                 found = {key: file.attrs.get(key) for key in self.attributes}
                 same = all(
                     file["maps"][entry].shape[1:] == self.shapes[layer]
                     and file["maps"][entry].chunks == self.chunk(layer)
                     for layer, entry in self.names.items()
                 )
-        except (KeyError, AttributeError, RuntimeError, TypeError):
-            found, same = {}, False
+            except (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError):
+                same = False
         if found.get("format") != FORMAT:
             raise OutputError(f"{name} is in the way, and no file of a tub's maps that can go on: choose another file")
-        for key, what in (("model_sha256", "model"), ("tub", "tub"), ("layers", "layers"), ("input", "input")):
+        for key, what in (("model_sha256", "another model"), ("layers", "other layers"), ("input", "another input")):
             if found[key] != self.attributes[key]:
-                raise OutputError(f"{name} has the maps of another {what}, so that it cannot go on: choose another file")
+                raise OutputError(
+                    f"{name} has the maps of another {what}, so that it cannot go on: choose another file"
+                )
         if not same:
             raise OutputError(f"{name} is damaged: remove it, or choose another file")
 

@@ -28,6 +28,7 @@ ORDER = (
     "fastact.maps",
     "fastact.extractor",
     "fastact.frames",
+    "fastact.saliency",
     "fastact.tub",
     "fastact.pilots",
     "fastact.lap",

@@ -81,7 +81,10 @@ class Sources:
         if len({f.name for f in files}) < len(files):
             raise click.BadParameter("an input is given twice", param_hint="--input")
         if (tub is None) != (not indexes):
-            raise click.BadParameter("a tub's records are given as --tub DIR --index N", param_hint="--tub")
+            raise click.BadParameter(
+                "a tub's records are given as --tub DIR --index N; `extract` takes a whole tub with --out FILE.h5",
+                param_hint="--tub",
+            )
         if images and tub is not None:
             raise click.BadParameter("give pictures as files or from a tub, not both", param_hint="--image")
         return cls(tuple(images), {f.name: f.path for f in files}, tub, tuple(indexes), sizes[0] if sizes else None)
@@ -96,7 +99,7 @@ def feeding_options(function: F) -> F:
             "picture after them makes the next run with those before it."
         ),
         click.option(
-            "--tub", metavar="DIR", help="A Donkey tub to take pictures from, by --index, instead of --image."
+            "--tub", metavar="DIR", help="A Donkey tub to take pictures from, instead of --image."
         ),
         click.option(
             "--index", "indexes", type=click.IntRange(0), multiple=True, metavar="N",

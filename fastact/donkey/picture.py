@@ -42,7 +42,11 @@ class View:
         """The picture of one frame; raises FastactError where there is nothing to draw."""
         self._seconds += (seen.seconds - self._seconds) * (_RATE if self._seconds else 1.0)
         maps = {name: seen.maps[name] for name in self._engine.layers if name in seen.maps}
-        return self._overlaid(seen, maps) if self._settings.style == "overlay" else self._tiled(seen, maps)
+        if seen.saliency is not None:
+            return self._overlaid(seen, seen.saliency, "VisualBackProp: where all convolutions respond")
+        if self._settings.style == "overlay":
+            return self._overlaid(seen, *self._mean_map(maps))
+        return self._tiled(seen, maps)
 
     def _tiled(self, seen: Seen, maps: Mapping[str, npt.NDArray[np.float32]]) -> Pixels:
         width, height = self._settings.width, self._settings.height
@@ -70,13 +74,18 @@ class View:
         _gauges(draw, seen.command, left, _HEAD - _MARGIN - 2 * line_height(_GAUGE + 4), room)
         return image
 
-    def _overlaid(self, seen: Seen, maps: Mapping[str, npt.NDArray[np.float32]]) -> Pixels:
+    def _mean_map(self, maps: Mapping[str, npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.float32], str]:
+        """The mean of the filters of the last layer that has maps, 0 to 1 on a running scale, and its name in words."""
         drawable = [name for name, array in maps.items() if is_map(array.shape)]
         if not drawable:
             raise UnsupportedError("an overlay needs a layer with maps, which have a height, a width and channels")
         name = drawable[-1]
         latest = maps[name].reshape(-1, *maps[name].shape[-3:])[-1]
-        strength = self._scale.fractions(latest.mean(axis=-1))
+        words = f"{name}: mean of {count(latest.shape[-1], 'filter')}"
+        return self._scale.fractions(latest.mean(axis=-1)), words
+
+    def _overlaid(self, seen: Seen, strength: npt.NDArray[np.float32], words: str) -> Pixels:
+        """The camera's picture with a map of strengths, 0 to 1, over it, and below it what it says and the command."""
         width, height = self._settings.width, self._settings.height
         image = Image.new("RGB", (width, height), PAGE)
         colormap = self._settings.colormap or COLORMAP
@@ -85,7 +94,6 @@ class View:
         mixed = _enlarged(blended, width, height - _FOOT)
         image.paste(mixed, ((width - mixed.width) // 2, (height - _FOOT - mixed.height) // 2))
         draw = ImageDraw.Draw(image)
-        words = f"{name}: mean of {count(latest.shape[-1], 'filter')}"
         half = width // 2 - 2 * _MARGIN
         write(draw, (_MARGIN, height - _FOOT + 6), shorten(words, _TEXT, half), _TEXT, DIM)
         spent = f"{self._engine.name}, {self._seconds * 1000:.1f} ms a frame"

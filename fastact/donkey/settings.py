@@ -9,7 +9,7 @@ from typing import Any
 
 from fastact.errors import InputError
 
-STYLES = ("mosaic", "overlay")
+STYLES = ("mosaic", "overlay", "saliency")
 OUTPUTS = ("image", "angle", "throttle")
 _THROTTLE_RANGE = "MODEL_CATEGORICAL_MAX_THROTTLE_RANGE"
 
@@ -30,11 +30,22 @@ class Settings:
     layers: str | tuple[str, ...] | None = _setting(
         None, "layers to show: a name, a pattern such as 'conv2d_[12]', or a list of them; None for every convolution"
     )
-    style: str = _setting("mosaic", "'mosaic': all filters of the layers; 'overlay': one layer over the picture")
-    overlay: str | None = _setting(None, "the layer that an overlay shows; None for the last of the layers")
+    style: str = _setting(
+        "mosaic",
+        "'mosaic': all filters of the layers; 'overlay': the mean of one layer's filters over the picture; 'saliency': "
+        "VisualBackProp over the picture",
+    )
+        "mosaic",
+        "'mosaic': all filters of the layers; 'overlay': one layer's mean over the picture; 'saliency': VisualBackProp",
+    )
+    overlay: str | None = _setting(
+        None, "the layer that an overlay shows, or that saliency begins with; None for the last"
+    )
+        None, "the layer that an overlay shows, or that saliency begins with; None for the last"
+    )
     width: int = _setting(800, "pixels of the picture")
     height: int = _setting(600, "pixels of the picture")
-    colormap: str | None = _setting(None, "a colour map; None for viridis in mosaics and inferno in overlays")
+    colormap: str | None = _setting(None, "a colour map; None for viridis in mosaics, else inferno")
     opacity: float = _setting(0.6, "how much of the camera's picture an overlay's brightest colour covers, 0 to 1")
     camera: bool = _setting(True, "whether a mosaic has the camera's picture and the steering above it")
     outputs: tuple[str, ...] = _setting(

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -202,7 +203,7 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
     near = near.reshape(shape)
     lines = wide[:, left] * (_ONE_WEIGHT - near) + wide[:, right] * near
     weight = weight.reshape(-1, 1, *shape[1:])
-    mixed: npt.NDArray[np.int64] = lines[upper] * (_ONE_WEIGHT - weight) + lines[lower] * weight
+    mixed: npt.NDArray[Any] = lines[upper] * (_ONE_WEIGHT - weight) + lines[lower] * weight
     stretched: Pixels = ((mixed + (1 << 21)) >> 22).astype(np.uint8)
     return stretched
 

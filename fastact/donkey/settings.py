@@ -35,12 +35,7 @@ class Settings:
         "'mosaic': all filters of the layers; 'overlay': the mean of one layer's filters over the picture; 'saliency': "
         "VisualBackProp over the picture",
     )
-        "mosaic",
-        "'mosaic': all filters of the layers; 'overlay': one layer's mean over the picture; 'saliency': VisualBackProp",
-    )
     overlay: str | None = _setting(
-        None, "the layer that an overlay shows, or that saliency begins with; None for the last"
-    )
         None, "the layer that an overlay shows, or that saliency begins with; None for the last"
     )
     width: int = _setting(800, "pixels of the picture")

@@ -38,6 +38,7 @@ ORDER = (
     "fastact.tub_maps",
     "fastact.verify",
     "fastact.views",
+    "fastact.film",
     "fastact.bench",
     "fastact.cli",
 )

@@ -164,7 +164,7 @@ class _Layout:
         for key, what in (("model_sha256", "another model"), ("layers", "other layers"), ("input", "another input")):
             if found[key] != self.attributes[key]:
                 raise OutputError(
-                    f"{name} has the maps of another {what}, so that it cannot go on: choose another file"
+                    f"{name} has the maps of {what}, so that it cannot go on: choose another file"
                 )
         if not same:
             raise OutputError(f"{name} is damaged: remove it, or choose another file")

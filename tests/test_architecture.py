@@ -39,6 +39,7 @@ ORDER = (
     "fastact.verify",
     "fastact.views",
     "fastact.donkey",
+    "fastact.film",
     "fastact.bench",
     "fastact.cli",
 )

@@ -90,6 +90,15 @@ class Sources:
         return cls(tuple(images), {f.name: f.path for f in files}, tub, tuple(indexes), sizes[0] if sizes else None)
 
 
+def input_option(function: F) -> F:
+    """The option that gives arrays for inputs, and another size for pictures."""
+    return click.option(
+        "--input", "inputs", type=_Input(), multiple=True,
+        help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; "
+        "repeatable. WIDTHxHEIGHT, such as 640x360: run the same weights at another input size."
+    )(function)  # fmt: skip
+
+
 def feeding_options(function: F) -> F:
     """The options that say what to feed, the same for every command."""
     for option in reversed((
@@ -105,11 +114,7 @@ def feeding_options(function: F) -> F:
             "--index", "indexes", type=click.IntRange(0), multiple=True, metavar="N",
             help="A record of the tub, by its number; repeatable. A run of pictures ends with it."
         ),
-        click.option(
-            "--input", "inputs", type=_Input(), multiple=True,
-            help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; "
-            "repeatable. WIDTHxHEIGHT, such as 640x360: run the same weights at another input size."
-        ),
+        input_option,
     )):  # fmt: skip
         function = option(function)
     return function

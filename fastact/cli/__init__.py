@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": "Run the main job on the samples that come with fastact.",
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
+    "movie": "Make a film of a tub, as the network sees it.",
     "stats": "Show what a tub says about a model's filters: dead ones, duplicates, what excites them.",
     "view": "Open a page that shows what every filter sees.",
     "verify": "Compare every layer's map with TensorFlow's.",
@@ -39,6 +40,7 @@ Examples:
   fastact extract --model pilot.h5 --image frame.jpg
   fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
   fastact view --model pilot.h5 --image frame.jpg
+  fastact movie --tub data --model pilot.h5 --out lap.mp4
   fastact bench pilot.h5 --sizes 160x120,640x360
   fastact stats --model pilot.h5 --tub data
   fastact verify pilot.h5 --image frame.jpg

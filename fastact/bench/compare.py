@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastact.bench import words
-from fastact.bench.result import Report, Size, Times, quantile
+from fastact.bench.result import Report, Size
 from fastact.bench.tables import Table
+from fastact.bench.times import Times, median_error, quantile
 
 _LEAST = 0.03
 """Differences smaller than this are not told from where a process's memory happened to lie."""
@@ -65,10 +66,7 @@ def _uncertainty(times: Times) -> float:
     Chance: the 99 % interval of the median by order statistics. Drift: how far the medians of fifths of the run, one
     after the other, lie from the whole's.
     """
-    ordered, count = sorted(times.runs), len(times.runs)
-    half = 1.3 * math.sqrt(count)
-    low, high = max(0, math.floor(count / 2 - half)), min(count - 1, math.ceil(count / 2 + half))
-    chance = (ordered[high] - ordered[low]) / 2 / times.median
+    count, chance = len(times.runs), median_error(times.runs, 2.6)
     blocks = [sorted(times.runs[count * i // _BLOCKS : count * (i + 1) // _BLOCKS]) for i in range(_BLOCKS)]
     medians = [quantile(block, 0.5) for block in blocks if block]
     return max(chance, (max(medians) - min(medians)) / 2 / times.median)

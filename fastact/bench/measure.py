@@ -29,9 +29,9 @@ from fastact.bench.result import (
     Report,
     Size,
     Subject,
-    Times,
 )  # fmt: skip
 from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
+from fastact.bench.times import Times
 from fastact.errors import FastactError, InputError, KernelError
 from fastact.frames import takes_pictures
 from fastact.graph import Model

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from html import escape
 
 from fastact.bench import words
-from fastact.bench.result import Report, Size, slope
+from fastact.bench.result import Report, Size
+from fastact.bench.times import slope
 
 WIDTH = 960
 _NAME, _BAR, _GAP = 190, 13, 12

@@ -10,55 +10,21 @@ import dataclasses
 import json
 import math
 import os
-import statistics
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastact.bench.machine import Conditions, Machine
+from fastact.bench.times import Times, slope
 from fastact.errors import FileError
 
 VERSION = 1
 """Of the JSON's form: it changes when a reader of an older report would be misled."""
 
 _MOST_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds of every run, in the order they were made, and what they come to.
-
-    Attributes:
-        low, high: the quartiles.
-        slowest_tenth: what 9 of 10 runs do not exceed.
-        outliers: those more than three times the quartiles' distance above the upper one; they are in `runs`, too.
-    """
-
-    runs: tuple[float, ...]
-    median: float
-    low: float
-    high: float
-    slowest_tenth: float
-    outliers: tuple[float, ...]
-
-    @classmethod
-    def of(cls, runs: Sequence[float]) -> Times:
-        """From one run or more."""
-        ordered = sorted(runs)
-        low, high = quantile(ordered, 0.25), quantile(ordered, 0.75)
-        outliers = tuple(t for t in runs if t > high + 3 * (high - low))
-        return cls(tuple(runs), statistics.median(ordered), low, high, quantile(ordered, 0.9), outliers)
-
-
-def quantile(ordered: Sequence[float], part: float) -> float:
-    """The value below which `part` of the sorted values lie, between two of them by proportion."""
-    place = part * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 @dataclass(frozen=True)
@@ -244,13 +210,6 @@ class Report:
     def exponent(self) -> float | None:
         """k of CPU seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes."""
         return slope([(p.pixels, p.cpu_seconds) for p in self.sweep])
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float | None:
-    """The slope of a straight line through the logarithms, by least squares; None for fewer than three points."""
-    if len({x for x, _ in points}) < 3 or any(v <= 0 for point in points for v in point):
-        return None
-    return statistics.linear_regression(*zip(*((math.log(x), math.log(y)) for x, y in points), strict=True)).slope
 
 
 def to_json(report: Report) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastact.bench import words
-from fastact.bench.result import Layer, Report, Size, Times
+from fastact.bench.result import Layer, Report, Size
+from fastact.bench.times import Times
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,99 @@ class Ability:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """One engine's frames at one size, beside fastact's in the same rounds.
+
+    Attributes:
+        way: who made floats of a frame of bytes: "by NumPy", "in the model", or "" where the engine takes bytes.
+        difference: the largest between its maps and fastact's, as a part of the map's largest value.
+        times: of its frames.
+        ratio: its time over fastact's, the median of the rounds; `ratio_low` and `ratio_high` are their quartiles.
+    """
+
+    name: str
+    version: str
+    way: str
+    difference: float
+    times: Times
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+@dataclass(frozen=True)
+class Contest:
+    """fastact and other engines at one size: fastact is the first.
+
+    Attributes:
+        failed: why others were not timed, by their names.
+    """
+
+    width: int
+    height: int
+    rounds: int
+    engines: tuple[Peer, ...]
+    failed: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """Width x height."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The engines that were asked for.
+
+    Attributes:
+        tolerance: the largest difference of maps with which an engine is timed, as a part of a map's largest value.
+        absent: those not installed, by their names, with what to give pip.
+    """
+
+    tolerance: float
+    absent: dict[str, str]
+    contests: tuple[Contest, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What layers may take, from `low` to `high` seconds; `limit` is what holds them: "arithmetic" or "memory"."""
+
+    names: tuple[str, ...]
+    low: float
+    high: float
+    limit: str
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What a board may need for a frame of one size: an estimate, not measured.
+
+    Attributes:
+        board: its name; empty for this machine, which tells how far the estimate can be trusted.
+        threads: of as many cores.
+        peak: FLOP/s of as many cores at the highest clock.
+        memory: bytes a second, of the memory.
+        low, high: seconds of a frame.
+    """
+
+    board: str
+    width: int
+    height: int
+    threads: int
+    peak: float
+    memory: float
+    low: float
+    high: float
+    layers: tuple[Estimate, ...]
+
+    @property
+    def label(self) -> str:
+        """Width x height."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
 class Subject:
     """The model measured."""
 
@@ -188,6 +281,8 @@ class Report:
         complete: False where it was interrupted; what is there was measured as usual.
         layers_clock: "cpu" where layers are timed by CPU time, "wall" where by the time that passed.
         sweep: the sizes between, smallest first; empty where there was no time for it.
+        peers: other engines; None where none were asked for.
+        projections: what boards may need: estimates. Every size on this machine, then on the boards asked for.
         warnings: what may have disturbed the measuring.
     """
 
@@ -205,6 +300,8 @@ class Report:
     ability: Ability
     sizes: tuple[Size, ...]
     sweep: tuple[Point, ...]
+    peers: Peers | None
+    projections: tuple[Projection, ...]
     warnings: tuple[str, ...]
 
     def exponent(self) -> float | None:

@@ -184,11 +184,15 @@ def _roofline(report: Report) -> Plot:
     parts.append(line(axes.x(max(axes.x_range[0], ability.peak / ability.cache)), top, axes.right, top, "roof"))
     parts.append(text(axes.right - 6, top - 7, f"peak {ability.peak / 1e9:.0f} GFLOP/s", "end", "small"))
     order = {layer.names: str(i) for i, layer in enumerate(report.sizes[-1].layers, 1)}
-    for number, layer in layers:
-        x, y = axes.x(layer.intensity), axes.y(layer.speed / 1e9)
+    spots = [(axes.x(layer.intensity), axes.y(layer.speed / 1e9)) for _, layer in layers]
+    for (number, layer), (x, y) in zip(layers, spots, strict=True):
         title = f"{layer.name} at {report.sizes[number].label}: {layer.speed / 1e9:.1f} GFLOP/s"
         parts.append(dot(x, y, color(number), title))
-        parts.append(text(x + 8, y + 4, order.get(layer.names, ""), kind="small"))
+    taken = list(spots)
+    for (_, layer), (x, y) in zip(layers, spots, strict=True):
+        place = _free(x, y, taken)
+        taken.append(place)
+        parts.append(text(place[0], place[1] + 4, order.get(layer.names, ""), "middle", "small"))
     listed = ", ".join(f"{place} {' + '.join(names)}" for names, place in order.items()) if len(order) < 13 else ""
     return Plot(
         "How near the machine's peak",
@@ -196,6 +200,14 @@ def _roofline(report: Report) -> Plot:
         "A layer can be no higher than the peak, nor than the slanted line of where its data lie: in memory or in the "
         f"second cache. Both were measured in the same run. {listed}",
     )
+
+
+def _free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Where a label of a dot can stand: beside, above or below it, where it is farthest from what is there."""
+    places = [(x + 13, y), (x - 13, y), (x, y - 13), (x, y + 13)]
+    clear = [min((math.hypot(a - p, b - q) for p, q in taken if (p, q) != (x, y)), default=99.0) for a, b in places]
+    # The usual place is kept unless something is in its way.
+    return places[0] if clear[0] > 14 else places[clear.index(max(clear))]
 
 
 def _memory(report: Report) -> Plot:

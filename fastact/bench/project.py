@@ -70,8 +70,8 @@ BOARDS = (
         "NVIDIA, Jetson Nano System-on-Module Data Sheet, DA-09366-001; Arm, Cortex-A57 Software Optimization Guide, "
         "UAN 0015B",
     ),
-    # Of Carmel's pipes nothing is published (WikiChip, "Carmel"): two of 128 bits are assumed. Memory of 128 bits at 1600
-    # MHz in the data sheets of 2020, at 1866 MHz since.
+    # Of Carmel's pipes nothing is published (WikiChip, "Carmel"): two of 128 bits are assumed. Its memory is 128 bits
+    # wide, at 1600 MHz in the data sheets of 2020 and at 1866 MHz since.
     Board(
         "xavier-nx", "Jetson Xavier NX", "NVIDIA Carmel", 6, 4, 2, (1.4e9, 1.9e9), (51.2e9, 59.7e9), 4 << 20,
         "NVIDIA, Jetson Xavier NX System-on-Module Data Sheet, 2020 and later; two vector units of 128 bits a core are "
@@ -154,8 +154,8 @@ def assumptions() -> str:
     return (
         "Estimates by the roofline model, not measurements: nothing here was run on these boards. Assumed are the CPU "
         f"alone with up to {_MOST_THREADS} threads, and the boards' published cores, clocks, vector units and memory; "
-        f"that layers reach {WORST:.0%} to {BEST:.0%} of the peak and {REACHED[0]:.0%} to {REACHED[1]:.0%} of the memory's "
-        "bandwidth, overlapping at best and one after the other at worst; and that at worst a layer loses "
+        f"that layers reach {WORST:.0%} to {BEST:.0%} of the peak and {REACHED[0]:.0%} to {REACHED[1]:.0%} of the "
+        "memory's bandwidth, overlapping at best and one after the other at worst; and that at worst a layer loses "
         f"{1e6 * STEP:.0f} microseconds more and a frame {1e6 * CALL[1]:.0f}. A hot board, a lower power mode or other "
         "programs make it slower than the range."
     )

@@ -116,7 +116,7 @@ def _digits(value: float) -> str:
 
 
 def _peers(peers: Peers) -> Table:
-    head = ("input", "engine", "version", "time", "quartiles", "x fastact", "of half the rounds", "differs by", "bytes")
+    head = ("input", "engine", "version", "time", "quartiles", "x fastact", "quartiles", "differs by", "scaled")
     rows = tuple(
         (
             contest.label,

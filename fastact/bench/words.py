@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
 
 from fastact.bench.machine import Machine
@@ -63,10 +64,13 @@ def _loop(report: Report) -> Iterator[str]:
 def verdict(size: Size) -> str:
     """Whether the car's loop holds, by what 9 of 10 frames do not exceed."""
     slow = size.frame.slowest_tenth
-    share = f"{milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it"
-    if slow > BUDGET:
-        return f"does not fit ({share})"
-    return f"fits, with little to spare ({share})" if slow > _TIGHT * BUDGET else f"fits ({share})"
+    return f"{fits(size)} ({milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it)"
+
+
+def fits(size: Size) -> str:
+    """The same in a word or two."""
+    slow = size.frame.slowest_tenth
+    return "does not fit" if slow > BUDGET else "fits, with little to spare" if slow > _TIGHT * BUDGET else "fits"
 
 
 def _growth(report: Report) -> Iterator[str]:
@@ -150,10 +154,9 @@ def _projected(report: Report) -> Iterator[str]:
     for projection in report.projections:
         if projection.board and projection.label == last:
             low, high = 1e3 * projection.low, 1e3 * projection.high
-            fits = (
-                "fits" if projection.high < _TIGHT * BUDGET else "may not fit" if projection.low < BUDGET else "no fit"
-            )
-            said.append(f"{projection.board} {low:.1f} to {high:.1f} ms ({fits})")
+            likely = "does not fit" if projection.low > BUDGET else "may not fit"
+            likely = "should fit" if projection.high < _TIGHT * BUDGET else likely
+            said.append(f"{projection.board} {low:.1f} to {high:.1f} ms ({likely})")
     if said:
         yield f"Estimated, not measured, for a frame of {last}, on the CPU with up to 4 threads: {'; '.join(said)}."
 
@@ -203,7 +206,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     rows = [
         ("machine", where(machine)),
         ("cores", f"{machine.cores}, {threads(report.threads)} used"),
-        ("memory", megabytes(machine.memory) if machine.memory is not None else "not known"),
+        ("memory", f"{machine.memory / 1e9:.1f} GB" if machine.memory is not None else "not known"),
         ("kernels", report.kernels),
         ("peak", f"{ability.peak / 1e9:.1f} GFLOP/s, the best of {len(ability.bursts)} bursts between the rounds"),
         ("copying", f"memory {ability.memory / 1e9:.1f} GB/s, second cache {ability.cache / 1e9:.1f} GB/s"),
@@ -212,12 +215,20 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("load", f"{_load(before.load)} before, {_load(after.load)} after"),
         ("system", machine.system),
         ("model", f"{report.subject.name}: {report.subject.format}, sha256 {report.subject.sha256[:16]}"),
-        ("fastact", f"{report.fastact}, {report.made}"),
+        ("fastact", f"{report.fastact}, {moment(report.made)}"),
     ]
     if after.temperatures:
         warmest = max(after.temperatures, key=lambda name: after.temperatures[name])
         rows.insert(-3, ("warmest", f"{warmest}, {after.temperatures[warmest]:.0f} degrees Celsius after"))
     return rows
+
+
+def moment(made: str) -> str:
+    """A time in UTC to the minute, as people write it; what is none is left as it is."""
+    try:
+        return f"{datetime.datetime.fromisoformat(made):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return made
 
 
 def _clocks(clocks: Sequence[float]) -> str:

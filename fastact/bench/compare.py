@@ -20,6 +20,9 @@ from fastact.bench.times import Times, median_error, quantile
 
 _LEAST = 0.03
 """Differences smaller than this are not told from where a process's memory happened to lie."""
+_SHORTEST = 5e-6
+"""Seconds: what starting a stretch of steps, and reading the clock before and after it, varies by."""
+
 _QUICK = 0.1
 _BLOCKS = 5
 
@@ -56,7 +59,8 @@ def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
     quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
     noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
     same_way = (ratio > 1) == (quick > 1)
-    real = same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
+    long = abs(second.median - first.median) > _SHORTEST
+    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
     return Difference(ratio, noise, real)
 
 
@@ -103,6 +107,8 @@ def drift(first: Sequence[float], second: Sequence[float]) -> float:
 
 def _rows(first: Size, second: Size, drifted: float) -> Iterator[tuple[str, ...]]:
     yield (first.label, "frame", *_cells(first.frame, second.frame, drifted))
+    if min(*first.cpu.runs, *second.cpu.runs) > 0:  # some systems count CPU time in hundredths of a second
+        yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, drifted))
     others = {layer.names: layer for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:

@@ -37,10 +37,10 @@ class Card:
 
 def card(number: int, size: Size) -> Card:
     """Of a size, by its place in the report."""
-    beside = [f"{1 / size.frame.median:,.0f} frames a second", words.fits(size)]
+    beside = [f"{1 / size.frame.median:,.0f} frames a second", f"{words.LOOP_HERTZ} Hz: {words.fits(size)}"]
     if size.process_bytes is not None:
         beside.append(words.megabytes(size.process_bytes))
-    return Card(color(number), size.label, words.milliseconds(size.frame.median), ", ".join(beside))
+    return Card(color(number), size.label, words.milliseconds(size.frame.median), " · ".join(beside))
 
 
 def html(report: Report, pictures: Sequence[Sequence[Shown]] = ()) -> str:

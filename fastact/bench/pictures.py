@@ -101,7 +101,7 @@ def _cell(values: Floats) -> npt.NDArray[np.uint8]:
     if columns > _CELL:
         size = (_CELL, max(1, round(rows * _CELL / columns)))
         scaled = np.asarray(Image.fromarray(scaled).resize(size, Image.Resampling.BOX))
-    times = max(1, round(_CELL / scaled.shape[1]))
+    times = max(1, _CELL // scaled.shape[1])
     entries = np.clip(np.rint(scaled), 0, _CLEAR - 1).astype(np.uint8)
     return entries.repeat(times, 0).repeat(times, 1)
 

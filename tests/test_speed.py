@@ -89,7 +89,7 @@ def test_a_convolution_keeps_its_share_of_the_core_s_peak(name: str, peak: Peak)
 )
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_fastact_keeps_up_with_onnx_runtime_on_one_thread(dtype: str) -> None:
-    from benchmarks.engines import onnx_runtime, ours
+    from fastact.bench.peers.engines import onnx_runtime, ours
 
     case = Case(samples.pilot())
     model = case.model()

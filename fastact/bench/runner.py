@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastact.bench.result import Layer, Times
+from fastact.bench.result import Layer
+from fastact.bench.times import Times
 from fastact.cost import PICTURE_RANKS
 from fastact.errors import InputError
 from fastact.extractor import Extractor

@@ -9,8 +9,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from benchmarks.common import BenchmarkError
-from benchmarks.network import (
+from fastact.bench.peers.network import (
     INPUT,
     Activation,
     Array,
@@ -23,6 +22,7 @@ from benchmarks.network import (
     Merge,
     Network,
     Pad,
+    PeerError,
     Pool,
     Step,
     Upsample,
@@ -85,7 +85,7 @@ class _Graph:
         return schema.ActivationFunctionType.NONE, self.tensor(f"{step.name}/linear", (1, *step.shape))
 
     def function(self, function: str, x: int, step: Step) -> None:
-        values = {"options": "SoftmaxOptions", "beta": 1.0} if function == "softmax" else {}
+        values: dict[str, Any] = {"options": "SoftmaxOptions", "beta": 1.0} if function == "softmax" else {}
         self.operator(_FUNCTIONS[function], [x], self.output(step), **values)
 
     def rest(self, function: str, x: int, step: Step) -> None:
@@ -103,7 +103,8 @@ def tflite_model(network: Network, in_bytes: bool = False) -> bytes:
     shape = (1, *network.input_shape)
     if in_bytes:
         given = graph.tensor("bytes", shape, kind="uint8")
-        floats, scale = graph.tensor("bytes/floats", shape), graph.weight("bytes/scale", np.float32([1 / 255]))
+        floats = graph.tensor("bytes/floats", shape)
+        scale = graph.weight("bytes/scale", np.array([1 / 255], np.float32))
         graph.operator("CAST", [given], floats)
         graph.operator("MUL", [floats, scale], graph.tensor(INPUT, shape), "MulOptions")
     else:
@@ -137,7 +138,7 @@ def _conv(graph: _Graph, step: Conv) -> None:
     channels = step.weights.shape[2] * step.groups
     depthwise = step.groups == channels > 1
     if step.groups != 1 and not depthwise:
-        raise BenchmarkError("grouped convolutions are not measured in LiteRT")
+        raise PeerError("grouped convolutions are not measured in LiteRT")
     kernel = step.weights.transpose(2, 0, 1, 3) if depthwise else step.weights.transpose(3, 0, 1, 2)
     weights = [graph.weight(f"{step.name}/kernel", kernel), graph.weight(f"{step.name}/bias", step.bias)]
     function, output = graph.fused(step.function, step)

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from benchmarks.common import BenchmarkError
-from benchmarks.network import (
+from fastact.bench.peers.network import (
     INPUT,
     Activation,
     Array,
@@ -26,6 +25,7 @@ from benchmarks.network import (
     Network,
     Pad,
     Pads,
+    PeerError,
     Pool,
     Step,
     Upsample,
@@ -134,7 +134,7 @@ def _pool(step: Pool) -> Run:
         return lambda x: functional.avg_pool2d(x, step.size, step.strides, (top, left), count_include_pad=False)
     if largest:
         return lambda x: functional.max_pool2d(_padded(x, step.pads, -math.inf), step.size, step.strides)
-    raise BenchmarkError(f"PyTorch's mean pools take no padding on one side alone: {step.name!r} has it")
+    raise PeerError(f"PyTorch's mean pools take no padding on one side alone: {step.name!r} has it")
 
 
 def _upsample(step: Upsample) -> Run:

@@ -1,6 +1,6 @@
 """One engine in a process of its own, doing what it is told: what `turns` starts for each engine.
 
-    python -m benchmarks.worker NAME MODULE THREADS
+    python -m fastact.bench.peers.worker NAME MODULE THREADS
 
 A process of its own keeps one engine's threads and settings away from another's measurement, and lets it be stopped
 while another has its turn. Commands and answers are lines of JSON on standard input and output.
@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import statistics
 import sys
 import time
@@ -21,11 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import Case, frame
-from benchmarks.common import BenchmarkError
-from benchmarks.engines import FASTACT, ours
-from benchmarks.network import Floats
-from fastact import FastactError
+from fastact.bench.peers.network import Floats, PeerError
+from fastact.bench.peers.rivals import FASTACT
+from fastact.bench.peers.task import Task
+from fastact.errors import FastactError
 
 TOLERANCE = 1e-5
 """The largest difference allowed, as a part of the map's largest value."""
@@ -38,18 +38,18 @@ def difference(names: Sequence[str], ours: Sequence[Floats], rival: Sequence[Flo
     """The largest difference of any map, as a part of its largest value.
 
     Raises:
-        BenchmarkError: maps differ in number, in shape or by more than `TOLERANCE`.
+        PeerError: maps differ in number, in shape or by more than `TOLERANCE`.
     """
     if len(ours) != len(names) or len(rival) != len(names):
-        raise BenchmarkError(f"{len(names)} maps are wanted; fastact gives {len(ours)} and the rival {len(rival)}")
+        raise PeerError(f"{len(names)} maps are wanted; fastact gives {len(ours)} and the rival {len(rival)}")
     largest = 0.0
     for name, a, b in zip(names, ours, rival, strict=True):
         if a.shape != b.shape:
-            raise BenchmarkError(f"the maps of {name!r} differ in shape: fastact's is {a.shape}, the rival's {b.shape}")
+            raise PeerError(f"the maps of {name!r} differ in shape: fastact's is {a.shape}, the rival's {b.shape}")
         scale = float(np.abs(a).max()) or 1.0
         this = float(np.abs(a.astype(np.float64) - b).max()) / scale
         if not this <= TOLERANCE:  # NaN is refused too
-            raise BenchmarkError(f"the maps of {name!r} differ by {this:.1e} of their largest value: nothing is timed")
+            raise PeerError(f"the maps of {name!r} differ by {this:.1e} of their largest value: nothing is timed")
         largest = max(largest, this)
     return largest
 
@@ -88,26 +88,27 @@ class Worker:
         self._expected = Path()
         self._peak: Any = None
         if self._own:
-            from benchmarks.peak import Peak
+            from fastact.bench.peak import Peak
+            from fastact.kernels.cpu import library
 
-            self._peak = Peak(threads)
+            self._peak = Peak(library.load(), threads)
 
-    def prepare(self, case: dict[str, Any], dtype: str, expected: str) -> dict[str, Any]:
-        """Gets ready for a case: fastact's maps are written to `expected`, others' are compared with them."""
-        size = case["size"]
-        chosen = Case(Path(case["path"]), tuple(size) if size else None, case["name"], case["every_map"])
+    def prepare(self, task: dict[str, Any], frame: str, expected: str) -> dict[str, Any]:
+        """Gets ready for a task: fastact's maps are written to `expected`, others' are compared with them."""
+        chosen, shown = Task.of(task), np.load(frame)
         model = chosen.model()
         network = chosen.network(model)
-        shown = frame(network.input_shape, dtype)
         self._names, self._expected = network.outputs, Path(expected)
         if self._own:
-            self._engine = ours.Engine(model, network.outputs, shown, self._threads)
+            self._engine = self._make(model, network.outputs, shown, self._threads)
             np.savez(self._expected, *self._engine.maps(self._engine.run()))
             return {"version": self._engine.version, "difference": 0.0, "way": ""}
-        ways = {"": False} if dtype == "float32" else {"by NumPy": False, "in the model": True}
+        ways = {"": False} if shown.dtype == np.float32 else {"by NumPy": False, "in the model": True}
         engines = {way: self._make(network, shown, self._threads, inside) for way, inside in ways.items()}
         apart = max(self._compare(engine) for engine in engines.values())
-        best = min(engines, key=lambda way: statistics.median(timed(engines[way].run, 0.02))) if ways != {"": 0} else ""
+        best = next(iter(engines))
+        if len(engines) > 1:
+            best = min(engines, key=lambda way: statistics.median(timed(engines[way].run, 0.02)))
         self._engine = engines[best]
         return {"version": self._engine.version, "difference": apart, "way": best}
 
@@ -117,8 +118,8 @@ class Worker:
         return difference(self._names, expected, engine.maps(engine.run()))
 
     def turn(self, seconds: float) -> dict[str, Any]:
-        """Frames for about `seconds`; fastact's turn begins with the machine's peak."""
-        peak = self._peak.burst() if self._own else 0.0
+        """Frames for about `seconds`; fastact's turn begins with the machine's peak, in GFLOP/s."""
+        peak = self._peak.burst() / 1e9 if self._own else 0.0
         return {"times": timed(self._engine.run, seconds), "peak": peak}
 
     def check(self) -> dict[str, Any]:
@@ -127,6 +128,8 @@ class Worker:
 
 
 def main() -> None:
+    """Answers commands until there are no more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started this, who ends it
     name, module, threads = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not stand among the answers
@@ -137,7 +140,7 @@ def main() -> None:
             worker = worker or Worker(name, module, int(threads))
             kind = command.pop("do")
             answer = {} if kind == "start" else getattr(worker, kind)(**command)
-        except (BenchmarkError, FastactError, ImportError, ValueError, RuntimeError, TypeError, OSError) as error:
+        except (FastactError, ImportError, ValueError, RuntimeError, TypeError, OSError) as error:
             answer = {"error": f"{error}".strip().partition("\n")[0] or type(error).__name__}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

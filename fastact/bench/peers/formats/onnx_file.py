@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, ValueInfoProto, checker, helper, numpy_helper
 
-from benchmarks.network import (
+from fastact.bench.peers.network import (
     INPUT,
     Activation,
     Array,
@@ -73,7 +73,7 @@ def onnx_model(network: Network, in_bytes: bool = False) -> bytes:
         given = helper.make_tensor_value_info("bytes", TensorProto.UINT8, [1, rows, columns, channels])
         graph.node("Transpose", ["bytes"], "bytes/turned", perm=[0, 3, 1, 2])
         graph.node("Cast", ["bytes/turned"], "bytes/floats", to=TensorProto.FLOAT)
-        graph.node("Mul", ["bytes/floats", graph.weight("bytes/scale", np.float32([1 / 255]))], INPUT)
+        graph.node("Mul", ["bytes/floats", graph.weight("bytes/scale", np.array([1 / 255], np.float32))], INPUT)
     for step in network.steps:
         _WRITERS[type(step)](graph, step)
     outputs = [_tensor(s.name, s.shape) for s in network.wanted]

@@ -1,4 +1,4 @@
-"""The engines: fastact and its rivals, each in a module with a class `Engine`.
+"""The engines: fastact and its rivals, each in a module of :mod:`fastact.bench.peers.engines`.
 
 A rival is given every advantage that its users could have too: weights in its own layout before the clock starts, its
 fused operations, maps taken in its own layout without a copy where it can. A float frame lies in its own memory and
@@ -8,12 +8,13 @@ converted while the clock runs: by NumPy or inside the rival's model, whichever 
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from benchmarks.network import Array, Floats, Network
+from fastact.bench.peers.network import Array, Floats, Network
 
 
 class Engine(Protocol):
@@ -43,9 +44,11 @@ class Rival:
     """An engine that may be installed.
 
     Attributes:
+        name: as tables have it.
         module: holds its class `Engine`.
         imports: the modules whose presence tells that it can be measured.
         packages: the distributions it may come from, the one to recommend first.
+        key: what `fastact bench --peers` calls it.
         install: what to give pip.
     """
 
@@ -53,6 +56,7 @@ class Rival:
     module: str
     imports: tuple[str, ...]
     packages: tuple[str, ...]
+    key: str = ""
     install: str = "'fastact[bench]'"
 
     @property
@@ -61,19 +65,40 @@ class Rival:
         return all(importlib.util.find_spec(name) is not None for name in self.imports)
 
 
-FASTACT = Rival("fastact", f"{__name__}.ours", ("fastact",), ("fastact",))
-ONNX_RUNTIME = Rival("ONNX Runtime", f"{__name__}.onnx_runtime", ("onnx", "onnxruntime"), ("onnxruntime",))
+_ENGINES = "fastact.bench.peers.engines"
+
+FASTACT = Rival("fastact", f"{_ENGINES}.ours", ("fastact",), ("fastact",))
+ONNX_RUNTIME = Rival(
+    "ONNX Runtime", f"{_ENGINES}.onnx_runtime", ("onnx", "onnxruntime"), ("onnxruntime",), "onnxruntime"
+)
 
 RIVALS = (
     ONNX_RUNTIME,
-    Rival("LiteRT", f"{__name__}.litert", ("ai_edge_litert",), ("ai-edge-litert",)),
-    Rival("OpenVINO", f"{__name__}.openvino_cpu", ("onnx", "openvino"), ("openvino",)),
-    Rival("PyTorch", f"{__name__}.pytorch", ("torch",), ("torch",), "torch"),
-    Rival("TensorFlow", f"{__name__}.tensorflow_function", ("tensorflow",), ("tensorflow-cpu", "tensorflow")),
+    Rival("LiteRT", f"{_ENGINES}.litert", ("ai_edge_litert", "flatbuffers"), ("ai-edge-litert",), "litert"),
+    Rival("OpenVINO", f"{_ENGINES}.openvino_cpu", ("onnx", "openvino"), ("openvino",), "openvino"),
+    Rival("PyTorch", f"{_ENGINES}.pytorch", ("torch",), ("torch",), "torch", "torch"),
+    Rival(
+        "TensorFlow", f"{_ENGINES}.tensorflow_function", ("tensorflow",), ("tensorflow-cpu", "tensorflow"), "tensorflow"
+    ),
 )
 
 
 def absent(rivals: Sequence[Rival]) -> str:
     """Which rivals could be installed, and how; empty if all are there."""
-    missing = [f"{r.name} (pip install {r.install})" for r in rivals if not r.installed]
-    return f"not installed: {', '.join(dict.fromkeys(missing))}" if missing else ""
+    return said_absent({r.name: r.install for r in rivals if not r.installed})
+
+
+def said_absent(missing: Mapping[str, str]) -> str:
+    """The same of engines' names with what to give pip for them."""
+    listed = ", ".join(f"{name} (pip install {install})" for name, install in missing.items())
+    return f"not installed: {listed}" if listed else ""
+
+
+def version_of(packages: Sequence[str]) -> str | None:
+    """The version of the first of `packages` that is installed."""
+    for package in packages:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None

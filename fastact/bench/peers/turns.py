@@ -6,7 +6,6 @@ A stopped process burns nothing: threads that would spin in wait of their next f
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import statistics
@@ -21,9 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from benchmarks.cases import Case
-from benchmarks.common import BenchmarkError
-from benchmarks.engines import Rival
+import numpy as np
+
+from fastact.bench.peers.network import Array, PeerError
+from fastact.bench.peers.rivals import Rival
+from fastact.bench.peers.task import Task
+from fastact.bench.times import median_error
 
 _TURN_SECONDS = 0.012
 _LEAST_ROUNDS, _SURE = 15, 0.01
@@ -46,7 +48,7 @@ class Player:
         }
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", engine.name, engine.module, number],
+            [sys.executable, "-m", "fastact.bench.peers.worker", engine.name, engine.module, number],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -70,7 +72,7 @@ class Player:
         """The answer to a command.
 
         Raises:
-            BenchmarkError: the engine cannot do it, or its process has ended.
+            PeerError: the engine cannot do it, or its process has ended.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -89,12 +91,12 @@ class Player:
             status = self._process.wait()
             self._complaints.seek(0)
             reason = self._complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
-            raise BenchmarkError(reason or f"its process ended with status {status}")
+            raise PeerError(reason or f"its process ended with status {status}")
         self._process.send_signal(signal.SIGSTOP)
         self._stopped = True
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise BenchmarkError(str(answer["error"]))
+            raise PeerError(str(answer["error"]))
         return answer
 
 
@@ -112,7 +114,7 @@ class _Alarm:
 
 @dataclass(frozen=True)
 class Figures:
-    """One engine's frames in one case.
+    """One engine's frames of one task.
 
     Attributes:
         way: who converts bytes, where the engine needs that.
@@ -139,25 +141,25 @@ class Figures:
 
 
 def play(
-    players: Sequence[Player], case: Case, dtype: str, seconds: float, rounds: int | None = None
+    players: Sequence[Player], task: Task, frame: Array, seconds: float, rounds: int | None = None
 ) -> tuple[dict[str, Figures], dict[str, str]]:
-    """Every player's figures for a case, and why others have none; the first player is fastact.
+    """Every player's figures for a task, shown `frame`, and why others have none; the first player is fastact.
 
     Rounds are played until every ratio to fastact's time is known to about a per cent, or `seconds` are over; or as
     many as `rounds` says. The order of turns changes from round to round.
 
     Raises:
-        BenchmarkError: fastact itself fails.
+        PeerError: fastact itself fails.
     """
     ready: dict[Player, dict[str, Any]] = {}
     failed: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        asked = asdict(case) | {"path": str(case.path)}
+        asked: dict[str, Any] = {"task": asdict(task), "frame": str(Path(folder) / "frame.npy")}
+        np.save(asked["frame"], frame)
         for player in players:
             try:
-                expected = str(Path(folder) / "maps.npz")
-                ready[player] = player.ask("prepare", case=asked, dtype=dtype, expected=expected)
-            except BenchmarkError as error:
+                ready[player] = player.ask("prepare", **asked, expected=str(Path(folder) / "maps.npz"))
+            except PeerError as error:
                 if player is players[0]:
                     raise
                 failed[player.engine.name] = str(error)
@@ -173,7 +175,7 @@ def play(
         for player in list(ready)[1:]:
             try:
                 ready[player]["difference"] = max(ready[player]["difference"], player.ask("check")["difference"])
-            except BenchmarkError as error:
+            except PeerError as error:
                 failed[player.engine.name] = str(error)
                 del ready[player]
     return {p.engine.name: Figures(**answer, turns=turns[p], peak=peak) for p, answer in ready.items()}, failed
@@ -185,16 +187,9 @@ def _known(turns: Sequence[Sequence[Sequence[int]]], number: int, end: float) ->
         return False
     own = [statistics.median(turn) for turn in turns[0]]
     rivals = ([statistics.median(turn) for turn in one] for one in turns[1:])
-    return time.monotonic() >= end or all(uncertainty(ratios(own, rival)) < _SURE for rival in rivals)
+    return time.monotonic() >= end or all(median_error(ratios(own, rival)) < _SURE for rival in rivals)
 
 
 def ratios(own: Sequence[float], rival: Sequence[float]) -> list[float]:
     """The rival's time over fastact's, round by round."""
     return [b / a for a, b in zip(own, rival, strict=True)]
-
-
-def uncertainty(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the median, by order statistics, as a part of the median."""
-    ordered, half = sorted(values), 0.98 * math.sqrt(len(values))
-    low, high = max(0, math.floor(len(ordered) / 2 - half)), min(len(ordered) - 1, math.ceil(len(ordered) / 2 + half))
-    return (ordered[high] - ordered[low]) / 2 / statistics.median(ordered)

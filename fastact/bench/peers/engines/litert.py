@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from benchmarks.common import version_of
-from benchmarks.formats.tflite_file import tflite_model
-from benchmarks.network import Array, Floats, Network
+from fastact.bench.peers.formats.tflite_file import tflite_model
+from fastact.bench.peers.network import Array, Floats, Network
+from fastact.bench.peers.rivals import version_of
 
 
 class Engine:

@@ -8,8 +8,7 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.common import BenchmarkError
-from benchmarks.network import (
+from fastact.bench.peers.network import (
     INPUT,
     Activation,
     Array,
@@ -23,6 +22,7 @@ from benchmarks.network import (
     Merge,
     Network,
     Pad,
+    PeerError,
     Pool,
     Step,
     Upsample,
@@ -84,7 +84,7 @@ def _conv(step: Conv, x: Any) -> Any:
         weights = step.weights.reshape(*step.weights.shape[:2], channels, -1)
         y = tf.nn.depthwise_conv2d(x, weights, (1, *step.strides, 1), padding, dilations=step.dilation)
     else:
-        raise BenchmarkError("grouped convolutions are not measured in TensorFlow")
+        raise PeerError("grouped convolutions are not measured in TensorFlow")
     return _FUNCTIONS[step.function](tf.nn.bias_add(y, step.bias) if step.bias.any() else y)
 
 

@@ -7,14 +7,14 @@ that a rival shares nothing with fastact but the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-import fastact
-from benchmarks.common import BenchmarkError
+from fastact.errors import FastactError
+from fastact.graph import Model
 from fastact.node import Node
 
 Array = npt.NDArray[Any]
@@ -29,6 +29,10 @@ FUNCTIONS = ("linear", "relu", "relu6", "sigmoid", "softmax", "tanh")
 """Activations that can be given to the engines."""
 
 _PASSING = {"Dropout", "SpatialDropout2D", "GaussianNoise", "ActivityRegularization", "Identity"}
+
+
+class PeerError(FastactError):
+    """An engine cannot be measured; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +165,11 @@ class Network:
         return tuple(s for s in self.steps if s.name in set(self.outputs))
 
 
-def network_of(model: fastact.Model, wanted: Iterable[str]) -> Network:
+def network_of(model: Model, wanted: Iterable[str]) -> Network:
     """The network that computes the maps of the layers `wanted`; what only passes a map on is left out.
 
     Raises:
-        BenchmarkError: fastact does not compute one of them, or the engines cannot be given it.
+        PeerError: fastact does not compute one of them, or the engines cannot be given it.
     """
     names, needed = set(wanted), set[int]()
     for i in reversed(range(len(model.nodes))):
@@ -177,7 +181,7 @@ def network_of(model: fastact.Model, wanted: Iterable[str]) -> Network:
     for i in sorted(needed):
         node = model.nodes[i]
         if node.reason is not None:
-            raise BenchmarkError(f"{node.name!r} cannot be computed by fastact at this size: {node.reason}")
+            raise PeerError(f"{node.name!r} cannot be computed by fastact at this size: {node.reason}")
         if node.is_input:
             known[i], shapes[INPUT] = INPUT, _shape(node)
         elif node.layer is None or node.class_name in _PASSING:
@@ -187,7 +191,7 @@ def network_of(model: fastact.Model, wanted: Iterable[str]) -> Network:
             steps.append(_step(node, inputs, [shapes[k] for k in inputs]))
             known[i], shapes[node.name] = node.name, steps[-1].shape
     if list(known.values()).count(INPUT) != 1 or len(shapes[INPUT]) != 3:
-        raise BenchmarkError(f"{model.source}: engines are compared on models whose one input is a picture of one size")
+        raise PeerError(f"{model.source}: engines are compared on models whose one input is a picture of one size")
     rows, columns, channels = shapes[INPUT]
     flops = sum(2 * model.costs[s.name].multiply_adds for s in steps)
     outputs = tuple(s.name for s in steps if s.name in names)
@@ -196,7 +200,7 @@ def network_of(model: fastact.Model, wanted: Iterable[str]) -> Network:
 
 def _shape(node: Node) -> tuple[int, ...]:
     if None in node.known_shape:
-        raise BenchmarkError(f"engines are compared at one size, and {node.name!r} has an open length")
+        raise PeerError(f"engines are compared at one size, and {node.name!r} has an open length")
     return tuple(n for n in node.known_shape if n is not None)
 
 
@@ -208,8 +212,8 @@ class _Entries:
         self.node, self.weights = node, node.layer.weights
         self.entries: Mapping[str, object] = node.layer.config.entries
 
-    def fail(self, what: str) -> BenchmarkError:
-        return BenchmarkError(f"engines are not given {what}: {self.node.name!r} ({self.node.class_name}) has it")
+    def fail(self, what: str) -> PeerError:
+        return PeerError(f"engines are not given {what}: {self.node.name!r} ({self.node.class_name}) has it")
 
     def pair(self, name: str, default: int) -> Pair:
         value: Any = self.entries.get(name, default)
@@ -245,7 +249,7 @@ Reader = Callable[[_Entries, Step, Shapes], Step]
 def _step(node: Node, inputs: tuple[str, ...], shapes: Shapes) -> Step:
     read = _READERS.get(node.class_name)
     if read is None:
-        raise BenchmarkError(f"engines are not given layers of class {node.class_name}: {node.name!r} is one")
+        raise PeerError(f"engines are not given layers of class {node.class_name}: {node.name!r} is one")
     return read(_Entries(node), Step(node.name, inputs, _shape(node)), shapes)
 
 
@@ -373,10 +377,3 @@ _READERS: dict[str, Reader] = {
     "UpSampling2D": _upsample,
     "ZeroPadding2D": _pad,
 }
-
-
-def changed_bias(network: Network) -> Network:
-    """`network` with the bias of its first convolution changed: what a check must notice."""
-    first, *rest = network.steps
-    assert isinstance(first, Conv)
-    return replace(network, steps=(replace(first, bias=first.bias + np.float32(0.1)), *rest))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import openvino
 
-from benchmarks.formats.onnx_file import onnx_model
-from benchmarks.network import Array, Floats, Network
+from fastact.bench.peers.formats.onnx_file import onnx_model
+from fastact.bench.peers.network import Array, Floats, Network
 
 
 class Engine:

@@ -54,7 +54,7 @@ def printed(tub: Path) -> str:
 
 
 def costs(frames: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Seconds of CPU a frame, medians of rounds in turn: of the maps alone, on one thread, and of the figures on top."""
+    """Seconds of CPU a frame, medians of rounds in turn: of maps alone, on one thread, and of figures on top."""
     extract = Extractor(samples.pilot())
     collector = Collector(extract)
 

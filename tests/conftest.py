@@ -34,3 +34,21 @@ def keras_named() -> Callable[[str], Any]:
 @pytest.fixture
 def random() -> np.random.Generator:
     return np.random.default_rng(20_240_501)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs the command in this process, in an empty folder."""
+    from cli_runs import Result
+
+    from fastact.cli import _status
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["fastact", *map(str, arguments)])
+        status = _status()
+        out, err = capsys.readouterr()
+        return Result(status, out, err)
+
+    return call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -65,6 +66,10 @@ class Moments:
         pairs = zip(vars(none).values(), vars(self).values(), strict=True)
         return Moments(*(np.where(left_out, empty, own) for empty, own in pairs))
 
+    def part(self, filters: slice) -> Moments:
+        """Those of some filters."""
+        return Moments(*(array[filters] for array in vars(self).values()))
+
     @property
     def deviation(self) -> Doubles:
         """The standard deviation of the values themselves (divided by their count), 0 of none."""
@@ -72,37 +77,44 @@ class Moments:
 
 
 class Measure:
-    """Measures maps of one shape with a compiled kernel, and adds their values to `histograms`.
+    """Measures maps of these shapes, (places, filters) each, with a compiled kernel; values are added to `histograms`.
 
     Its sums are of distances from a value near the mean, so that they lose nothing to a mean far from zero: the first
     value, later the mean so far.
     """
 
-    def __init__(self, places: int, filters: int, histograms: Counts) -> None:
+    def __init__(self, shapes: Sequence[tuple[int, int]], histograms: Sequence[Counts]) -> None:
         self._library = load()
-        self._places, self._figures = places, np.zeros((bins.ROWS, filters))
-        self._shifts: Doubles = np.zeros(filters)
-        row: Row = ["f32_summary", Place(0), self._figures, 1, places, filters, self._shifts, histograms]
-        self._table = Table([row], 1, self._library.kernel)
+        filters = [n for _, n in shapes]
+        self._counts: Counts = np.repeat([places for places, _ in shapes], filters)
+        self._shifts: Doubles = np.zeros(sum(filters))
+        self._figures = [np.zeros((bins.ROWS, n)) for n in filters]
+        shifts = np.split(self._shifts, np.cumsum(filters)[:-1])
+        rows: list[Row] = [
+            ["f32_summary", Place(i), self._figures[i], 1, *shapes[i], shifts[i], histograms[i]]
+            for i in range(len(shapes))
+        ]
+        self._table = Table(rows, len(rows), self._library.kernel)
 
-    def __call__(self, table: Floats, around: Doubles | None) -> tuple[Moments, Counts]:
-        """The moments of finite values (places, filters), and the first place of each filter's largest value.
+    def __call__(self, tables: Sequence[Floats], around: Doubles | None) -> tuple[Moments, Counts]:
+        """The moments of finite values, and the first place of each filter's largest value, filters side by side.
 
         Args:
-            table: contiguous.
+            tables: contiguous arrays of the shapes.
             around: the means of the frames before; None for the first.
         """
-        self._shifts[:] = table[0] if around is None else around
-        self._table.place(0, table.ctypes.data)
-        self._library.run(self._table.address, 1)
-        figures, count = self._figures, self._places
-        apart = figures[bins.TOTAL] / count
+        np.concatenate([t[0] for t in tables] if around is None else [around], out=self._shifts)
+        for i, table in enumerate(tables):
+            self._table.place(i, table.ctypes.data)
+        self._library.run(self._table.address, self._table.steps)
+        total, squares, nonzero, low, high, places = np.concatenate(self._figures, axis=1)
+        apart = total / self._counts
         moments = Moments(
-            count=np.full(len(apart), count),
+            count=self._counts,
             mean=self._shifts + apart,
-            squares=np.maximum(figures[bins.SQUARES] - apart * figures[bins.TOTAL], 0),
-            nonzero=figures[bins.NONZERO].astype(np.int64),
-            low=figures[bins.LOW].copy(),
-            high=figures[bins.HIGH].copy(),
+            squares=np.maximum(squares - apart * total, 0),
+            nonzero=nonzero.astype(np.int64),
+            low=low,
+            high=high,
         )
-        return moments, figures[bins.PLACE].astype(np.int64)
+        return moments, places.astype(np.int64)

@@ -56,6 +56,12 @@ class Peaks:
         copy._keep(self._value > self.values[:, -1])
         return copy
 
+    def part(self, filters: slice) -> Peaks:
+        """Those of some filters."""
+        part = Peaks(0, self.values.shape[1], self._apart)
+        part.values, part.records, part.places = self.values[filters], self.records[filters], self.places[filters]
+        return part
+
     def in_use(self) -> set[int]:
         """The records that are among the peaks or may come to be."""
         return {*np.unique(self.records).tolist(), *np.unique(self._record).tolist()}

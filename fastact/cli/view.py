@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Feed, Feeder, NamedFile, NamedFileType, Sources, as_pictures_have
+from fastact.cli.feeding import Feed, Feeder, NamedFile, NamedFileType, Sources, as_pictures_have, read_array
 from fastact.cli.options import CONFIG, SIZE, say, usable_cores
 from fastact.errors import InputError
 from fastact.extractor import Extractor
@@ -24,6 +24,7 @@ from fastact.tub import Tub
 
 if TYPE_CHECKING:
     from fastact.page.columns import Column, Fed
+    from fastact.page.statistics import Told
 
 _SIDE_BY_SIDE = 2
 _LONGEST_RUN = 256
@@ -76,6 +77,8 @@ def _fed(feed: Feed) -> Fed:
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
     "Without it: convolutions, dense layers and outputs."
 )  # fmt: skip
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Statistics over at most so many frames of the tub; "
+    "0 for none.")  # fmt: skip
 @click.option("--colormap", metavar="NAME", help="The colour map to begin with.  [default: viridis]")
 @click.option("--out", "-o", metavar="FILE", help="Write the page here, one file that needs nothing else.")
 @click.option("--open/--no-open", "opens", default=None, help="Open it in the browser.  [default: without --out]")
@@ -91,9 +94,11 @@ def _fed(feed: Feed) -> Fed:
 def command(
     model_path: str, config_path: str | None, images: tuple[str, ...], tub: str | None, index: int | None,
     arrays: tuple[NamedFile, ...], sizes: tuple[tuple[int, int], ...], against: str | None, layers: tuple[str, ...],
-    colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int, threads: int,
+    limit: int | None, colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int, threads: int,
 ) -> int:  # fmt: skip
     """Show what every filter sees: the network, all its maps, their values and receptive fields, as a page.
+
+    With a tub, statistics over its frames: dead filters, duplicates, the places that excite each filter most.
 
     The page is one file that needs no network. Without --out it goes to a temporary folder and is opened in the
     browser; its path is printed. With --serve it is served on this machine, with a slider over the tub's frames.
@@ -133,7 +138,8 @@ def command(
     for column in columns:
         for note in column.fed.notes if column.fed else ():
             say(f"fastact: {column.label}: {note}")
-    _give(page(columns, title=_title(subjects), colormap=colormap), out, opens)
+    told = [_told(subject, tub, named, limit) for subject in subjects] if tub is not None and limit != 0 else []
+    _give(page(columns, title=_title(subjects), colormap=colormap, told=told), out, opens)
     return 0
 
 
@@ -173,6 +179,21 @@ def _subjects(
             Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects
         ]
     return subjects
+
+
+def _told(subject: Subject, path: str, arrays: Mapping[str, str], limit: int | None) -> Told | None:
+    """What a tub says of a subject's filters."""
+    from fastact.cli.stats import collect
+    from fastact.frames import decode
+    from fastact.page.statistics import Told
+    from fastact.stats import TubFrames
+
+    if subject.extract is None:
+        return None
+    tub, shapes = Tub.open(path), subject.model.input_shapes
+    read = {name: read_array(file, name, shapes[name]) for name, file in arrays.items()}
+    frames = TubFrames(subject.model, tub, limit=limit, arrays=read)
+    return Told(collect(subject.extract, frames), lambda image: decode(tub.path / image))
 
 
 def _title(subjects: Sequence[Subject]) -> str:

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `mosaic` | one layer's feature maps | one picture with every filter |
 | `contact_sheet` | a frame and the feature maps of several layers | one page |
+| `strip` | one layer's feature maps | its first filters in one row |
 | `save_png` | a picture | a file, whole or not at all |
 
 The views know arrays and plain strings: no model, no layer, no frame format. They draw with Pillow's built-in
@@ -16,6 +17,7 @@ from fastact.views.colors import color_table
 from fastact.views.mosaic import mosaic
 from fastact.views.png import save_png
 from fastact.views.sheet import contact_sheet
+from fastact.views.strip import strip
 from fastact.views.style import Normalization, Style
 
-__all__ = ["Normalization", "Style", "color_table", "contact_sheet", "mosaic", "save_png"]
+__all__ = ["Normalization", "Style", "color_table", "contact_sheet", "mosaic", "save_png", "strip"]

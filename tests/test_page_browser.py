@@ -152,9 +152,7 @@ def test_an_enlarged_cell_lies_amid_what_it_sees(watched: Watched, shown: Column
 
 def pixels(watched: Watched, canvas: Any) -> np.ndarray:
     """A canvas's pixels, (H, W, 3)."""
-    flat = canvas.evaluate(
-        "c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    )
+    flat = canvas.evaluate("c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
     return np.array(flat[2:], np.uint8).reshape(flat[0], flat[1], 4)[..., :3]
 
 
@@ -232,9 +230,7 @@ LOOKS = [(1400, 900, "light"), (1400, 900, "dark"), (390, 844, "light"), (390, 8
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), LOOKS)
-def test_it_shows_something_and_fits_the_window(
-    running: Any, file: Path, width: int, height: int, scheme: str
-) -> None:
+def test_it_shows_something_and_fits_the_window(running: Any, file: Path, width: int, height: int, scheme: str) -> None:
     with opened(running, viewport={"width": width, "height": height}, color_scheme=scheme) as watched:
         watched.page.goto(file.as_uri())
         watched.page.wait_for_selector(".map canvas")
@@ -257,9 +253,7 @@ def test_axe_finds_nothing_serious(running: Any, file: Path, width: int, scheme:
                 watched.page.locator(opens).first.click()
                 watched.page.wait_for_selector("dialog[open]")
             violations = axe.Axe().run(watched.page).response["violations"]
-            serious = [
-                (v["id"], v["nodes"][0]["target"]) for v in violations if v["impact"] in ("serious", "critical")
-            ]
+            serious = [(v["id"], v["nodes"][0]["target"]) for v in violations if v["impact"] in ("serious", "critical")]
             assert serious == []
             watched.page.keyboard.press("Escape")
 

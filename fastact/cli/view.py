@@ -83,8 +83,8 @@ def _fed(feed: Feed) -> Fed:
 @click.option("--out", "-o", metavar="FILE", help="Write the page here, one file that needs nothing else.")
 @click.option("--open/--no-open", "opens", default=None, help="Open it in the browser.  [default: without --out]")
 @click.option("--serve", is_flag=True, help="Serve the page with every frame of the tub.")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where --serve listens; 0.0.0.0 "
-    "for the whole network.")  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where --serve listens; "
+    "0.0.0.0 for the whole network.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8892, show_default=True, help="The port; 0 for any free "
     "one.")  # fmt: skip
 @click.option(
@@ -94,7 +94,8 @@ def _fed(feed: Feed) -> Fed:
 def command(
     model_path: str, config_path: str | None, images: tuple[str, ...], tub: str | None, index: int | None,
     arrays: tuple[NamedFile, ...], sizes: tuple[tuple[int, int], ...], against: str | None, layers: tuple[str, ...],
-    limit: int | None, colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int, threads: int,
+    limit: int | None, colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int,
+    threads: int,
 ) -> int:  # fmt: skip
     """Show what every filter sees: the network, all its maps, their values and receptive fields, as a page.
 
@@ -172,12 +173,12 @@ def _subjects(
             label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
             feeder = Feeder(sized, given) if feeds else None
-            extract = Extractor(sized, _default(sized) if layers is None else layers, threads=threads) if feeds else None
+            extract = (
+                Extractor(sized, _default(sized) if layers is None else layers, threads=threads) if feeds else None
+            )
             subjects.append(Subject(label, sized, feeder, extract))
     if several and subjects[0].label == subjects[1].label:
-        subjects = [
-            Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects
-        ]
+        subjects = [Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects]
     return subjects
 
 

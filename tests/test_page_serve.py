@@ -90,8 +90,9 @@ def test_frames_and_maps_are_those_of_the_tub(address: str, tub: Path) -> None:
 
 
 NONSENSE = (
-    "/frames", "/frames/", "/frames/-1", "/frames/6", "/frames/999999999", "/frames/99999999999999999999999", "/frames/1e1",
-    "/frames/0x1", "/frames/1/", "/frames/%31%0a", "/frames/%D9%A3", "/frames/1%00", "/frames/1/maps", "/frames/1/maps/0",
+    "/frames", "/frames/", "/frames/-1", "/frames/6", "/frames/999999999", "/frames/99999999999999999999999",
+    "/frames/1e1", "/frames/0x1", "/frames/1/", "/frames/%31%0a", "/frames/%D9%A3", "/frames/1%00", "/frames/1/maps",
+    "/frames/1/maps/0",
     "/frames/1/maps/1/1", "/frames/1/maps/0/0", "/frames/1/maps/0/16", "/frames/1/maps/0/999999", "/frames/1/maps/0/-1",
     "/frames/0-5", "/../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fetc%2fpasswd", "/index.html",
     "/static/page.js", "/favicon.ico", "/" + "a" * 8000,
@@ -141,7 +142,9 @@ def test_what_is_no_request_ends(address: str, garbage: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8892", "127.0.0.1.evil.example", "localhost.evil.example", "", "127.0.0.1@evil", "[::1"]
+    "host",
+    ["evil.example", "evil.example:8892", "127.0.0.1.evil.example", "localhost.evil.example", "", "127.0.0.1@evil",
+     "[::1"],
 )  # fmt: skip
 def test_other_hosts_are_refused(address: str, host: str) -> None:
     answer = raw(address, f"GET /frames/0 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())

@@ -173,9 +173,7 @@ def _subjects(
             label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
             feeder = Feeder(sized, given) if feeds else None
-            extract = (
-                Extractor(sized, _default(sized) if layers is None else layers, threads=threads) if feeds else None
-            )
+            extract = Extractor(sized, layers or _default(sized), threads=threads) if feeds else None
             subjects.append(Subject(label, sized, feeder, extract))
     if several and subjects[0].label == subjects[1].label:
         subjects = [Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects]

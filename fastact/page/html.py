@@ -21,8 +21,8 @@ from fastact.page.packing import EXACT, Packed, pack_within
 from fastact.page.statistics import Told, in_words
 
 SCRIPTS = (
-    "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js", "stage.js", "network.js",
-    "live.js", "page.js",
+    "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js",
+    "stage.js", "network.js", "live.js", "page.js",
 )  # fmt: skip
 """The page's scripts; each may import from those before it."""
 
@@ -120,7 +120,7 @@ def page(
 
 
 def policy(script: str, *, live: bool) -> str:
-    """What the page may do: run this one script, show pictures that it holds, and, where it is served, ask its server."""
+    """What the page may do: run this one script, show pictures it holds, and, where it is served, ask its server."""
     known = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     asks = "'self'" if live else "'none'"
     return (
@@ -137,7 +137,7 @@ def as_json(data: object) -> str:
 
 @lru_cache(maxsize=1)
 def scripts() -> str:
-    """All scripts as one module: each without its imports, which come before it, and with its exports as plain names."""
+    """All scripts as one module: each without its imports, which come before it, its exports as plain names."""
     parts = [_EXPORT.sub("", _IMPORT.sub("", _static(name))) for name in SCRIPTS]
     return "\n" + "\n".join(parts)
 

@@ -47,7 +47,7 @@ def strip(maps: NDArray[np.generic], *, filters: int = 10, height: int = 56, sty
 
 
 def _sized(pixels: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """Cells enlarged by a whole number up to `height` rows, or every n-th one where there are more; 640 columns most."""
+    """Cells enlarged by a whole number up to `height` rows, or every n-th of more; at most 640 columns."""
     rows, columns = pixels.shape[:2]
     times = max(1, min(height // rows, 640 // columns))
     step = max(1, -(-rows // height), -(-columns // 640))

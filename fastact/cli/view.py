@@ -112,24 +112,22 @@ def command(
       fastact view --model before.h5 --against after.h5 --tub data --index 120
       fastact view --model pilot.h5 --tub data --serve
     """
+    from fastact.page.colours import colour_maps
     from fastact.page.html import page, template_library
 
-    template_library()  # whether it is there, before anything is computed
-    if serve and tub is None:
-        raise click.UsageError("--serve needs a tub to scrub through: add --tub DIR")
-    if serve and out is not None:
-        raise click.UsageError("give --serve or --out, not both")
-    if index is not None and (tub is None or serve):
-        raise click.UsageError("--index says which record of a --tub is shown, without --serve")
+    _check(images, tub, index, out, serve=serve)
+    template_library()  # whether it is there, and the colour map, before anything is computed
+    colour_maps(colormap)
     models = [load(model_path, config=config_path)]
     if against is not None:
         models.append(load(against))
     if len(models) * max(1, len(sizes)) > _SIDE_BY_SIDE:
         raise click.UsageError("two columns stand side by side at most: two sizes, or two models")
     named = {a.name: a.path for a in arrays}
-    given = Sources(_images(images, tub, all_of_them=serve), named, None, (), None)
     if tub is not None and index is not None:
         given = Sources((), named, tub, (index,), None)
+    else:
+        given = Sources(images if tub is None else _pictures(tub, all_of_them=serve), named, None, (), None)
     subjects = _subjects(models, sizes, given, list(layers) or None, threads)
     if serve:
         from fastact.cli.serving import serve_subjects
@@ -144,12 +142,20 @@ def command(
     return 0
 
 
-def _images(images: Sequence[str], tub: str | None, *, all_of_them: bool) -> tuple[str, ...]:
-    """The files of pictures: those given, or those of a tub, the first ones where not all of them are wanted."""
-    if tub is None:
-        return tuple(images)
-    if images:
+def _check(images: Sequence[str], tub: str | None, index: int | None, out: str | None, *, serve: bool) -> None:
+    """Raises UsageError for options that do not go together."""
+    if images and tub is not None:
         raise click.UsageError("give pictures as files or from a tub, not both")
+    if serve and tub is None:
+        raise click.UsageError("--serve needs a tub to scrub through: add --tub DIR")
+    if serve and out is not None:
+        raise click.UsageError("give --serve or --out, not both")
+    if index is not None and (tub is None or serve):
+        raise click.UsageError("--index says which record of a --tub is shown, without --serve")
+
+
+def _pictures(tub: str, *, all_of_them: bool) -> tuple[str, ...]:
+    """The files of a tub's pictures, the first ones where not all of them are wanted."""
     paths = (os.fspath(record.image) for record in Tub.open(tub).records() if record.image.is_file())
     listed = tuple(paths if all_of_them else islice(paths, _LONGEST_RUN))
     if not listed:

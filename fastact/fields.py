@@ -88,7 +88,7 @@ def receptive_fields(model: Model) -> Mapping[str, Field | None]:
         else:
             values[place] = node.layer.lower(follower, *(values[i] for i in node.inputs))
         seen = follower.seen[values[place].number]
-        found[node.name] = seen and Field(_plain(seen.field.rows), _plain(seen.field.columns))
+        found[node.name] = None if seen is None else Field(_plain(seen.field.rows), _plain(seen.field.columns))
     return found
 
 
@@ -167,7 +167,7 @@ def _taps(op: ops.Op, axis: int, number: int, shapes: Sequence[ops.Shape], count
     """Which cells along `axis` of input `number` each of `count` cells of the output is made of: by its window."""
     one = np.arange(count)[:, None] + (0, 1)
     if shapes[number][axis] == 1 < count:  # one cell for all
-        return np.zeros_like(one) + (0, 1)
+        return one - one[:, :1]
     return one
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ ORDER = (
     "fastact.fields",
     "fastact.selection",
     "fastact.plan",
+    "fastact.views",
     "fastact.maps",
     "fastact.extractor",
     "fastact.frames",
@@ -39,7 +41,6 @@ ORDER = (
     "fastact.stats",
     "fastact.tub_maps",
     "fastact.verify",
-    "fastact.views",
     "fastact.donkey",
     "fastact.film",
     "fastact.bench",
@@ -84,6 +85,12 @@ def test_imports_run_one_way(name: str, path: Path) -> None:
         other = part(module)
         if other is not None:
             assert ORDER.index(other) <= ORDER.index(own), f"{name} imports {module}"
+
+
+def test_every_package_is_installed() -> None:
+    listed = set(re.findall(r'^ {4}"(fastact[\w.]*)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    packages = {name for name, path in modules() if path.name == "__init__.py"}
+    assert packages - {"fastact.kernels.cpu.lib"} <= listed
 
 
 def test_every_part_exists() -> None:

@@ -49,7 +49,9 @@ CHAINS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
 
 def chain(*layers: tuple[str, dict[str, Any]], first: bool = False) -> Any:
     shape = (2, 17, 19) if first else (17, 19, 2)
-    listed: list[dict[str, Any]] = [{"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, *shape]}}]
+    listed: list[dict[str, Any]] = [
+        {"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, *shape]}}
+    ]
     for i, (name, config) in enumerate(layers):
         order = {"data_format": "channels_first"} if first and name not in ("Activation", "Dense") else {}
         listed.append({"class_name": name, "config": {"name": f"l{i}", **config, **order}})
@@ -87,9 +89,7 @@ def test_a_row_changes_with_what_it_sees(name: str, first: bool, random: np.rand
 
 
 def test_what_sees_everything_has_no_field() -> None:
-    model = chain(
-        ("Conv2D", {"filters": 2, "kernel_size": 3}), ("GlobalAveragePooling2D", {}), ("Dense", {"units": 3})
-    )
+    model = chain(("Conv2D", {"filters": 2, "kernel_size": 3}), ("GlobalAveragePooling2D", {}), ("Dense", {"units": 3}))
     fields = receptive_fields(model)
     assert fields["l0"] is not None
     assert fields["l0"].rectangle(3, 4) == (3, 4, 6, 7)

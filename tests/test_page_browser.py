@@ -18,9 +18,12 @@ from test_page import column
 import fastact
 from fastact import samples
 from fastact.fields import receptive_fields
+from fastact.frames import read_picture
 from fastact.page import html
 from fastact.page.columns import Column, Fed
 from fastact.page.html import page
+from fastact.page.statistics import Told
+from fastact.stats import Collector
 
 LAYERS = ("Conv2D_First_layer", "Conv2D_Third_layer", "dense_1", "n_outputs0")
 
@@ -152,9 +155,7 @@ def test_an_enlarged_cell_lies_amid_what_it_sees(watched: Watched, shown: Column
 
 def pixels(watched: Watched, canvas: Any) -> np.ndarray:
     """A canvas's pixels, (H, W, 3)."""
-    flat = canvas.evaluate(
-        "c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    )
+    flat = canvas.evaluate("c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
     return np.array(flat[2:], np.uint8).reshape(flat[0], flat[1], 4)[..., :3]
 
 
@@ -232,9 +233,7 @@ LOOKS = [(1400, 900, "light"), (1400, 900, "dark"), (390, 844, "light"), (390, 8
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), LOOKS)
-def test_it_shows_something_and_fits_the_window(
-    running: Any, file: Path, width: int, height: int, scheme: str
-) -> None:
+def test_it_shows_something_and_fits_the_window(running: Any, file: Path, width: int, height: int, scheme: str) -> None:
     with opened(running, viewport={"width": width, "height": height}, color_scheme=scheme) as watched:
         watched.page.goto(file.as_uri())
         watched.page.wait_for_selector(".map canvas")
@@ -257,9 +256,7 @@ def test_axe_finds_nothing_serious(running: Any, file: Path, width: int, scheme:
                 watched.page.locator(opens).first.click()
                 watched.page.wait_for_selector("dialog[open]")
             violations = axe.Axe().run(watched.page).response["violations"]
-            serious = [
-                (v["id"], v["nodes"][0]["target"]) for v in violations if v["impact"] in ("serious", "critical")
-            ]
+            serious = [(v["id"], v["nodes"][0]["target"]) for v in violations if v["impact"] in ("serious", "critical")]
             assert serious == []
             watched.page.keyboard.press("Escape")
 
@@ -371,4 +368,42 @@ def test_500_layers(running: Any, tmp_path: Path) -> None:
         assert watched.page.locator(".map").count() < 500
         watched.page.fill("#search", "l123")
         assert watched.page.locator("section.layer:visible").count() == 1
+        assert watched.errors == []
+
+
+def test_a_tub_s_statistics_stand_beside_each_filter(running: Any, tmp_path: Path) -> None:
+    model = fastact.load(samples.pilot())
+    extract, collector = fastact.Extractor(model, LAYERS[:2]), Collector(fastact.Extractor(model, LAYERS[:2]), apart=1)
+    frames = [read_picture(samples.frame("160x120"), (120, 160, 3)).frame]
+    frames += [np.roll(frames[0], 40, axis=1), frames[0][::-1].copy()]
+    for number, frame in enumerate(frames):
+        collector.add(extract(frame), number, f"{number}.png")
+    statistics = collector.result()
+    told = Told(statistics, lambda image: frames[int(image.removesuffix(".png"))])
+    shown = Column("pilot", model, extract(frames[0]), Fed("first", frames[0]))
+    (tmp_path / "page.html").write_text(page([shown], title="pilot", told=[told]), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        assert "Statistics are over 3 frames of the tub, records 0 to 2." in watched.page.locator("header").inner_text()
+        for layer in statistics.layers:
+            row = place(shown, layer.name)
+            section = watched.page.locator(f"#layer-{row}")
+            assert section.locator(".known").inner_text().startswith("Over 3 frames: ")
+            for filter_number in (1, 7):
+                expected = layer.filters[filter_number]
+                section.scroll_into_view_if_needed()
+                section.locator(f'[data-plane="{filter_number}"]').click()
+                watched.page.wait_for_selector("#stage[open]")
+                text = watched.page.locator("#stage-known p").inner_text().replace("−", "-")
+                assert text.startswith("Over 3 frames: ")
+                assert f"mean {expected.mean:.4g}, " in text
+                assert f"{expected.zeros:.1%} zeros" in text
+                assert watched.page.locator(".histogram rect").count() == len(expected.histogram)
+                peaks = watched.page.locator("#stage-known .peak")
+                assert peaks.count() == len(expected.peaks[:4])
+                for n, peak in enumerate(expected.peaks[:4]):
+                    assert f"in record {peak.record}" in peaks.nth(n).inner_text()
+                    assert rectangle(peaks.nth(n).locator("rect.field").last) == peak.field
+                    assert peaks.nth(n).locator("img").evaluate("i => i.naturalWidth") == 160
+                watched.page.keyboard.press("Escape")
         assert watched.errors == []

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from fastact.page.columns import Column
 
 
+_TRIED = 20
+"""Frames looked at for the first that can be read."""
+
+
 @dataclass(frozen=True)
 class TubFrames:
     """The runs of a tub's pictures, each through every subject."""
@@ -49,7 +53,8 @@ def serve_subjects(
 
     server_library()  # whether it is there, before anything is computed
     frames = TubFrames(subjects)
-    text = page(frames.columns(0), title=title, colormap=colormap, live=Live(frames.count, 0))
+    start = _readable(frames)
+    text = page(frames.columns(start), title=title, colormap=colormap, live=Live(frames.count, start))
     try:
         listening = server(application(text, frames, allowed_hosts(host)), host, port)
     except (OSError, ValueError) as error:
@@ -66,3 +71,15 @@ def serve_subjects(
     finally:
         listening.close()
     return 0
+
+
+def _readable(frames: TubFrames) -> int:
+    """The first frame that can be read; raises InputError where none of the first few can."""
+    for number in range(min(frames.count, _TRIED) - 1):
+        try:
+            frames.columns(number)
+        except InputError:
+            continue
+        return number
+    frames.columns(min(frames.count, _TRIED) - 1)
+    return min(frames.count, _TRIED) - 1

@@ -80,7 +80,7 @@ def command(
 
     model = _sized(load(model_path, config=config_path), inputs)
     frames = TubFrames(model, Tub.open(tub), start, end, limit, _arrays(model, inputs))
-    statistics = _collect(Extractor(model, list(layers) or None, threads=threads), frames)
+    statistics = collect(Extractor(model, list(layers) or None, threads=threads), frames)
     for note, count in frames.notes.items():
         say(f"fastact: {_many(count, 'picture')} of the tub: {note}")
     if statistics.damaged:
@@ -113,7 +113,7 @@ def _arrays(model: Model, inputs: Sequence[tuple[int, int] | NamedFile]) -> dict
     return {f.name: read_array(f.path, f.name, shapes[f.name]) for f in files}
 
 
-def _collect(extract: Extractor, frames: TubFrames) -> Statistics:
+def collect(extract: Extractor, frames: TubFrames) -> Statistics:
     """The figures of all frames, or of those until Ctrl-C."""
     from fastact.frames import prefetch
     from fastact.stats import Collector, Source

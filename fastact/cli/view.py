@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Feed, Feeder, NamedFile, NamedFileType, Sources, as_pictures_have
+from fastact.cli.feeding import Feed, Feeder, NamedFile, NamedFileType, Sources, as_pictures_have, read_array
 from fastact.cli.options import CONFIG, SIZE, say, usable_cores
 from fastact.errors import InputError
 from fastact.extractor import Extractor
@@ -24,6 +24,7 @@ from fastact.tub import Tub
 
 if TYPE_CHECKING:
     from fastact.page.columns import Column, Fed
+    from fastact.page.statistics import Told
 
 _SIDE_BY_SIDE = 2
 _LONGEST_RUN = 256
@@ -76,12 +77,14 @@ def _fed(feed: Feed) -> Fed:
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
     "Without it: convolutions, dense layers and outputs."
 )  # fmt: skip
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="Statistics over at most so many frames of the tub; "
+    "0 for none.")  # fmt: skip
 @click.option("--colormap", metavar="NAME", help="The colour map to begin with.  [default: viridis]")
 @click.option("--out", "-o", metavar="FILE", help="Write the page here, one file that needs nothing else.")
 @click.option("--open/--no-open", "opens", default=None, help="Open it in the browser.  [default: without --out]")
 @click.option("--serve", is_flag=True, help="Serve the page with every frame of the tub.")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where --serve listens; 0.0.0.0 "
-    "for the whole network.")  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where --serve listens; "
+    "0.0.0.0 for the whole network.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8892, show_default=True, help="The port; 0 for any free "
     "one.")  # fmt: skip
 @click.option(
@@ -91,9 +94,12 @@ def _fed(feed: Feed) -> Fed:
 def command(
     model_path: str, config_path: str | None, images: tuple[str, ...], tub: str | None, index: int | None,
     arrays: tuple[NamedFile, ...], sizes: tuple[tuple[int, int], ...], against: str | None, layers: tuple[str, ...],
-    colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int, threads: int,
+    limit: int | None, colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int,
+    threads: int,
 ) -> int:  # fmt: skip
     """Show what every filter sees: the network, all its maps, their values and receptive fields, as a page.
+
+    With a tub, statistics over its frames: dead filters, duplicates, the places that excite each filter most.
 
     The page is one file that needs no network. Without --out it goes to a temporary folder and is opened in the
     browser; its path is printed. With --serve it is served on this machine, with a slider over the tub's frames.
@@ -106,24 +112,22 @@ def command(
       fastact view --model before.h5 --against after.h5 --tub data --index 120
       fastact view --model pilot.h5 --tub data --serve
     """
+    from fastact.page.colours import colour_maps
     from fastact.page.html import page, template_library
 
-    template_library()  # whether it is there, before anything is computed
-    if serve and tub is None:
-        raise click.UsageError("--serve needs a tub to scrub through: add --tub DIR")
-    if serve and out is not None:
-        raise click.UsageError("give --serve or --out, not both")
-    if index is not None and (tub is None or serve):
-        raise click.UsageError("--index says which record of a --tub is shown, without --serve")
+    _check(images, tub, index, out, serve=serve)
+    template_library()  # whether it is there, and the colour map, before anything is computed
+    colour_maps(colormap)
     models = [load(model_path, config=config_path)]
     if against is not None:
         models.append(load(against))
     if len(models) * max(1, len(sizes)) > _SIDE_BY_SIDE:
         raise click.UsageError("two columns stand side by side at most: two sizes, or two models")
     named = {a.name: a.path for a in arrays}
-    given = Sources(_images(images, tub, all_of_them=serve), named, None, (), None)
     if tub is not None and index is not None:
         given = Sources((), named, tub, (index,), None)
+    else:
+        given = Sources(images if tub is None else _pictures(tub, all_of_them=serve), named, None, (), None)
     subjects = _subjects(models, sizes, given, list(layers) or None, threads)
     if serve:
         from fastact.cli.serving import serve_subjects
@@ -133,16 +137,25 @@ def command(
     for column in columns:
         for note in column.fed.notes if column.fed else ():
             say(f"fastact: {column.label}: {note}")
-    _give(page(columns, title=_title(subjects), colormap=colormap), out, opens)
+    told = [_told(subject, tub, named, limit) for subject in subjects] if tub is not None and limit != 0 else []
+    _give(page(columns, title=_title(subjects), colormap=colormap, told=told), out, opens)
     return 0
 
 
-def _images(images: Sequence[str], tub: str | None, *, all_of_them: bool) -> tuple[str, ...]:
-    """The files of pictures: those given, or those of a tub, the first ones where not all of them are wanted."""
-    if tub is None:
-        return tuple(images)
-    if images:
+def _check(images: Sequence[str], tub: str | None, index: int | None, out: str | None, *, serve: bool) -> None:
+    """Raises UsageError for options that do not go together."""
+    if images and tub is not None:
         raise click.UsageError("give pictures as files or from a tub, not both")
+    if serve and tub is None:
+        raise click.UsageError("--serve needs a tub to scrub through: add --tub DIR")
+    if serve and out is not None:
+        raise click.UsageError("give --serve or --out, not both")
+    if index is not None and (tub is None or serve):
+        raise click.UsageError("--index says which record of a --tub is shown, without --serve")
+
+
+def _pictures(tub: str, *, all_of_them: bool) -> tuple[str, ...]:
+    """The files of a tub's pictures, the first ones where not all of them are wanted."""
     paths = (os.fspath(record.image) for record in Tub.open(tub).records() if record.image.is_file())
     listed = tuple(paths if all_of_them else islice(paths, _LONGEST_RUN))
     if not listed:
@@ -166,13 +179,26 @@ def _subjects(
             label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
             feeder = Feeder(sized, given) if feeds else None
-            extract = Extractor(sized, _default(sized) if layers is None else layers, threads=threads) if feeds else None
+            extract = Extractor(sized, layers or _default(sized), threads=threads) if feeds else None
             subjects.append(Subject(label, sized, feeder, extract))
     if several and subjects[0].label == subjects[1].label:
-        subjects = [
-            Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects
-        ]
+        subjects = [Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects]
     return subjects
+
+
+def _told(subject: Subject, path: str, arrays: Mapping[str, str], limit: int | None) -> Told | None:
+    """What a tub says of a subject's filters."""
+    from fastact.cli.stats import collect
+    from fastact.frames import decode
+    from fastact.page.statistics import Told
+    from fastact.stats import TubFrames
+
+    if subject.extract is None:
+        return None
+    tub, shapes = Tub.open(path), subject.model.input_shapes
+    read = {name: read_array(file, name, shapes[name]) for name, file in arrays.items()}
+    frames = TubFrames(subject.model, tub, limit=limit, arrays=read)
+    return Told(collect(subject.extract, frames), lambda image: decode(tub.path / image))
 
 
 def _title(subjects: Sequence[Subject]) -> str:

@@ -27,7 +27,7 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True)
 class Fed:
-    """What a model was fed: a title, the picture, uint8 (H, W, 1 or 3) or None, and sentences on what was done to it."""
+    """What a model was fed: a title, the picture, uint8 (H, W, 1 or 3) or None, and what was done to it."""
 
     title: str
     picture: npt.NDArray[np.uint8] | None

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from itertools import zip_longest
 from typing import Any
 
 from fastact import __version__
@@ -17,10 +18,11 @@ from fastact.errors import InputError, MissingExtraError
 from fastact.page.colours import colour_maps
 from fastact.page.columns import Column, Data, described, planes_of, rows_of
 from fastact.page.packing import EXACT, Packed, pack_within
+from fastact.page.statistics import Told, in_words
 
 SCRIPTS = (
-    "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "bars.js", "grid.js", "stage.js", "network.js",
-    "live.js", "page.js",
+    "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js",
+    "stage.js", "network.js", "live.js", "page.js",
 )  # fmt: skip
 """The page's scripts; each may import from those before it."""
 
@@ -57,7 +59,7 @@ def page(
     title: str,
     colormap: str | None = None,
     live: Live | None = None,
-    statistics: Mapping[str, Any] | None = None,
+    told: Sequence[Told | None] = (),
 ) -> str:
     """The page with one column, or with several side by side.
 
@@ -66,7 +68,7 @@ def page(
         title: what the page is called.
         colormap: the one shown first; any name of cmap's catalogue.
         live: for a page that is served.
-        statistics: what many frames say of the first column's filters, as plain data.
+        told: what many frames say of the filters, for each column.
 
     Raises:
         InputError: an unknown colour map, or more maps than a browser could open.
@@ -75,13 +77,15 @@ def page(
     jinja2 = template_library()
     packed = [{} for _ in columns] if live else _packed(columns)
     described_columns = [described(c, p) for c, p in zip(columns, packed, strict=True)]
+    for each, known in zip_longest(described_columns, told):
+        size = each["input"] and each["input"]["address"] and (each["input"]["height"], each["input"]["width"])
+        each["statistics"] = known and known.as_data(size or None)
     rows = _rows(columns, described_columns)
     data = {
         "columns": described_columns,
         "rows": [row["places"] for row in rows],
         "colours": colour_maps(colormap),
         "live": None if live is None else {"count": live.count, "start": live.start},
-        "statistics": statistics,
     }
     script = scripts()
     environment = jinja2.Environment(
@@ -93,7 +97,7 @@ def page(
         columns=columns,
         described=described_columns,
         rows=rows,
-        sentences=_sentences(columns, packed, live),
+        sentences=[*_sentences(columns, packed, live), *dict.fromkeys(in_words(k.statistics) for k in told if k)],
         data=jinja2.utils.markupsafe.Markup(as_json(data)),
         blocks=[
             (f"maps-{number}-{place}", base64.b64encode(p[name].data).decode("ascii"))
@@ -116,7 +120,7 @@ def page(
 
 
 def policy(script: str, *, live: bool) -> str:
-    """What the page may do: run this one script, show pictures that it holds, and, where it is served, ask its server."""
+    """What the page may do: run this one script, show pictures it holds, and, where it is served, ask its server."""
     known = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     asks = "'self'" if live else "'none'"
     return (
@@ -133,7 +137,7 @@ def as_json(data: object) -> str:
 
 @lru_cache(maxsize=1)
 def scripts() -> str:
-    """All scripts as one module: each without its imports, which come before it, and with its exports as plain names."""
+    """All scripts as one module: each without its imports, which come before it, its exports as plain names."""
     parts = [_EXPORT.sub("", _IMPORT.sub("", _static(name))) for name in SCRIPTS]
     return "\n" + "\n".join(parts)
 

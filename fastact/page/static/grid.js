@@ -5,6 +5,7 @@ import { source, measured } from "./packed.js";
 import { paint, scale } from "./colours.js";
 import { settings, onChange, endsOf, ordered, caption } from "./settings.js";
 import { read } from "./reading.js";
+import { knownOf } from "./statistics.js";
 import { bars } from "./bars.js";
 import { openStage } from "./stage.js";
 
@@ -139,7 +140,9 @@ class Grid {
     const facts = flat
       ? `${brief(measure.low)} everywhere`
       : `mean ${brief(measure.mean)}, maximum ${brief(measure.high)}, ${percent(measure.zeros)} zeros`;
-    const name = mapName(this.maps, plane);
+    const verdict = knownOf(this.column, this.layer)?.filters[plane % this.maps.filters]?.verdict;
+    const dead = verdict === "dead" || verdict === "nearly dead" ? verdict : "";
+    const name = mapName(this.maps, plane) + (dead && `, ${dead} over ${page.columns[this.column].statistics.frames} frames`);
     const canvas = make("canvas", { className: crisp ? "crisp" : "" });
     const tile = make(
       "button",
@@ -152,7 +155,7 @@ class Grid {
         "data-plane": plane,
       },
       canvas,
-      make("span", { className: "caption" }, make("b", {}, String(plane)), caption(measure)),
+      make("span", { className: "caption" }, make("b", {}, String(plane)), caption(measure) || dead),
     );
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;

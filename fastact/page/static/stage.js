@@ -4,6 +4,7 @@ import { page, byId, make, makeSvg, clamp, layersOf, mapName, brief, percent } f
 import { source, measured } from "./packed.js";
 import { paint, scale } from "./colours.js";
 import { settings, onChange, endsOf } from "./settings.js";
+import { showStatistics } from "./statistics.js";
 import { sees, seesInWords, drawField, valueInWords } from "./reading.js";
 
 const stage = { row: 0, plane: 0, scenes: [], back: null };
@@ -95,6 +96,7 @@ function look(made, row, cell) {
 function show() {
   const [first] = stage.scenes;
   byId("stage-title").textContent = `${first.layer.name}, ${mapName(first.layer.maps, stage.plane)}`;
+  showStatistics(byId("stage-known"), first.column, first.layer, stage.plane % first.layer.maps.filters);
   for (const made of stage.scenes) {
     const { maps } = made.layer;
     const cells = maps.width * maps.height;

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import sys
 import time
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -15,11 +18,23 @@ sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not inst
 
 from benchmarks.cases import Case, frame  # noqa: E402
 from benchmarks.recorder import write_h5  # noqa: E402
-from fastact import Extractor, samples  # noqa: E402
-from fastact.bench.peers import turns, worker  # noqa: E402
+from fastact import Extractor, cli, load, samples  # noqa: E402
+from fastact.bench import measure as measuring  # noqa: E402
+from fastact.bench import words  # noqa: E402
+from fastact.bench.html import html  # noqa: E402
+from fastact.bench.markdown import markdown  # noqa: E402
+from fastact.bench.measure import Request, measure  # noqa: E402
+from fastact.bench.peers import contest, turns, worker  # noqa: E402
 from fastact.bench.peers.network import PeerError  # noqa: E402
-from fastact.bench.peers.rivals import FASTACT, RIVALS  # noqa: E402
+from fastact.bench.peers.rivals import FASTACT, ONNX_RUNTIME, RIVALS, Rival  # noqa: E402
+from fastact.bench.peers.task import Task  # noqa: E402
+from fastact.bench.plots import plots  # noqa: E402
+from fastact.bench.result import Contest, Report, read_report, to_json  # noqa: E402
 from fastact.bench.times import median_error  # noqa: E402
+
+needs_onnx_runtime = pytest.mark.skipif(
+    not ONNX_RUNTIME.installed, reason="onnx and onnxruntime are not installed: pip install 'fastact[bench]'"
+)
 
 
 def mixed(k):
@@ -132,3 +147,150 @@ def test_a_layer_that_engines_are_not_given_is_named(tmp_path, layer, told):
     case = Case(write_h5(make, tmp_path / "model.h5"), every_map=True)
     with pytest.raises(PeerError, match=told):
         case.network(case.model())
+
+
+HALF_RIGHT = """
+import numpy as np
+class Engine:
+    version = "7"
+    def __init__(self, network, frame, threads, inside):
+        assert frame.dtype == np.uint8
+        if network.input_shape[0] == 90:
+            raise ValueError("not on a day like this")
+        self.wanted = network.wanted
+    def run(self):
+        return [np.full(s.shape, 0.5, np.float32) for s in self.wanted]
+    def maps(self, result):
+        return result
+"""
+LAYERS = ["Conv2D_First_layer", "Conv2D_Second_layer"]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The sample at two small sizes, beside ONNX Runtime, one that errs, one that is broken and one that is absent."""
+    folder = tmp_path_factory.mktemp("rivals")
+    (folder / "half_right.py").write_text(HALF_RIGHT)
+    (folder / "broken.py").write_text("raise ImportError('libfoo.so.1: cannot open shared object file')")
+    rivals = (
+        ONNX_RUNTIME,
+        Rival("Half Right", "half_right", ("numpy",), ("numpy",)),
+        Rival("Broken", "broken", ("numpy",), ("numpy",)),
+        Rival("Absent", "absent", ("a_module_nobody_has",), ("absent",)),
+        Rival("Away", "away", ("another_nobody_has",), ("away",), install="away"),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{folder}")
+        patch.setattr(measuring, "_beside", lambda *_: None)
+        patch.setattr(measuring, "_sweep", lambda *_: None)
+        request = Request(load(samples.pilot()), [(60, 80), (90, 120)], LAYERS, seconds=0.2, rivals=rivals)
+        return measure(request).report
+
+
+@needs_onnx_runtime
+def test_a_report_of_engines(report: Report) -> None:
+    assert report.peers is not None
+    assert report.peers.tolerance == worker.TOLERANCE
+    assert [one.label for one in report.peers.contests] == ["80x60", "120x90"]
+    for one in report.peers.contests:
+        assert [engine.name for engine in one.engines] == ["fastact", "ONNX Runtime"]
+        own, rival = one.engines
+        assert own.ratio == 1.0
+        assert 0 < rival.difference < worker.TOLERANCE
+        assert rival.ratio_low <= rival.ratio <= rival.ratio_high
+        assert one.rounds >= 3
+        assert len(rival.times.runs) >= 2 * one.rounds
+        assert rival.way in ("by NumPy", "in the model")
+    wrong, raises = (one.failed for one in report.peers.contests)
+    assert "'Conv2D_First_layer' differ by" in wrong["Half Right"]
+    assert raises["Half Right"] == "not on a day like this"
+    assert wrong["Broken"] == raises["Broken"] == "libfoo.so.1: cannot open shared object file"
+    assert report.peers.absent == {"Absent": "'fastact[bench]'", "Away": "away"}
+
+
+def test_it_is_told_in_every_form(report: Report, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(to_json(report))
+    assert read_report(tmp_path / "report.json") == report
+    schema = json.loads((Path(measuring.__file__).parent / "report.schema.json").read_text())
+    jsonschema.validate(json.loads(to_json(report)), schema)
+    absent = "Other engines not installed: Absent (pip install 'fastact[bench]'), Away (pip install away)."
+    assert absent in words.notes(report)
+    assert "Not compared at 120x90: Half Right: not on a day like this." in words.notes(report)
+    text, page = markdown(report), html(report)
+    for told in (text, page):
+        assert "Beside other engines" in told
+        assert "ONNX Runtime" in told
+        assert "1e-05 of a map" in told
+        assert "a\\_module" not in told
+    assert absent.replace("[", "\\[").replace("]", "\\]") in text
+    (bars,) = (plot for plot in plots(report) if plot.title == "Beside other engines")
+    assert bars.svg.count("<rect") == 4
+
+
+def test_a_network_that_engines_are_not_given_is_said_once() -> None:
+    """Flatten is none of theirs: nobody is timed, and nothing is started."""
+    model, made = load(samples.pilot()), list[Contest]()
+    task = Task(str(samples.pilot()), tuple(n.name for n in model.nodes if not n.is_input))
+    frame = np.zeros((120, 160, 3), np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(turns, "play", lambda *_: pytest.fail("played"))
+        contest.hold([contest.Entry(model, (120, 160), task, frame)], RIVALS, 1, 1.0, made, lambda place: None)
+    (found,) = made
+    assert found.engines == ()
+    assert set(found.failed) == {rival.name for rival in RIVALS if rival.installed}
+    assert all("engines are not given layers of class Flatten" in reason for reason in found.failed.values())
+
+
+def test_an_interrupt_ends_the_engines_and_keeps_the_rest(tmp_path: Path) -> None:
+    def progress(doing: str, done: float) -> None:
+        assert 0 <= done <= 1
+        if doing.startswith("beside ONNX") and done > 0.9:
+            raise KeyboardInterrupt
+
+    rivals = [ONNX_RUNTIME] if ONNX_RUNTIME.installed else [Rival("ONNX", "absent", ("numpy",), ("numpy",))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "_beside", lambda *_: None)
+        patch.setattr(measuring, "_sweep", lambda *_: None)
+        request = Request(load(samples.pilot()), [(60, 80), (90, 120)], LAYERS[:1], seconds=0.2, rivals=rivals)
+        found = measure(request, progress).report
+    assert not found.complete
+    assert found.peers is not None
+    assert [one.label for one in found.peers.contests] == ["80x60"]
+    assert found.sizes[1].frame.runs
+
+
+def test_an_engine_does_not_end_by_ctrl_c() -> None:
+    """It reaches every process of the terminal; this one ends when it is told."""
+    with turns.Player(FASTACT, 1) as player:
+        player.ask("start")
+        player._process.send_signal(signal.SIGINT)
+        assert player.ask("start") == {}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--peers", "caffe", "'caffe': give one or more of onnxruntime, litert, openvino, torch, tensorflow"),
+        ("--peers", ",", "give one or more of onnxruntime"),
+        ("--project", "nano,tx2", "'nano,tx2': give one or more of nano, xavier-nx, orin-nano"),
+    ],
+)
+def test_names_nobody_knows(monkeypatch, capsys, option: str, value: str, said: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["fastact", "bench", str(samples.pilot()), option, value])
+    assert cli._status() == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_command_asks_for_engines_and_boards(monkeypatch, tmp_path: Path, capsys) -> None:
+    asked: list[Request] = []
+
+    def record(request: Request, progress: object) -> None:
+        asked.append(request)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(measuring, "measure", record)
+    arguments = ["--peers", "Litert, torch,litert", "--project", "orin-nano,nano", "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["fastact", "bench", str(samples.pilot()), *arguments])
+    assert cli._status() == 130
+    assert [rival.key for rival in asked[0].rivals] == ["litert", "torch"]
+    assert [board.key for board in asked[0].boards] == ["nano", "orin-nano"]

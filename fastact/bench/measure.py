@@ -40,6 +40,7 @@ from fastact.bench.result import (
 )  # fmt: skip
 from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
 from fastact.bench.times import Times
+from fastact.bench.words import waited
 from fastact.errors import FastactError, InputError, KernelError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
@@ -356,7 +357,7 @@ def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], threads: int) -> l
             found.append(
                 f"times at {size.label} are unsteady: half of them lie between {low_ms:.2f} and {high_ms:.2f} ms"
             )
-        if threads == 1 and wall.median > 1.2 * cpu.median:
+        if threads == 1 and waited(size):
             found.append(
                 f"frames at {size.label} waited for a core: {1e3 * wall.median:.2f} ms passed for "
                 f"{1e3 * cpu.median:.2f} ms of computing, so other programs took part of the time"

@@ -93,9 +93,14 @@ def _maps(name: str, maps: Floats, chosen: Sequence[int]) -> Shown:
 
 
 def _cell(values: Floats) -> npt.NDArray[np.uint8]:
-    """One filter's values as entries of the palette from its minimum to its maximum, enlarged by a whole number."""
+    """One filter's values as entries of the palette, enlarged by a whole number.
+
+    From its minimum to what one value in a hundred exceeds: a single bright spot would leave all else dark.
+    """
     values = np.nan_to_num(values)
-    low, high = float(values.min()), float(values.max())
+    low, high = float(values.min()), float(np.percentile(values, 99))
+    if not high > low:
+        high = float(values.max())
     scaled = (values - low) * np.float32((_CLEAR - 1) / (high - low)) if high > low else np.zeros_like(values)
     rows, columns = values.shape
     if columns > _CELL:

@@ -70,7 +70,7 @@ def boards(report: Report) -> Plot:
             y += BAR + 2
         y += GAP
     budget = x(words.BUDGET)
-    parts.append(line(budget, 18, budget, y - GAP + 4, "limit"))
+    parts.insert(0, line(budget, 18, budget, y - GAP + 4, "limit"))  # below the figures, which stay readable
     parts.append(text(budget, 12, f"{words.LOOP_HERTZ} Hz: {1e3 * words.BUDGET:.0f} ms", "middle", "small"))
     return Plot(
         "Estimate for other boards",

@@ -54,6 +54,17 @@ def _cost(report: Report) -> Iterator[str]:
         f"{milliseconds(first.frame.median)} of {first.label}, for {times(last.pixels / first.pixels)} the pixels and "
         f"{times(last.multiply_adds / first.multiply_adds)} the multiply-adds."
     )
+    if report.threads == 1 and any(waited(size) for size in (first, last)):
+        cpu = last.cpu.median / first.cpu.median
+        yield (
+            f"Computing alone took {milliseconds(last.cpu.median)}, {times(cpu)} {milliseconds(first.cpu.median)}: the "
+            "rest was waiting while other programs had the core."
+        )
+
+
+def waited(size: Size) -> bool:
+    """Whether one thread's frames took much longer than their CPU time."""
+    return 0 < 1.2 * size.cpu.median < size.frame.median
 
 
 def _loop(report: Report) -> Iterator[str]:
@@ -133,7 +144,7 @@ def _peers(report: Report) -> Iterator[str]:
     rivals = sorted(contests[-1].engines[1:], key=lambda engine: engine.ratio) if contests else []
     if rivals:
         said = ", ".join(f"{engine.name} {engine.ratio:.2f}" for engine in rivals)
-        yield f"Beside fastact in the same rounds, times its time at {contests[-1].label}: {said}."
+        yield f"For the same maps at {contests[-1].label} other engines take, as multiples of fastact's time: {said}."
 
 
 def fairness(peers: Peers) -> str:
@@ -248,7 +259,9 @@ def milliseconds(seconds: float) -> str:
 
 
 def megabytes(count: int) -> str:
-    """Of a million bytes."""
+    """Of a million bytes; of a thousand where it is less than a tenth of that."""
+    if count < 1e5:
+        return f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.2f} MB"
 
 

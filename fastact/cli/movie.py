@@ -8,7 +8,7 @@ import click
 
 from fastact.cli.feeding import Sources, input_option
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
-from fastact.cli.options import CONFIG, say, usable_cores
+from fastact.cli.options import CONFIG, say
 from fastact.kernels.cpu.threads import MOST
 
 

@@ -27,7 +27,7 @@ STYLES: tuple[str, ...] = get_args(StyleName)
 
 _MOSAIC_PICTURE, _PICTURE = 480, 640
 """Pixels that a picture is about wide without a scale given."""
-_PANEL = 200
+_PANEL = 240
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def scene_for(film: Film, look: Look, first: Seen, scales: Scales, title: str) -
     wanted = _MOSAIC_PICTURE if film.style == "mosaic" else _PICTURE
     scale = look.scale or max(1, round(wanted / columns))
     if max(rows, columns) * scale * 3 > LARGEST_SIDE:
-        raise InputError(f"a picture of {columns}x{rows} at --scale {scale} makes too large a film: choose a smaller one")
+        raise InputError(
+            f"a picture of {columns}x{rows} at --scale {scale} makes too large a film: choose a smaller one"
+        )
     size = columns * scale, rows * scale
     color_table(look.colormap or COLORMAP)
     return (_beside if film.style == "mosaic" else _below)(film, look, first, scales, size, title)

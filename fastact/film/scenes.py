@@ -128,11 +128,12 @@ def _picture(
 ) -> Image.Image:
     """The camera's picture of some size in the middle of its room, with a mask and its colour map over it, and the
     steering."""
-    image = Image.fromarray(seen.shot.picture)
+    picture = seen.shot.picture
+    if over is not None:  # before it is enlarged: there are fewer pixels, and one sees no difference
+        picture = blend(picture, over[0], colormap=over[1], opacity=OPACITY)
+    image = Image.fromarray(picture)
     if image.size != size:
         image = image.resize(size, Image.Resampling.BILINEAR)
-    if over is not None:
-        image = Image.fromarray(blend(np.asarray(image), over[0], colormap=over[1], opacity=OPACITY))
     draw = ImageDraw.Draw(image)
     if look.driver and seen.driver is not None:
         draw_command(draw, size, seen.driver.angle, DRIVER)

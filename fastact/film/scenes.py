@@ -90,8 +90,8 @@ def _beside(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int
 
     def draw(seen: Seen) -> Pixels:
         frame: Pixels = np.empty((height, whole, 3), np.uint8)
-        frame[:picture_height, :width] = _picture(seen, look, size, (width, picture_height), None)
-        frame[picture_height:, :width] = panel(_name(seen), (seen.driver, seen.pilot))
+        frame[:picture_height, :width] = np.asarray(_picture(seen, look, size, (width, picture_height), None))
+        frame[picture_height:, :width] = np.asarray(panel(_name(seen), (seen.driver, seen.pilot)))
         frame[:, width:] = mosaic(seen.maps)
         return frame
 
@@ -112,8 +112,8 @@ def _below(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int,
         span = high - low if high > low else 1.0
         mask = (seen.strength - np.float32(low)) * np.float32(1 / span)
         frame: Pixels = np.empty((height, width, 3), np.uint8)
-        frame[:picture_height] = _picture(seen, look, size, (width, picture_height), (mask, colormap))
-        frame[picture_height:] = panel(_name(seen), (seen.driver, seen.pilot))
+        frame[:picture_height] = np.asarray(_picture(seen, look, size, (width, picture_height), (mask, colormap)))
+        frame[picture_height:] = np.asarray(panel(_name(seen), (seen.driver, seen.pilot)))
         return frame
 
     return Scene(width, height, draw)

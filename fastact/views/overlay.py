@@ -65,7 +65,8 @@ def _palette(colormap: str) -> bytes:
 @lru_cache(maxsize=8)
 def _covers(opacity: float) -> NDArray[np.uint8]:
     """How much of the picture each level covers, in 256 levels."""
-    return np.rint(np.arange(COLORS) * opacity).astype(np.uint8)
+    covers: NDArray[np.uint8] = np.rint(np.arange(COLORS) * opacity).astype(np.uint8)
+    return covers
 
 
 def _check(picture: Pixels, mask: NDArray[np.floating], opacity: float) -> None:

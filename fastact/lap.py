@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -59,6 +59,7 @@ class Lap:
         arrays: for inputs other than the picture, arrays that they get with every record, instead of its fields.
         start: the lowest number of a record.
         end: records from this number on are left out; None for none.
+        prepare: what is done to each picture before it is fed, such as a car's transformations.
 
     Raises:
         InputError: an input that neither an array nor the tub has.
@@ -76,9 +77,11 @@ class Lap:
         arrays: Mapping[str, Array] | None = None,
         start: int = 0,
         end: int | None = None,
+        prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None,
     ) -> None:
         self.tub, self.model, self.damaged = tub, model, 0
         self._range = start, end
+        self._prepare = prepare
         self._arrays = dict(arrays or {})
         for name in Feeding(model).others:
             fields = _FIELDS.get(name, ())
@@ -120,7 +123,7 @@ class Lap:
         """A record's shot; raises InputError where something in the record cannot be read."""
         picture = record.frame()
         others = [self._arrays[name] if name in self._arrays else _numbers(record, name) for name in feed.others]
-        inputs = feed(picture, *others)
+        inputs = feed(picture if self._prepare is None else self._prepare(picture), *others)
         return Shot(record, picture, inputs if len(inputs) > 1 else inputs[feed.input])
 
 

@@ -142,6 +142,8 @@ class Feeding:
         """The name of the input that takes pictures."""
         self.others = tuple(name for name in self._shapes if name not in (self.input, MEMORY))
         """The names of the inputs that take numbers from other parts, in the model's order."""
+        self.latest: Array = np.zeros((0, 0, 3), np.uint8)
+        """The last frame as the model got it, uint8 (H, W, C)."""
         self._run: deque[Array] = deque(maxlen=self._steps)
         length = math.prod(n or 1 for n in self._shapes.get(MEMORY, (0,)))
         self._past: deque[Command] = deque([Command(0.0, start_speed)] * (length // 2), maxlen=length // 2)
@@ -162,7 +164,7 @@ class Feeding:
         Raises:
             InputError: the frame is no picture, or numbers are missing or not as many as the input takes.
         """
-        picture = fit(frame, self._picture(self.input)[-3:])
+        picture = self.latest = fit(frame, self._picture(self.input)[-3:])
         inputs = {self.input: self._as_run(picture)}
         if MEMORY in self._shapes:
             inputs[MEMORY] = np.array(self._past, np.float32).reshape(self._shapes[MEMORY])
@@ -181,7 +183,7 @@ class Feeding:
             return picture
         if self._run and self._run[-1].shape != picture.shape:
             self._run.clear()
-        self._run.append(picture)
+        self._run.append(np.array(picture))
         while len(self._run) < self._steps:
             self._run.append(picture)
         return np.stack(list(self._run))

@@ -38,6 +38,7 @@ ORDER = (
     "fastact.tub_maps",
     "fastact.verify",
     "fastact.views",
+    "fastact.donkey",
     "fastact.film",
     "fastact.bench",
     "fastact.cli",

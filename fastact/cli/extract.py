@@ -12,8 +12,10 @@ import click
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, as_pictures_have, feeding_options
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
-from fastact.cli.options import CONFIG, say, usable_cores
+from fastact.cli.options import CONFIGS, networks_and_cars, say, usable_cores
+from fastact.donkey.camera import car_camera
 from fastact.extractor import Extractor
+from fastact.frames import read_picture
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
 from fastact.lap import Lap
@@ -85,7 +87,7 @@ def _in_words(name: str, array: Array) -> str:
 
 @click.command(short_help="Compute the feature maps of pictures and save them.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
-@CONFIG
+@CONFIGS
 @feeding_options
 @range_options
 @click.option(
@@ -118,7 +120,7 @@ def _in_words(name: str, array: Array) -> str:
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, config_path: str | None, images: tuple[str, ...],
+    model_path: str, configs: tuple[str, ...], images: tuple[str, ...],
     inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
     indexes: tuple[int, ...], start: int, end: int | None, layers: tuple[str, ...], out: str, save: str, raw: bool,
     threads: int, norm: str, cmap: str,
@@ -143,15 +145,18 @@ def command(
       fastact extract --model imu.h5 --image frame.jpg --input imu_in=imu.npy
       fastact extract --model rnn.h5 --tub data --index 120 --layers all
       fastact extract --model pilot.h5 --tub data --out lap.h5
+      fastact extract --model pilot.h5 --image frame.jpg --config mycar/myconfig.py
     """
+    network, car = networks_and_cars(configs)
+    camera = car_camera(car) if car else None
     if tub is not None and not indexes and out.lower().endswith(_HDF5_NAMES):
         if raw or images:
             raise click.UsageError("--raw and --image do not go with the maps of a whole tub")
         sources = Sources.of((), inputs, None, ())
-        model = load(model_path, config=config_path)
+        model = load(model_path, config=network)
         model = model.at_size(sources.size) if sources.size else model
         return _extract_lap(
-            Extractor(model, list(layers) or None), lap_of(model, tub, inputs, start, end), out, threads
+            Extractor(model, list(layers) or None), lap_of(model, tub, inputs, start, end, camera), out, threads
         )
     if start or end is not None:
         raise click.UsageError("--start and --end are for a whole tub: add --tub DIR and --out FILE.h5")
@@ -160,9 +165,9 @@ def command(
     if "h5" in formats:
         hdf5_library()  # whether it is there, before anything is written
     sources = Sources.of(images, inputs, tub, indexes)
-    model = load(model_path, config=config_path)
+    model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    feeder = Feeder(model, sources)
+    feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
     job = Job(Extractor(model, list(layers) or None, threads=threads), feeder, raw, formats, style)
     folders = _folders(Path(make_folder(out)), map(feeder.name, feeder.runs))
     said: set[str] = set()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fastact.cli.options import Size
 from fastact.errors import InputError
-from fastact.frames import read_picture, takes_pictures
+from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.layers import Shape, show
 from fastact.tub import Tub
@@ -140,13 +140,21 @@ class Feed:
 
 
 class Feeder:
-    """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not.
+    """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not, and
+    `read` makes a picture file a frame of an input's shape.
 
     Raises InputError, saying what is missing or does not fit, before a picture is decoded.
     """
 
-    def __init__(self, model: Model, sources: Sources, made_up: Mapping[str, Array] | None = None) -> None:
-        self._model, self._shapes = model, model.input_shapes
+    def __init__(
+        self,
+        model: Model,
+        sources: Sources,
+        made_up: Mapping[str, Array] | None = None,
+        *,
+        read: Callable[[Path, Shape], Picture] = read_picture,
+    ) -> None:
+        self._model, self._shapes, self._read = model, model.input_shapes, read
         for name in sources.arrays:
             if name not in self._shapes:
                 raise InputError(f"{model.source} has no input {name!r}: its inputs are {_listed(self._shapes)}")
@@ -215,7 +223,7 @@ class Feeder:
         inputs, notes, files = dict(self._arrays), dict[str, None](), (*(p.name for p in run), *self._files)
         if self._pictures is not None:
             shape = self._picture_shape(self._pictures)
-            pictures = [read_picture(path, shape[-3:]) for path in run]
+            pictures = [self._read(path, shape[-3:]) for path in run]
             if len({p.frame.shape for p in pictures}) > 1:
                 raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
             notes = dict.fromkeys(note for p in pictures for note in p.notes)

@@ -12,6 +12,7 @@ import click
 
 from fastact.cli.feeding import NamedFile, read_array
 from fastact.cli.options import say
+from fastact.donkey.camera import Camera
 from fastact.errors import InputError
 from fastact.graph import Model
 from fastact.lap import Lap
@@ -34,7 +35,14 @@ def range_options(function: F) -> F:
     return function
 
 
-def lap_of(model: Model, tub: str, inputs: Sequence[tuple[int, int] | NamedFile], start: int, end: int | None) -> Lap:
+def lap_of(
+    model: Model,
+    tub: str,
+    inputs: Sequence[tuple[int, int] | NamedFile],
+    start: int,
+    end: int | None,
+    camera: Camera | None = None,
+) -> Lap:
     """The model's lap over a tub, or over the part of it from one number to another."""
     if end is not None and end <= start:
         raise click.BadParameter(f"{end} is not after --start {start}", param_hint="--end")
@@ -45,7 +53,7 @@ def lap_of(model: Model, tub: str, inputs: Sequence[tuple[int, int] | NamedFile]
             names = ", ".join(map(repr, shapes))
             raise InputError(f"{model.source} has no input {file.name!r}: its inputs are {names}")
     arrays = {file.name: read_array(file.path, file.name, shapes[file.name]) for file in files}
-    return Lap(Tub.open(tub), model, arrays=arrays, start=start, end=end)
+    return Lap(Tub.open(tub), model, arrays=arrays, start=start, end=end, prepare=camera)
 
 
 def say_damaged(damaged: int) -> None:

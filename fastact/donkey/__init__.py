@@ -6,8 +6,8 @@
 | `Pilot` | camera picture in; steering and throttle out, without TensorFlow |
 | `CvController` | both, with the constructor that donkeycar's cv_control template calls |
 
-donkeycar is not imported: a part is an object with `run`, `run_threaded`, `update` and `shutdown`, and its configuration
-an object with attributes. docs/donkey.md says how to put them into a car.
+donkeycar is not imported: a part is an object with `run`, `run_threaded`, `update` and `shutdown`, and its
+configuration an object with attributes. docs/donkey.md says how to put them into a car.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _BY_NAME = {"eval", "exec", "globals", "locals", "setattr", "vars"}
 """Functions that set a name without its standing there."""
 
 
-class _NotPlain(Exception):
+class _NotPlainError(Exception):
     """An expression whose value only running the file would tell."""
 
 
@@ -152,7 +152,7 @@ class _Reader:
         self._lose(expression, statement)
         try:
             value = self._value(expression)
-        except _NotPlain:
+        except _NotPlainError:
             value = _Unknown(self._where(statement))
         self.values |= dict.fromkeys(names, value)
 
@@ -163,12 +163,12 @@ class _Reader:
             if isinstance(before, list) and isinstance(statement.op, ast.Add):
                 more = self._value(statement.value)
                 if not isinstance(more, list | tuple) or len(before) + len(more) > _LONGEST:
-                    raise _NotPlain
+                    raise _NotPlainError
                 before.extend(more)  # of all names that share the list, as Python does
                 return
             place = ast.copy_location(ast.Name(name, ast.Load()), statement)
             self.values[name] = self._value(ast.BinOp(place, statement.op, statement.value))
-        except _NotPlain:
+        except _NotPlainError:
             self.values[name] = _Unknown(self._where(statement))
 
     def _lose(self, tree: ast.AST, statement: ast.stmt) -> None:
@@ -200,7 +200,7 @@ class _Reader:
         self.beyond = lost.where
 
     def _value(self, expression: ast.expr) -> object:
-        """The value of a plain expression; raises _NotPlain for others."""
+        """The value of a plain expression; raises _NotPlainError for others."""
         if isinstance(expression, ast.Constant):
             return expression.value
         if isinstance(expression, ast.Name) and not isinstance(self.values.get(expression.id, _Unknown("")), _Unknown):
@@ -209,27 +209,41 @@ class _Reader:
             return [self._value(item) for item in expression.elts]
         if isinstance(expression, ast.Tuple):
             return tuple(self._value(item) for item in expression.elts)
+        if isinstance(expression, ast.Dict) and None not in expression.keys:
+            pairs = zip(expression.keys, expression.values, strict=True)
+            return {_key(self._value(key)): self._value(value) for key, value in pairs if key is not None}
         if isinstance(expression, ast.UnaryOp) and type(expression.op) in _SIGNS:
             return _SIGNS[type(expression.op)](_number(self._value(expression.operand)))
         if isinstance(expression, ast.BinOp) and type(expression.op) in _OPERATORS:
             left, right = self._value(expression.left), self._value(expression.right)
-            if isinstance(expression.op, ast.Add) and type(left) is type(right) and isinstance(left, str | list | tuple):
+            if (
+                isinstance(expression.op, ast.Add)
+                and type(left) is type(right)
+                and isinstance(left, str | list | tuple)
+            ):
                 return _not_too_long(left + right)  # type: ignore[operator]  # of one type, which knows it
             try:
                 return _number(_OPERATORS[type(expression.op)](_number(left), _number(right)))
             except ArithmeticError:
-                raise _NotPlain from None
-        raise _NotPlain
+                raise _NotPlainError from None
+        raise _NotPlainError
 
 
 def _number(value: object) -> Any:
     """A number of a size that a configuration has."""
     if not isinstance(value, int | float) or not abs(value) < _LARGEST_NUMBER:
-        raise _NotPlain
+        raise _NotPlainError
+    return value
+
+
+def _key(value: object) -> object:
+    """What a dictionary takes as a key."""
+    if not isinstance(value, str | int | float | None):
+        raise _NotPlainError
     return value
 
 
 def _not_too_long(value: Any) -> Any:
     if len(value) > _LONGEST:
-        raise _NotPlain
+        raise _NotPlainError
     return value

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,8 +84,8 @@ def _step(name: str, values: Mapping[str, object]) -> Step:
             raise InputError(f"RESIZE_WIDTH x RESIZE_HEIGHT is {width}x{height}, which is no picture's size")
         return partial(resized, width=width, height=height)
     raise UnsupportedError(
-        f"fastact does not know the transformation {name!r}: it knows CROP, TRAPEZE, TRAPEZE_EDGE and RESIZE; in a car, "
-        "give the part cam/image_array_trans, which donkeycar has transformed, and set FASTACT_TRANSFORM = False"
+        f"fastact does not know the transformation {name!r}: it knows CROP, TRAPEZE, TRAPEZE_EDGE and RESIZE; in a "
+        "car, give the part cam/image_array_trans, which donkeycar has transformed, and set FASTACT_TRANSFORM = False"
     )
 
 
@@ -109,7 +111,8 @@ class _Masked:
         if self._mask.shape != (height, width):
             self._mask = polygon(height, width, self._corners(height, width))
         mask = self._mask if picture.ndim == 2 else self._mask[..., np.newaxis]
-        return np.multiply(picture, mask)
+        masked: Pixels = np.multiply(picture, mask)
+        return masked
 
 
 def _rectangle(left: int, top: int, right: int, bottom: int) -> list[Point]:
@@ -139,7 +142,7 @@ def polygon(height: int, width: int, corners: Sequence[Point]) -> Mask:
 def _side(corners: Sequence[Point]) -> list[int]:
     """Where one side of a polygon is on each row, from the topmost corner down, in 1/65536 of a pixel."""
     places: list[int] = []
-    for (x, y), (end_x, end_y) in zip(corners[:-1], corners[1:], strict=True):
+    for (x, y), (end_x, end_y) in pairwise(corners):
         if end_y < y:
             break
         rows = end_y - y
@@ -190,7 +193,9 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
         return picture
     if (2 * height, 2 * width) == (rows, columns):
         wide = picture.astype(np.uint16)
-        return ((wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2] + 2) >> 2).astype(np.uint8)
+        total = wide[::2, ::2] + wide[::2, 1::2] + wide[1::2, ::2] + wide[1::2, 1::2]
+        halved: Pixels = ((total + np.uint16(2)) // np.uint16(4)).astype(np.uint8)
+        return halved
     wide = picture.astype(np.int32)
     left, right, near = _neighbours(columns, width)
     upper, lower, weight = _neighbours(rows, height)
@@ -198,8 +203,9 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
     near = near.reshape(shape)
     lines = wide[:, left] * (_ONE_WEIGHT - near) + wide[:, right] * near
     weight = weight.reshape(-1, 1, *shape[1:])
-    total = lines[upper] * (_ONE_WEIGHT - weight) + lines[lower] * weight
-    return ((total + (1 << 21)) >> 22).astype(np.uint8)
+    mixed: npt.NDArray[Any] = lines[upper] * (_ONE_WEIGHT - weight) + lines[lower] * weight
+    stretched: Pixels = ((mixed + (1 << 21)) >> 22).astype(np.uint8)
+    return stretched
 
 
 def _neighbours(before: int, after: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:

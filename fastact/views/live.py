@@ -92,7 +92,7 @@ class Mosaic:
             _Drawn.of(band, top, width) for band, top in zip(bands, _tops(bands, self.height - used), strict=True)
         ]
         self._page = _page(self._bands, missing, width, self.height)
-        self._scales = {name: _Scale.of(name, (ranges or {}).get(name)) for name in self.layers}
+        self._scales = {name: Scale.of(name, (ranges or {}).get(name)) for name in self.layers}
         self._table = _table(colormap)
 
     @property
@@ -134,20 +134,22 @@ def span(values: NDArray[np.generic]) -> Range:
     sample = sample[np.isfinite(sample)]
     if not len(sample):
         return np.nan, np.nan
-    low, high = np.percentile(sample, _PERCENTILES)
+    ranks = [round(percent / 100 * (len(sample) - 1)) for percent in _PERCENTILES]
+    low, high = np.partition(sample, ranks)[ranks]  # np.percentile takes three times as long
     return min(float(low), 0.0), float(high)
 
 
 @dataclass
-class _Scale:
-    """The ends of a layer's colours, and how they follow the frames."""
+class Scale:
+    """The ends of a layer's colours, `low` and `high`, and how they follow the frames where they are not `fixed`."""
 
     low: float
     high: float
     fixed: bool
 
     @classmethod
-    def of(cls, name: str, ends: Range | None) -> _Scale:
+    def of(cls, name: str, ends: Range | None = None) -> Scale:
+        """A scale between two values, or a running one; raises InputError for a pair that is not ascending."""
         if ends is None:
             return cls(np.nan, np.nan, fixed=False)
         low, high = ends
@@ -157,8 +159,7 @@ class _Scale:
 
     def entries(self, values: Maps) -> Pixels:
         """The values' places in the colour table, uint8, flat, with the page's entry behind the last."""
-        if not self.fixed:
-            self._follow(*span(values))
+        self.follow(values)
         places: Pixels = np.empty(values.size + 1, np.uint8)
         places[-1] = _PAGE_ENTRY
         width = self.high - self.low
@@ -172,8 +173,21 @@ class _Scale:
                 places[:-1][~np.isfinite(values.reshape(-1))] = _BAD_ENTRY
         return places
 
-    def _follow(self, low: float, high: float) -> None:
-        """Wider at once, narrower slowly."""
+    def fractions(self, values: Maps) -> Maps:
+        """The values' places between the ends, float32 from 0 to 1; 0 for what is not a number."""
+        self.follow(values)
+        width = self.high - self.low
+        if not (width > 0 and isfinite(width)):
+            return np.zeros(values.shape, np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            places: Maps = np.nan_to_num((values - np.float32(self.low)) / np.float32(width), nan=0.0)
+        return np.clip(places, 0, 1)
+
+    def follow(self, values: NDArray[np.generic]) -> None:
+        """Widens a running scale at once to what a frame needs, and narrows it slowly."""
+        if self.fixed:
+            return
+        low, high = span(values)
         if not isfinite(low):
             return
         if not isfinite(self.low):

@@ -1,8 +1,8 @@
 """Reverse-mode differentiation of a plan's operations: what comes back through each, from the last to the first.
 
-The gradient of a scalar s by a value is emitted as operations of the same plan, after the model's own (Griewank and
-Walther, "Evaluating Derivatives", 2008, chapter 3). Since layers are lowered to operations before, a gradient belongs to
-an operation, and a recurrent layer's is that through time, its steps being unrolled.
+The gradient of a number by a value is emitted as operations of the same plan, after the model's own (Griewank and
+Walther, "Evaluating Derivatives", 2008, chapter 3). Since layers are lowered to operations before, a gradient belongs
+to an operation, and a recurrent layer's is that through time, its steps being unrolled.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from abc import ABC
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -20,7 +19,7 @@ RESULT = "saliency()"
 """The name of the result among the maps; the brackets keep it from being a layer's."""
 
 
-class Saliency(ABC):
+class Saliency:
     """A mask over a picture: called with a frame, it gives float32 (rows, columns), 0 to 1.
 
     0 is the least strength of this frame, 1 its largest.
@@ -80,4 +79,4 @@ def normalized(strength: Floats) -> Floats:
         mask = (strength - np.float32(low)) * np.float32(1 / (high - low))
     else:  # the factor would be infinite in float32
         mask = ((strength.astype(np.float64) - low) / (high - low)).astype(np.float32)
-    return np.clip(mask, 0, 1, out=mask)
+    return np.asarray(np.clip(mask, 0, 1, out=mask), np.float32)

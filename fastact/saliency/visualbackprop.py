@@ -22,6 +22,7 @@ from fastact.plan import Further, Recorder
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import Maps, Windows, follow, last_convolution, recorded
 
+
 class VisualBackProp(Saliency):
     """Where in a picture the convolutions of a chain are active together, from their maps alone.
 

@@ -88,7 +88,8 @@ class Term:
         gone = {a % len(shape) for a in axes}
         if all(shape[a] == 1 for a in gone):
             return self
-        summed = Term(self.tape, self.tape.emit(ops.Reduce(total, tuple(sorted(gone))), self.value))
+        whole = self.reshaped((1, *shape))  # so that an axis is left where all are summed up
+        summed = Term(self.tape, self.tape.emit(ops.Reduce(total, tuple(a + 1 for a in sorted(gone))), whole.value))
         return summed.reshaped(tuple(1 if a in gone else n for a, n in enumerate(shape)))
 
     def stretched(self, shape: ops.Shape) -> Term:

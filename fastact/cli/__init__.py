@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": "Run the main job on the samples that come with fastact.",
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
+    "saliency": "Show which pixels matter to a network.",
     "verify": "Compare every layer's map with TensorFlow's.",
 }
 """Each command with its one line of help; its code is imported when it is used."""
@@ -36,6 +37,7 @@ Examples:
   fastact info pilot.h5 --input 640x360
   fastact extract --model pilot.h5 --image frame.jpg
   fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
+  fastact saliency --model pilot.h5 --image frame.jpg --method gradient
   fastact bench pilot.h5 --sizes 160x120,640x360
   fastact verify pilot.h5 --image frame.jpg
 

@@ -37,6 +37,7 @@ def gradient_of(recorder: Recorder, scalar: Value, towards: Value, name: str) ->
         back = _as(recorder, found.pop(root), instruction.output.shape)
         for value, part in zip(instruction.inputs, _through(recorder, instruction, back), strict=True):
             key = recorder.root(value)
+            assert part.shape == value.shape, f"{type(instruction.op).__name__}'s gradient has another shape"
             if key in reached:
                 part = _as(recorder, part, shapes[key])
                 found[key] = recorder.emit(ops.Binary(ops.Merge.ADD), found[key], part) if key in found else part

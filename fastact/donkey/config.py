@@ -209,6 +209,9 @@ class _Reader:
             return [self._value(item) for item in expression.elts]
         if isinstance(expression, ast.Tuple):
             return tuple(self._value(item) for item in expression.elts)
+        if isinstance(expression, ast.Dict) and None not in expression.keys:
+            pairs = zip(expression.keys, expression.values, strict=True)
+            return {_key(self._value(key)): self._value(value) for key, value in pairs if key is not None}
         if isinstance(expression, ast.UnaryOp) and type(expression.op) in _SIGNS:
             return _SIGNS[type(expression.op)](_number(self._value(expression.operand)))
         if isinstance(expression, ast.BinOp) and type(expression.op) in _OPERATORS:
@@ -229,6 +232,13 @@ class _Reader:
 def _number(value: object) -> Any:
     """A number of a size that a configuration has."""
     if not isinstance(value, int | float) or not abs(value) < _LARGEST_NUMBER:
+        raise _NotPlainError
+    return value
+
+
+def _key(value: object) -> object:
+    """What a dictionary takes as a key."""
+    if not isinstance(value, str | int | float | None):
         raise _NotPlainError
     return value
 

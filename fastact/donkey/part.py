@@ -48,12 +48,14 @@ class _Part:
         self._engine: Engine | None = None
         self._view: View | None = None
         self._command, self._seen_at = STILL, float("-inf")
+        self._last_page: tuple[str, Pixels | None] = "", None
         self._broken = False
         try:
             self._values = values_of(config)
             self._settings = Settings.of(self._values, model)
         except Exception as error:
             self._broken = True
+            self._settings = Settings.as_far_as_right(self._values)
             self._picture = self._card(error)
         else:
             self._picture = self._page("fastact", f"reading {self._settings.model}")
@@ -89,6 +91,7 @@ class _Part:
         if thread is not None and thread is not threading.current_thread() and thread.ident is not None:
             thread.join(_JOIN_SECONDS)
         self._engine = self._view = None
+        self._command = STILL
 
     def _start_thread(self) -> None:
         if self._thread is None and not self._inbox.closed:
@@ -124,6 +127,7 @@ class _Part:
         """Computes a frame and keeps its command; None without a model."""
         engine = self._engine
         if engine is None:
+            self._command = STILL
             return None
         seen = engine(frame, *others)
         if seen.command is not None:
@@ -154,7 +158,12 @@ class _Part:
         return self._page("no feature maps", reason)
 
     def _page(self, title: str, text: str) -> Pixels:
-        return notice(title, text, width=self._settings.width, height=self._settings.height)
+        """A picture of words; the last one again where it says the same or nobody looks."""
+        shown, picture = self._last_page
+        if picture is None or (shown != text and "image" in self.outputs):
+            picture = notice(title, text, width=self._settings.width, height=self._settings.height)
+            self._last_page = text, picture
+        return picture
 
 
 class FeatureMapPart(_Part):

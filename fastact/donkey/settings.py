@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -91,6 +92,18 @@ class Settings:
         if isinstance(model, str | os.PathLike):
             found["model"] = os.fspath(model)
         return cls(**found)
+
+    @classmethod
+    def as_far_as_right(cls, values: Mapping[str, object]) -> Settings:
+        """The settings without those that cannot be, for what still has to be shown and given then."""
+        right: dict[str, object] = {}
+        for one in fields(cls):
+            name = f"FASTACT_{one.name.upper()}"
+            if name in values:
+                with suppress(InputError, TypeError):
+                    cls.of({name: values[name]})
+                    right[name] = values[name]
+        return cls.of(right)
 
 
 def values_of(config: object) -> Mapping[str, object]:

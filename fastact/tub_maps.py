@@ -163,9 +163,7 @@ class _Layout:
             raise OutputError(f"{name} is in the way, and no file of a tub's maps that can go on: choose another file")
         for key, what in (("model_sha256", "another model"), ("layers", "other layers"), ("input", "another input")):
             if found[key] != self.attributes[key]:
-                raise OutputError(
-                    f"{name} has the maps of {what}, so that it cannot go on: choose another file"
-                )
+                raise OutputError(f"{name} has the maps of {what}, so that it cannot go on: choose another file")
         if not same:
             raise OutputError(f"{name} is damaged: remove it, or choose another file")
 

@@ -165,12 +165,13 @@ def facts(node: Node, cost: Cost | None, work: int, whole: bool) -> list[str]:
     if node.parameters:
         said.append(f"{node.parameters:,} parameters")
     if cost and cost.multiply_adds:
-        said.append(f"{_short(cost.multiply_adds)} multiply-adds ({100 * cost.multiply_adds / work:.0f}%)")
+        share = 100 * cost.multiply_adds / work
+        said.append(f"{_short(cost.multiply_adds)} multiply-adds ({'<1' if share < 0.5 else format(share, '.0f')}%)")
     if cost and not node.is_input and node.shape is not None:
         if cost.sight and not whole:
             said.append(f"a cell sees {cost.sight.size[1]} × {cost.sight.size[0]} pixels")
         elif whole and len(node.shape) < 3:
-            said.append("each value sees the whole picture")
+            said.append("sees the whole picture")
     return said
 
 

@@ -78,7 +78,7 @@ def page(
     packed = [{} for _ in columns] if live else _packed(columns)
     described_columns = [described(c, p) for c, p in zip(columns, packed, strict=True)]
     for each, known in zip_longest(described_columns, told):
-        size = each["input"] and each["input"]["address"] and (each["input"]["height"], each["input"]["width"])
+        size = each["input"] and each["input"]["addresses"] and (each["input"]["height"], each["input"]["width"])
         each["statistics"] = known and known.as_data(size or None)
     rows = _rows(columns, described_columns)
     data = {

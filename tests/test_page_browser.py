@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import Watched, browser, opened
+from oracles import handmade
 from PIL import Image
 from test_fields import chain
 from test_page import column
@@ -406,4 +408,29 @@ def test_a_tub_s_statistics_stand_beside_each_filter(running: Any, tmp_path: Pat
                     assert rectangle(peaks.nth(n).locator("rect.field").last) == peak.field
                     assert peaks.nth(n).locator("img").evaluate("i => i.naturalWidth") == 160
                 watched.page.keyboard.press("Escape")
+        assert watched.errors == []
+
+
+def test_a_map_of_a_run_stands_over_its_own_picture(running: Any, tmp_path: Path, random: np.random.Generator) -> None:
+    layers = [{"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, 3, 12, 16, 3]}}]
+    inner = {"class_name": "Conv2D", "config": {"name": "inner", "filters": 2, "kernel_size": 3}}
+    layers.append({"class_name": "TimeDistributed", "config": {"name": "td", "layer": inner}})
+    model = handmade({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
+    run = random.integers(0, 256, (3, 12, 16, 3), np.uint8)
+    maps = fastact.Extractor(model, "td")(run)
+    (tmp_path / "page.html").write_text(page([Column("m", model, maps, Fed("run", run))], title="m"), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        watched.page.wait_for_selector(".map canvas")
+        for plane, (step, number) in {0: (0, 0), 3: (1, 1), 4: (2, 0)}.items():
+            tile = watched.page.locator(f'#layer-1 [data-plane="{plane}"]')
+            assert tile.locator("b").inner_text() == f"{step}:{number}"
+            point(watched, tile.locator("canvas"), (10, 14), 4, 5)
+            assert watched.page.locator("#reading .what").inner_text() == (
+                f"td, step {step}, filter {number}, column 5, row 4"
+            )
+            assert numbered(watched.page.locator("#reading .value").inner_text()) == maps["td"][step, 4, 5, number]
+            address = watched.page.locator(".looking img").get_attribute("src")
+            shown = Image.open(BytesIO(base64.b64decode(address.partition(",")[2])))
+            np.testing.assert_array_equal(np.array(shown), run[step])
         assert watched.errors == []

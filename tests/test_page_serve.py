@@ -81,6 +81,7 @@ def test_frames_and_maps_are_those_of_the_tub(address: str, tub: Path) -> None:
     assert status == 200
     assert told["name"].startswith("4 of 6: 4_cam")  # record 2 is deleted
     assert (told["columns"][0]["width"], told["columns"][0]["height"]) == (640, 360)
+    assert len(told["columns"][0]["addresses"]) == 1
     status, body, headers = get(f"{address}/frames/3/maps/0/1")
     expected = maps_of(tub, 3)["Conv2D_First_layer"]
     np.testing.assert_array_equal(np.frombuffer(body, "<f4"), np.moveaxis(expected, -1, 0).ravel())

@@ -55,7 +55,7 @@ class Subject:
 def _fed(feed: Feed) -> Fed:
     from fastact.page.columns import Fed
 
-    shown = feed.shown[-1] if feed.shown is not None and feed.shown.ndim == 4 else feed.shown
+    shown = feed.shown
     if shown is not None and shown.dtype.kind == "f":
         shown = (shown.clip(0, 1) * 255).round().astype("uint8")
     return Fed(", ".join(feed.files), shown, feed.notes)

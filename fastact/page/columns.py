@@ -24,10 +24,15 @@ from fastact.page.packing import Packed
 
 Data = dict[str, Any]
 
+_BY = "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
+
 
 @dataclass(frozen=True)
 class Fed:
-    """What a model was fed: a title, the picture, uint8 (H, W, 1 or 3) or None, and what was done to it."""
+    """What a model was fed: a title, the picture or None, and what was done to it.
+
+    A picture is uint8 (H, W, 1 or 3), a run of pictures (T, H, W, 1 or 3).
+    """
 
     title: str
     picture: npt.NDArray[np.uint8] | None
@@ -82,7 +87,7 @@ def described(column: Column, packed: Mapping[str, Packed]) -> Data:
     fields, spans = receptive_fields(model), _Spans()
     work = sum(cost.multiply_adds for cost in model.costs.values())
     drawn = lanes([node.inputs for node in model.nodes])
-    size = None if fed is None or fed.picture is None else fed.picture.shape[:2]
+    size = None if fed is None or fed.picture is None else fed.picture.shape[-3:-1]
     layers = []
     for node, lane in zip(model.nodes, drawn, strict=True):
         cost, field = model.costs.get(node.name), fields.get(node.name)
@@ -125,15 +130,19 @@ class _Spans:
 
 
 def picture_of(fed: Fed) -> Data:
-    """What was fed, the picture as a PNG in a data address."""
+    """What was fed: the picture, or the pictures of a run, as PNG in data addresses."""
+    said = {"title": fed.title, "notes": list(fed.notes)}
     if fed.picture is None:
-        return {"title": fed.title, "notes": list(fed.notes), "address": None, "width": 0, "height": 0}
-    height, width = fed.picture.shape[:2]
+        return {**said, "addresses": [], "width": 0, "height": 0}
+    height, width, channels = fed.picture.shape[-3:]
+    addresses = [_png(pixels) for pixels in fed.picture.reshape(-1, height, width, channels)]
+    return {**said, "addresses": addresses, "width": width, "height": height}
+
+
+def _png(pixels: npt.NDArray[np.uint8]) -> str:
     stored = BytesIO()
-    pixels = fed.picture[..., 0] if fed.picture.shape[-1] == 1 else fed.picture
-    Image.fromarray(pixels).save(stored, "PNG")
-    address = "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode("ascii")
-    return {"title": fed.title, "notes": list(fed.notes), "address": address, "width": width, "height": height}
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(stored, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode("ascii")
 
 
 def _maps(node: Node, column: Column, packed: Packed | None) -> Data | None:
@@ -165,12 +174,13 @@ def facts(node: Node, cost: Cost | None, work: int, whole: bool) -> list[str]:
     if node.parameters:
         said.append(f"{node.parameters:,} parameters")
     if cost and cost.multiply_adds:
-        said.append(f"{_short(cost.multiply_adds)} multiply-adds ({100 * cost.multiply_adds / work:.0f}%)")
+        share = 100 * cost.multiply_adds / work
+        said.append(f"{_short(cost.multiply_adds)} multiply-adds ({'<1' if share < 0.5 else format(share, '.0f')}%)")
     if cost and not node.is_input and node.shape is not None:
         if cost.sight and not whole:
-            said.append(f"a cell sees {cost.sight.size[1]} × {cost.sight.size[0]} pixels")
+            said.append(f"a cell sees {cost.sight.size[1]}{_BY}{cost.sight.size[0]} pixels")
         elif whole and len(node.shape) < 3:
-            said.append("each value sees the whole picture")
+            said.append("sees the whole picture")
     return said
 
 
@@ -178,10 +188,10 @@ def shape_in_words(node: Node) -> str:
     """Maps as their number and width × height, other shapes as they are."""
     lengths = ["?" if n is None else str(n) for n in node.shape or ()]
     if len(lengths) == 3 and not (node.layer is not None and node.layer.channels_first):
-        return f"{lengths[2]} {'map' if lengths[2] == '1' else 'maps'} of {lengths[1]} × {lengths[0]}"
+        return f"{lengths[2]} {'map' if lengths[2] == '1' else 'maps'} of {lengths[1]}{_BY}{lengths[0]}"
     if len(lengths) == 1:
         return f"{lengths[0]} {'value' if lengths[0] == '1' else 'values'}"
-    return " × ".join(lengths)
+    return _BY.join(lengths)
 
 
 def _short(number: int) -> str:

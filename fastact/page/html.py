@@ -78,7 +78,7 @@ def page(
     packed = [{} for _ in columns] if live else _packed(columns)
     described_columns = [described(c, p) for c, p in zip(columns, packed, strict=True)]
     for each, known in zip_longest(described_columns, told):
-        size = each["input"] and each["input"]["address"] and (each["input"]["height"], each["input"]["width"])
+        size = each["input"] and each["input"]["addresses"] and (each["input"]["height"], each["input"]["width"])
         each["statistics"] = known and known.as_data(size or None)
     rows = _rows(columns, described_columns)
     data = {
@@ -181,10 +181,10 @@ def _sentences(columns: Sequence[Column], packed: Sequence[Mapping[str, Packed]]
     said = []
     for column in columns:
         missing = [n for n in column.model.nodes if n.reason is not None]
-        at = f"{column.label}: " if len(columns) > 1 else ""
+        at, the = (f"{column.label}: ", "the") if len(columns) > 1 else ("", "The")
         if missing:
             said.append(f"{at}{len(missing)} of {len(column.model.nodes)} layers are not computed.")
-        said += [f"{at}the picture was {note}." for note in (column.fed.notes if column.fed else ())]
+        said += [f"{at}{the} picture was {note}." for note in (column.fed.notes if column.fed else ())]
     fewer = {p.bits for each in packed for p in each.values()} - {EXACT}
     if live or (not fewer and any(packed)):
         said.append("Values are exact: float32, as the network computes them.")

@@ -51,9 +51,23 @@ export function layersOf(row) {
   return page.rows[row].map((place, column) => (place === null ? null : page.columns[column].layers[place]));
 }
 
+const stepsOf = (maps) => maps.count / maps.filters;
+
+// The picture that a map is made from: of a run of pictures the one at its step, else the last.
+export function pictureOf(column, maps, plane) {
+  const addresses = page.columns[column].input?.addresses ?? [];
+  const step = Math.floor(plane / maps.filters);
+  return addresses.length === stepsOf(maps) ? addresses[step] : addresses.at(-1);
+}
+
+// A map's number, for captions.
+export function mapNumber(maps, plane) {
+  const filter = plane % maps.filters;
+  return stepsOf(maps) > 1 ? `${Math.floor(plane / maps.filters)}:${filter}` : String(filter);
+}
+
 // What a map is called: its filter, and its step in a run of pictures.
 export function mapName(maps, plane) {
-  const steps = maps.count / maps.filters;
   const filter = plane % maps.filters;
-  return steps > 1 ? `step ${Math.floor(plane / maps.filters)}, filter ${filter}` : `filter ${filter}`;
+  return stepsOf(maps) > 1 ? `step ${Math.floor(plane / maps.filters)}, filter ${filter}` : `filter ${filter}`;
 }

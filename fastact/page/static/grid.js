@@ -1,6 +1,6 @@
 // A layer's maps: drawn when they come near the window, and let go of when they are far away.
 
-import { page, make, brief, percent, layersOf, mapName } from "./basics.js";
+import { page, make, brief, percent, layersOf, mapName, mapNumber } from "./basics.js";
 import { source, measured } from "./packed.js";
 import { paint, scale } from "./colours.js";
 import { settings, onChange, endsOf, ordered, caption } from "./settings.js";
@@ -155,7 +155,7 @@ class Grid {
         "data-plane": plane,
       },
       canvas,
-      make("span", { className: "caption" }, make("b", {}, String(plane)), caption(measure) || dead),
+      make("span", { className: "caption" }, make("b", {}, mapNumber(this.maps, plane)), caption(measure) || dead),
     );
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;

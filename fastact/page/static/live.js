@@ -20,7 +20,7 @@ async function showFrame(number) {
   told.columns.forEach((input, column) => {
     page.columns[column].input = input;
     const figure = document.querySelector(`.looking figure[data-column="${column}"]`);
-    figure.querySelector("img").src = input.address;
+    figure.querySelector("img").src = input.addresses.at(-1);
     figure.querySelector(".fed").textContent = input.title;
   });
   await reloadGrids();

@@ -2,9 +2,9 @@
 
 import { page, byId, makeSvg, layersOf } from "./basics.js";
 
-const STEP = 12; // pixels from lane to lane
+const STEP = 10; // pixels from lane to lane
 const LONG = 400; // pixels, more than a row is high: what is too much is cut off
-const MOST = 8; // lanes drawn; a network with more has its outer ones left out
+const MOST = 7; // lanes drawn; a network with more has its outer ones left out
 
 const items = () => [...byId("list").children];
 

@@ -1,6 +1,6 @@
 // What a cell is: its value, and the pixels it sees, drawn on the picture.
 
-import { page, byId, exact, mapName } from "./basics.js";
+import { page, byId, exact, mapName, pictureOf } from "./basics.js";
 
 // Top, left, bottom and right of what a cell sees, the last two exclusive; null where it sees everything.
 export function sees(column, layer, row, cell) {
@@ -40,7 +40,11 @@ export function read(at) {
   for (const figure of document.querySelectorAll(".looking figure")) {
     const svg = figure.querySelector("svg");
     const own = at && Number(figure.dataset.column) === at.column;
-    if (svg) drawField(svg, own ? sees(at.column, at.layer, at.row, at.cell) : null);
+    if (!svg) continue;
+    drawField(svg, own ? sees(at.column, at.layer, at.row, at.cell) : null);
+    const image = figure.querySelector("img");
+    const address = own ? pictureOf(at.column, at.layer.maps, at.plane) : image.src;
+    if (image.src !== address) image.src = address;
   }
   if (!at) return;
   const { layer, plane, row, cell } = at;

@@ -1,6 +1,6 @@
 // One filter, enlarged over the picture, in every column.
 
-import { page, byId, make, makeSvg, clamp, layersOf, mapName, brief, percent } from "./basics.js";
+import { page, byId, make, makeSvg, clamp, layersOf, mapName, pictureOf, brief, percent } from "./basics.js";
 import { source, measured } from "./packed.js";
 import { paint, scale } from "./colours.js";
 import { settings, onChange, endsOf } from "./settings.js";
@@ -28,14 +28,15 @@ export async function openStage(row, plane, back) {
 function scene(column, layer, values) {
   const { input, label } = page.columns[column];
   const { width, height } = layer.maps;
-  const size = input?.address ? [input.width, input.height] : [width, height];
+  const size = input?.addresses.length ? [input.width, input.height] : [width, height];
   const canvas = make("canvas", { className: "crisp" });
   const svg = makeSvg("svg", { viewBox: `0 0 ${size[0]} ${size[1]}`, "aria-hidden": "true" });
   for (const name of ["field under", "field", "cell"]) svg.append(makeSvg("rect", { class: name, hidden: "" }));
   const box = make("div", { className: "picture", tabIndex: 0, role: "application" }, canvas, svg);
   box.setAttribute("aria-label", "The map; arrow keys go from cell to cell");
   box.style.setProperty("--ratio", `${size[0]} / ${size[1]}`);
-  if (input?.address) box.prepend(make("img", { src: input.address, alt: "" }));
+  const image = make("img", { alt: "" });
+  if (input?.addresses.length) box.prepend(image);
   const place = layer.field?.place ?? [0, 0, ...size];
   canvas.style.left = `${(100 * place[0]) / size[0]}%`;
   canvas.style.top = `${(100 * place[1]) / size[1]}%`;
@@ -45,7 +46,7 @@ function scene(column, layer, values) {
   const figure = make("figure", {}, box, legend);
   figure.style.setProperty("--wide", size[0] / size[1]);
   if (page.columns.length > 1) legend.before(make("figcaption", {}, label));
-  const made = { column, layer, values, size, place, canvas, svg, box, legend, figure, cell: null };
+  const made = { column, layer, values, size, place, canvas, image, svg, box, legend, figure, cell: null };
   box.addEventListener("pointermove", (event) => point(made, event));
   box.addEventListener("pointerdown", (event) => point(made, event));
   box.addEventListener("keydown", (event) => moveCell(made, event));
@@ -78,7 +79,7 @@ function look(made, row, cell) {
   const { layer, column, place, svg } = made;
   const { width, height } = layer.maps;
   const rectangle = sees(column, layer, row, cell);
-  drawField(svg, page.columns[column].input?.address ? rectangle : null);
+  drawField(svg, page.columns[column].input?.addresses.length ? rectangle : null);
   const [across, down] = [place[2] / width, place[3] / height];
   const mark = svg.querySelector(".cell");
   mark.removeAttribute("hidden");
@@ -104,6 +105,7 @@ function show() {
     const [measure] = measured(values, 1);
     const [low, high] = endsOf(maps, measure);
     paint(made.canvas, values, maps.width, maps.height, low, high, settings.colours);
+    made.image.src = pictureOf(made.column, maps, stage.plane) ?? "data:,";
     scale(made.legend, low, high, settings.colours);
     if (made === first) {
       byId("stage-value").textContent = `${brief(measure.low)} to ${brief(measure.high)}`;

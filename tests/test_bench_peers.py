@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -227,6 +228,23 @@ def test_it_is_told_in_every_form(report: Report, tmp_path: Path) -> None:
     assert absent.replace("[", "\\[").replace("]", "\\]") in text
     (bars,) = (plot for plot in plots(report) if plot.title == "Beside other engines")
     assert bars.svg.count("<rect") == 4
+
+
+def test_ratios_are_told_with_their_noise(report: Report) -> None:
+    assert report.peers is not None
+    own = report.peers.contests[-1].engines[0]
+    ratios = {"Steady": (1.2, 1.25, 1.3), "Wild": (2.0, 5.0, 9.0), "Near": (0.9, 1.1, 1.2), "Quick": (0.5, 0.6, 0.7)}
+    rivals = [
+        dataclasses.replace(own, name=name, ratio_low=low, ratio=ratio, ratio_high=high)
+        for name, (low, ratio, high) in ratios.items()
+    ]
+    last = dataclasses.replace(report.peers.contests[-1], engines=(own, *rivals))
+    peers = dataclasses.replace(report.peers, contests=(last,))
+    (said,) = [s for s in words.headline(dataclasses.replace(report, peers=peers)) if "other engines" in s]
+    assert said == (
+        "For the same maps at 120x90 other engines take, as multiples of fastact's time: Quick 0.60; Steady 1.25; "
+        "Wild 5.00 (unsteady); too near to tell apart in these rounds Near."
+    )
 
 
 def leaky(k: Any) -> Any:

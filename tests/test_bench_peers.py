@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -50,14 +52,15 @@ def mixed(k):
     z = k.layers.Conv2DTranspose(6, 3, strides=2, padding="same", activation="sigmoid")(z)
     z = k.layers.Conv2DTranspose(6, 2)(k.layers.MaxPooling2D(3, strides=2, padding="same")(z))
     x = k.layers.Concatenate()([k.layers.MaxPooling2D(2)(x), k.layers.AveragePooling2D(2)(k.layers.Dropout(0.1)(y))])
+    flat = k.layers.Dense(4)(k.layers.Flatten()(k.layers.Flatten()(x)))
     x = k.layers.GlobalAveragePooling2D()(k.layers.Activation("sigmoid")(x))
-    return k.Model(image, [k.layers.Dense(5, activation="softmax")(x), z])
+    return k.Model(image, [k.layers.Dense(5, activation="softmax")(x), z, flat])
 
 
 def test_engines_take_turns_and_every_one_that_is_installed_gives_the_same_maps(tmp_path):
     path = write_h5(mixed, tmp_path / "mixed.h5")
     case = Case(path, None, "mixed", every_map=True)
-    assert len(case.network(case.model()).steps) == 17  # dropout is none
+    assert len(case.network(case.model()).steps) == 20  # dropout is none
     players = [turns.Player(engine, 1) for engine in (FASTACT, *(r for r in RIVALS if r.installed))]
     try:
         model = case.model()
@@ -227,18 +230,40 @@ def test_it_is_told_in_every_form(report: Report, tmp_path: Path) -> None:
     assert bars.svg.count("<rect") == 4
 
 
-def test_a_network_that_engines_are_not_given_is_said_once() -> None:
-    """Flatten is none of theirs: nobody is timed, and nothing is started."""
-    model, made = load(samples.pilot()), list[Contest]()
-    task = Task(str(samples.pilot()), tuple(n.name for n in model.nodes if not n.is_input))
-    frame = np.zeros((120, 160, 3), np.uint8)
+def test_ratios_are_told_with_their_noise(report: Report) -> None:
+    assert report.peers is not None
+    own = report.peers.contests[-1].engines[0]
+    ratios = {"Steady": (1.2, 1.25, 1.3), "Wild": (2.0, 5.0, 9.0), "Near": (0.9, 1.1, 1.2), "Quick": (0.5, 0.6, 0.7)}
+    rivals = [
+        dataclasses.replace(own, name=name, ratio_low=low, ratio=ratio, ratio_high=high)
+        for name, (low, ratio, high) in ratios.items()
+    ]
+    last = dataclasses.replace(report.peers.contests[-1], engines=(own, *rivals))
+    peers = dataclasses.replace(report.peers, contests=(last,))
+    (said,) = [s for s in words.headline(dataclasses.replace(report, peers=peers)) if "other engines" in s]
+    assert said == (
+        "For the same maps at 120x90 other engines take, as multiples of fastact's time: Quick 0.60; Steady 1.25; "
+        "Wild 5.00 (unsteady); too near to tell apart in these rounds Near."
+    )
+
+
+def leaky(k: Any) -> Any:
+    image = k.layers.Input((20, 24, 3), name="image")
+    return k.Model(image, k.layers.LeakyReLU()(k.layers.Conv2D(4, 3)(image)))
+
+
+def test_a_network_that_engines_are_not_given_is_refused_by_its_layer(tmp_path: Path) -> None:
+    path = write_h5(leaky, tmp_path / "leaky.h5")
+    model, made = load(path), list[Contest]()
+    task = Task(str(path), tuple(n.name for n in model.nodes if not n.is_input))
+    shown = np.zeros((20, 24, 3), np.uint8)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(turns, "play", lambda *_: pytest.fail("played"))
-        contest.hold([contest.Entry(model, (120, 160), task, frame)], RIVALS, 1, 1.0, made, lambda place: None)
+        patch.setattr(contest, "play", lambda *_: pytest.fail("played"))
+        contest.hold([contest.Entry(model, (20, 24), task, shown)], RIVALS, 1, 1.0, made, lambda place: None)
     (found,) = made
     assert found.engines == ()
     assert set(found.failed) == {rival.name for rival in RIVALS if rival.installed}
-    assert all("engines are not given layers of class Flatten" in reason for reason in found.failed.values())
+    assert all("engines are not given layers of class LeakyReLU" in reason for reason in found.failed.values())
 
 
 def test_an_interrupt_ends_the_engines_and_keeps_the_rest(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from fastact.bench.machine import Machine
 from fastact.bench.peers.rivals import said_absent
-from fastact.bench.result import Layer, Peers, Report, Size
+from fastact.bench.result import Layer, Peer, Peers, Report, Size
 
 LOOP_HERTZ = 20
 """How often a Donkey Car's loop runs, unless it is told otherwise (DRIVE_LOOP_HZ)."""
@@ -25,6 +25,8 @@ _READING = (
 
 _TIGHT = 0.7
 """Above this part of the budget a frame leaves too little for camera, pilot and motors."""
+_UNSTEADY = 1.5
+"""Where the quartiles of a ratio are farther apart, it is said to be unsteady."""
 _FAR = 4.0
 """How many times the pixels of the largest measured size a fit is trusted."""
 
@@ -139,12 +141,21 @@ def _rest(report: Report) -> Iterator[str]:
 
 
 def _peers(report: Report) -> Iterator[str]:
-    """The last size's engines, the quickest first."""
+    """The last size's engines, the quickest first, and those that the rounds do not tell from fastact."""
     contests = [contest for contest in report.peers.contests if contest.engines] if report.peers else []
     rivals = sorted(contests[-1].engines[1:], key=lambda engine: engine.ratio) if contests else []
-    if rivals:
-        said = ", ".join(f"{engine.name} {engine.ratio:.2f}" for engine in rivals)
-        yield f"For the same maps at {contests[-1].label} other engines take, as multiples of fastact's time: {said}."
+    said = [_multiple(engine) for engine in rivals if not engine.ratio_low < 1 < engine.ratio_high]
+    close = [engine.name for engine in rivals if engine.ratio_low < 1 < engine.ratio_high]
+    if close:
+        said.append(f"too near to tell apart in these rounds {', '.join(close)}")
+    if said:
+        label = contests[-1].label
+        yield f"For the same maps at {label} other engines take, as multiples of fastact's time: {'; '.join(said)}."
+
+
+def _multiple(engine: Peer) -> str:
+    unsteady = " (unsteady)" if engine.ratio_high > _UNSTEADY * engine.ratio_low else ""
+    return f"{engine.name} {engine.ratio:.2f}{unsteady}"
 
 
 def fairness(peers: Peers) -> str:

@@ -120,6 +120,11 @@ class Concat(Step):
 
 
 @dataclass(frozen=True)
+class Flatten(Step):
+    """All values in one row, channels last: (rows x columns x channels,)."""
+
+
+@dataclass(frozen=True)
 class Pool(Step):
     """The largest or mean value of each window; `kind` is max or average."""
 
@@ -332,6 +337,10 @@ def _concat(e: _Entries, step: Step, shapes: Shapes) -> Step:
     return Concat(step.name, step.inputs, step.shape)
 
 
+def _flatten(e: _Entries, step: Step, shapes: Shapes) -> Step:
+    return Flatten(step.name, step.inputs, step.shape)
+
+
 def _pool(e: _Entries, step: Step, shapes: Shapes) -> Step:
     kind = "max" if e.node.class_name.startswith("Max") else "average"
     size, padding = e.pair("pool_size", 2), e.string("padding", "valid")
@@ -370,6 +379,7 @@ _READERS: dict[str, Reader] = {
     "Conv2DTranspose": _conv_transpose,
     "Dense": _dense,
     "DepthwiseConv2D": _conv,
+    "Flatten": _flatten,
     "GlobalAveragePooling2D": _global_average,
     "MaxPooling2D": _pool,
     "Multiply": _merge,

@@ -90,7 +90,10 @@ def absent(rivals: Sequence[Rival]) -> str:
 
 def said_absent(missing: Mapping[str, str]) -> str:
     """The same of engines' names with what to give pip for them."""
-    listed = ", ".join(f"{name} (pip install {install})" for name, install in missing.items())
+    by_install: dict[str, list[str]] = {}
+    for name, install in missing.items():
+        by_install.setdefault(install, []).append(name)
+    listed = ", ".join(f"{', '.join(names)} (pip install {install})" for install, names in by_install.items())
     return f"not installed: {listed}" if listed else ""
 
 

@@ -19,6 +19,7 @@ from fastact.bench.peers.network import (
     Conv,
     ConvTranspose,
     Dense,
+    Flatten,
     Floats,
     GlobalAverage,
     Merge,
@@ -137,6 +138,10 @@ def _pool(step: Pool) -> Run:
     raise PeerError(f"PyTorch's mean pools take no padding on one side alone: {step.name!r} has it")
 
 
+def _flat(x: torch.Tensor) -> torch.Tensor:
+    return (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).reshape(1, -1)
+
+
 def _upsample(step: Upsample) -> Run:
     if step.interpolation == "nearest":
         return lambda x: functional.interpolate(x, scale_factor=step.size, mode="nearest")
@@ -150,6 +155,7 @@ _MAKERS: dict[type[Step], Callable[[Any], Run]] = {
     Conv: _conv,
     ConvTranspose: _conv_transpose,
     Dense: _dense,
+    Flatten: lambda step: _flat,
     GlobalAverage: lambda step: lambda x: x.mean((2, 3)),
     Merge: lambda step: torch.add if step.kind == "add" else torch.mul,
     Pad: lambda step: lambda x: _padded(x, step.pads),

@@ -17,6 +17,7 @@ from fastact.bench.peers.network import (
     Conv,
     ConvTranspose,
     Dense,
+    Flatten,
     GlobalAverage,
     Merge,
     Network,
@@ -37,6 +38,7 @@ class _Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
+        self.ranks: dict[str, int] = {}  # of the steps' maps, the batch axis included
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
@@ -76,6 +78,7 @@ def onnx_model(network: Network, in_bytes: bool = False) -> bytes:
         graph.node("Mul", ["bytes/floats", graph.weight("bytes/scale", np.array([1 / 255], np.float32))], INPUT)
     for step in network.steps:
         _WRITERS[type(step)](graph, step)
+        graph.ranks[step.name] = 1 + len(step.shape)
     outputs = [_tensor(s.name, s.shape) for s in network.wanted]
     made = helper.make_graph(graph.nodes, "network", [given], outputs, graph.weights)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
@@ -150,6 +153,14 @@ def _global_average(graph: _Graph, step: GlobalAverage) -> None:
     graph.node("Flatten", [f"{step.name}/kept"], step.name)
 
 
+def _flatten(graph: _Graph, step: Flatten) -> None:
+    """Keras flattens with channels last: a picture is turned round before."""
+    (given,) = step.inputs
+    if graph.ranks.get(given, 4) == 4:
+        given = graph.node("Transpose", [given], f"{step.name}/turned", perm=[0, 2, 3, 1])
+    graph.node("Flatten", [given], step.name, axis=1)
+
+
 def _upsample(graph: _Graph, step: Upsample) -> None:
     scales = graph.weight(f"{step.name}/scales", np.array([1, 1, *step.size], np.float32))
     how = (
@@ -173,6 +184,7 @@ _WRITERS: dict[type[Step], Callable[[_Graph, Any], object]] = {
     Conv: _conv,
     ConvTranspose: _conv_transpose,
     Dense: _dense,
+    Flatten: _flatten,
     GlobalAverage: _global_average,
     Merge: lambda graph, step: graph.node("Add" if step.kind == "add" else "Mul", step.inputs, step.name),
     Pad: _pad,

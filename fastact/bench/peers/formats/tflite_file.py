@@ -18,6 +18,7 @@ from fastact.bench.peers.network import (
     Conv,
     ConvTranspose,
     Dense,
+    Flatten,
     GlobalAverage,
     Merge,
     Network,
@@ -202,6 +203,13 @@ def _global_average(graph: _Graph, step: GlobalAverage) -> None:
     graph.operator("MEAN", [*graph.inputs(step), axes], graph.output(step), "ReducerOptions", keepDims=False)
 
 
+def _flatten(graph: _Graph, step: Flatten) -> None:
+    shape = graph.weight(f"{step.name}/shape", np.array([1, *step.shape], np.int32))
+    graph.operator(
+        "RESHAPE", [*graph.inputs(step), shape], graph.output(step), "ReshapeOptions", newShape=[1, *step.shape]
+    )
+
+
 def _upsample(graph: _Graph, step: Upsample) -> None:
     size = graph.weight(f"{step.name}/size", np.array(step.shape[:2], np.int32))
     kind, options = ("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions")
@@ -224,6 +232,7 @@ _WRITERS: dict[type[Step], Callable[[_Graph, Any], None]] = {
     Conv: _conv,
     ConvTranspose: _conv_transpose,
     Dense: _dense,
+    Flatten: _flatten,
     GlobalAverage: _global_average,
     Merge: _merge,
     Pad: _pad,

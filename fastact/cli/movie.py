@@ -60,6 +60,7 @@ def command(
       fastact movie --tub data --model pilot.h5 --out lap.mp4 --style saliency --draw-user-input
       fastact movie --tub data --model pilot.h5 --out corner.gif --style overlay -l conv2d_3 --start 200 --end 300
     """
+    from fastact.donkey.camera import car_camera
     from fastact.film import Film, make_film
     from fastact.film.files import check_film
     from fastact.film.scenes import Look

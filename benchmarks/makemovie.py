@@ -3,7 +3,8 @@
 python -m benchmarks.makemovie --donkey VENV/bin/donkey --tub DIR --model FILE [--rounds N]
 
 Both make an MP4 of all records at twice the pictures' size, each as a process of its own, in turns; what counts is the
-wall time of the whole process. On a machine that does other things, too, the CPU time says more. donkeycar 5.3.0 needs an environment with Python 3.11 in which its tools run:
+wall time of the whole process. On a machine that does other things, too, the CPU time says more. donkeycar 5.3.0 needs
+an environment with Python 3.11 in which its tools run:
 
     pip install donkeycar==5.3.0 tensorflow-cpu==2.15.1 'moviepy<2' 'opencv-python-headless<4.11' 'numpy<2' pandas \\
         matplotlib

@@ -14,7 +14,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -88,23 +88,22 @@ def seconds(do: Callable[[], None]) -> float:
 
 def made_tub(folder: Path, count: int) -> Path:
     """A tub of the sample frame, moving to the left, as JPEGs."""
-    (folder / "images").mkdir(parents=True)
     with Image.open(samples.frame("160x120")) as image:
         picture = np.asarray(image.convert("RGB"))
-    lines = []
-    for i in range(count):
+    return write_tub(folder, ((np.roll(picture, -i, axis=1), 0.0, 0.5) for i in range(count)))
+
+
+def write_tub(folder: Path, records: Iterable[tuple[np.ndarray, float, float]]) -> Path:
+    """A tub of pictures, each with its steering and throttle."""
+    (folder / "images").mkdir(parents=True)
+    lines: list[str] = []
+    for i, (picture, angle, throttle) in enumerate(records):
         name = f"{i}_cam_image_array_.jpg"
-        Image.fromarray(np.roll(picture, -i, axis=1)).save(folder / "images" / name)
-        fields = {
-            "_index": i,
-            "_timestamp_ms": 50 * i,
-            "cam/image_array": name,
-            "user/angle": 0.0,
-            "user/throttle": 0.5,
-        }
-        lines.append(json.dumps(fields))
+        Image.fromarray(picture).save(folder / "images" / name)
+        fields = {"_index": i, "_timestamp_ms": 50 * i, "cam/image_array": name}
+        lines.append(json.dumps(fields | {"user/angle": angle, "user/throttle": throttle}))
     (folder / "catalog_0.catalog").write_text("\n".join(lines) + "\n")
-    places = {"paths": ["catalog_0.catalog"], "current_index": count, "max_len": 1000, "deleted_indexes": []}
+    places = {"paths": ["catalog_0.catalog"], "current_index": len(lines), "max_len": 1000, "deleted_indexes": []}
     names = ["cam/image_array", "user/angle", "user/throttle"]
     parts = [names, ["image_array", "float", "float"], {}, {}, places]
     (folder / "manifest.json").write_text("\n".join(map(json.dumps, parts)) + "\n")

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from PIL import GifImagePlugin, Image
 
 from fastact.errors import InputError, MissingExtraError, OutputError
+from fastact.film.steering import DRIVER, PILOT
+from fastact.views.colors import PAGE, TEXT
 from fastact.writing import whole_file
 
 Pixels = npt.NDArray[np.uint8]
@@ -122,7 +124,8 @@ class _Mp4:
 
 
 class _Gif:
-    """256 colours, chosen from the first frame, which are shown for hundredths of a second that add up to the film."""
+    """256 colours: those of the steering, and others that the first frame chooses. Frames are shown for hundredths of a
+    second that add up to the film's time."""
 
     def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
         self._file: IO[bytes] = path.open("wb")
@@ -132,7 +135,7 @@ class _Gif:
     def add(self, frame: Pixels) -> None:
         image = Image.fromarray(frame)
         if self._palette is None:
-            self._palette = image.quantize(256, dither=Image.Dither.NONE)
+            self._palette = _palette(image)
         image = image.quantize(palette=self._palette, dither=Image.Dither.NONE)
         if self._count == 0:
             for block in GifImagePlugin.getheader(image, info={"loop": 0, "duration": 1})[0]:
@@ -148,6 +151,15 @@ class _Gif:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _palette(image: Image.Image) -> Image.Image:
+    """A picture with a palette of 256 colours for a film that begins with `image`."""
+    kept = [part for color in (DRIVER, PILOT, TEXT, PAGE) for part in color]
+    found = image.quantize(256 - len(kept) // 3, dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*kept, *found[: 768 - len(kept)]])
+    return palette
 
 
 class _WebP:

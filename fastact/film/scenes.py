@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from fastact.errors import InputError
-from fastact.film.steering import DRIVER, LEAST_HEIGHT, LEAST_WIDTH, PILOT, Panel, Words, draw_command
+from fastact.film.steering import LEAST_HEIGHT, LEAST_WIDTH, Panel, Words, draw_commands
 from fastact.film.watching import Film, Scales, Seen
 from fastact.views.colors import PAGE, color_table
 from fastact.views.live import LARGEST_SIDE, Mosaic
@@ -135,10 +135,8 @@ def _picture(
     if image.size != size:
         image = image.resize(size, Image.Resampling.BILINEAR)
     draw = ImageDraw.Draw(image)
-    if look.driver and seen.driver is not None:
-        draw_command(draw, size, seen.driver.angle, DRIVER)
-    if seen.pilot is not None:
-        draw_command(draw, size, seen.pilot.angle, PILOT)
+    driver = seen.driver.angle if look.driver and seen.driver else None
+    draw_commands(draw, size, driver, seen.pilot.angle if seen.pilot else None)
     if room == size:
         return image
     page = Image.new("RGB", room, PAGE)

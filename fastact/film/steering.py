@@ -36,13 +36,20 @@ _FULL_LOCK = math.radians(45)
 """The direction of a line for steering of 1: not the wheels' angle, which is every car's own."""
 
 
-def draw_command(draw: ImageDraw.ImageDraw, size: tuple[int, int], angle: float, color: RGB) -> None:
-    """A line from the middle of a picture's lower edge in the direction of some steering, upright for 0."""
+def draw_commands(draw: ImageDraw.ImageDraw, size: tuple[int, int], driver: float | None, pilot: float | None) -> None:
+    """Lines from the middle of a picture's lower edge in the direction of steering, upright for 0; the driver's is the
+    wider one, so that both are seen where they agree."""
+    for angle, color, times in ((driver, DRIVER, 2), (pilot, PILOT, 1)):
+        if angle is not None:
+            _draw_line(draw, size, angle, color, times)
+
+
+def _draw_line(draw: ImageDraw.ImageDraw, size: tuple[int, int], angle: float, color: RGB, times: int) -> None:
     width, height = size
     turn = _clipped(angle) * _FULL_LOCK
     foot = (width / 2, height - 1)
     tip = (foot[0] + math.sin(turn) * height * 0.45, foot[1] - math.cos(turn) * height * 0.45)
-    thick = max(2, round(width / 120))
+    thick = max(2, round(width / 130)) * times
     draw.line([foot, tip], fill=PAGE, width=thick + 2)
     draw.line([foot, tip], fill=color, width=thick)
 
@@ -147,6 +154,7 @@ class Panel:
         self, draw: ImageDraw.ImageDraw, past: deque[float], color: RGB, place: tuple[int, int, int, int]
     ) -> None:
         """The steering of the frames so far, the latest at the right; a gap where there is none."""
+        width = 4 if color == DRIVER else 2
         left, top, right, bottom = place
         step = (right - left) / (max(2, past.maxlen or 0) - 1)
         middle, half = (top + bottom) / 2, (bottom - top) / 2 - 2
@@ -156,11 +164,11 @@ class Panel:
             zip((begin + np.arange(len(past)) * step).tolist(), (middle - angles * half).tolist(), strict=True)
         )
         if not np.isnan(angles).any():
-            draw.line(points, fill=color, width=2)
+            draw.line(points, fill=color, width=width)
             return
         for (one, first), (two, second) in pairwise(zip(points, past, strict=True)):
             if not (math.isnan(first) or math.isnan(second)):
-                draw.line([one, two], fill=color, width=2)
+                draw.line([one, two], fill=color, width=width)
 
 
 @lru_cache(maxsize=512)

@@ -78,7 +78,7 @@ class Film:
             last = None if layers is None else select(model, layers)[-1].name
             self._see = VisualBackProp(model, last, threads=threads, outputs=outputs)
             self.names = self._see.convolutions
-            self.subject = f"VisualBackProp up to {self.names[-1]}"
+            self.subject = f"square root of VisualBackProp up to {self.names[-1]}"
             return
         if style not in ("mosaic", "overlay"):
             raise InputError(f"unknown style {style!r}: choose mosaic, overlay or saliency")
@@ -100,7 +100,7 @@ class Film:
         for shot in shots:
             if self.style == "saliency":
                 self._see(shot.frame)
-                maps, shown, strength = self._see.maps, {}, self._see.strength
+                maps, shown, strength = self._see.maps, {}, _root(self._see.strength)
             else:
                 maps = self._extract(shot.frame)
                 shown = {name: _pictures(self.model, maps[name]) for name in self.names}
@@ -139,6 +139,11 @@ def _pictures(model: Model, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     maps = np.moveaxis(maps, -3, -1) if model.channels_first else maps
     latest: npt.NDArray[np.float32] = maps.reshape(-1, *maps.shape[-3:])[-1]
     return latest
+
+
+def _root(strength: Floats) -> Floats:
+    """The square roots of products of layers, which span so many powers of ten that one would see only their peaks."""
+    return np.copysign(np.sqrt(np.abs(strength)), strength)
 
 
 def _extremes(values: Floats) -> Range:

@@ -67,8 +67,10 @@ CHAINS = {
     "same and dilation": ((20, 23, 3), [conv(4, 3, 2, padding="same"), conv(5, 3, dilation_rate=[2, 2])]),
     "pools": (
         (40, 44, 3),
-        [conv(4, 3), ("MaxPooling2D", {"pool_size": [2, 2]}), conv(5, 3), ("AveragePooling2D", {"pool_size": [3, 2]})]
-        + [conv(6, 2)],
+        [
+            conv(4, 3), ("MaxPooling2D", {"pool_size": [2, 2]}), conv(5, 3),
+            ("AveragePooling2D", {"pool_size": [3, 2]}), conv(6, 2),
+        ],
     ),
     "between": (
         (30, 31, 3),
@@ -205,7 +207,8 @@ def test_a_gradient_of_a_layer_without_one_is_refused_by_name() -> None:
         "layers": [
             {"class_name": "InputLayer", "name": "in", "config": {"name": "in", "batch_shape": [None, 6, 6, 3]},
              "inbound_nodes": []},
-            {"class_name": "Flatten", "name": "flat", "config": {"name": "flat"}, "inbound_nodes": [[["in", 0, 0, {}]]]},
+            {"class_name": "Flatten", "name": "flat", "config": {"name": "flat"},
+             "inbound_nodes": [[["in", 0, 0, {}]]]},
             {"class_name": "Dot", "name": "dot", "config": {"name": "dot", "axes": 1},
              "inbound_nodes": [[["flat", 0, 0, {}], ["flat", 0, 0, {}]]]},
         ],
@@ -256,7 +259,7 @@ def test_grad_cam_is_its_definition() -> None:
     recorded = Recorded(see.model, None, {"Conv2D_Third_layer", "n_outputs0"})
     program = recorded.recorder.program
     third = next(i for i in program if i.output == recorded.values["Conv2D_Third_layer"])
-    later = [i for i in program[program.index(third) + 1 :]]
+    later = program[program.index(third) + 1 :]
     weights = np.zeros(maps.shape[-1])
     step = 1e-5
     for channel in range(maps.shape[-1]):  # the mean of the gradient: the slope for the same change in all cells

@@ -24,6 +24,7 @@ from fastact.writing import make_folder
 
 _METHODS = ("visualbackprop", "gradient", "gradcam")
 _FORMATS = ("png", "npz")
+_PERCENTILE = 99
 Method = VisualBackProp | GradientSaliency | GradCam
 
 
@@ -200,13 +201,27 @@ def _draw(see: Method, feed: Feed, mask: Floats, file: Path, cmap: str) -> None:
 
     assert feed.shown is not None
     words = _words(see, os.path.basename(see.model.source))  # noqa: PTH119
-    largest = (
-        f"1 is this picture's largest strength, {see.strength.max():.3g}, and 0 its least, {see.strength.min():.3g}."
-    )
-    notes = [*words.notes, largest, *(f"The picture was {note}." for note in feed.notes)]
-    picture, strengths = laid_out(feed.shown, mask)
+    drawn, scale = _scaled(see, mask)
+    notes = [*words.notes, scale, *(f"The picture was {note}." for note in feed.notes)]
+    picture, strengths = laid_out(feed.shown, drawn)
     facts = [*words.facts, ", ".join(feed.files)]
     save_png(overlay(picture, strengths, name=words.name, facts=facts, notes=notes, colormap=cmap), file)
+
+
+def _scaled(see: Method, mask: Floats) -> tuple[Floats, str]:
+    """The mask on the scale it is drawn on, and that scale in words.
+
+    A gradient has single pixels far above all others, beside which nothing else would be seen.
+    """
+    low, high = float(see.strength.min()), float(see.strength.max())
+    top = float(np.percentile(mask, _PERCENTILE)) if isinstance(see, GradientSaliency) else 1.0
+    if not 0 < top < 1:
+        return mask, f"1 is this picture's largest strength, {high:.3g}, and 0 its least, {low:.3g}."
+    words = (
+        f"1 is the {_PERCENTILE}th percentile of this picture's strengths, {low + top * (high - low):.3g} (they reach "
+        f"{high:.3g}), and 0 the least, {low:.3g}."
+    )
+    return np.minimum(mask / np.float32(top), np.float32(1)), words
 
 
 def _metadata(see: Method, feed: Feed, method: str) -> dict[str, Any]:

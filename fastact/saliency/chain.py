@@ -70,6 +70,20 @@ def recorded(model: Model, names: set[str]) -> tuple[Recorder, dict[str, Value]]
     return recorder, {model.nodes[i].name: value for i, value in values.items()}
 
 
+def followed(model: Model, layer: str) -> frozenset[str]:
+    """`layer` and the nodes after it, one after the other, that may be its activation or normalization."""
+    names = [layer]
+    place = next(i for i, node in enumerate(model.nodes) if node.name == layer)
+    while True:
+        takers = [(i, node) for i, node in enumerate(model.nodes) if place in node.inputs]
+        if len(takers) != 1:
+            return frozenset(names)
+        place, node = takers[0]
+        if node.reason is not None or node.is_convolution or len(node.inputs) > 1 or len(node.known_shape) != 3:
+            return frozenset(names)
+        names.append(node.name)
+
+
 def last_convolution(model: Model, layer: str | None = None) -> Node:
     """The convolution `layer`, or the last to which a chain of convolutions leads from a picture.
 

@@ -85,7 +85,8 @@ class GradientSaliency(Saliency):
         if result.ndim < 3:
             return np.abs(result)
         channels = -3 if self.model.channels_first else -1
-        return np.asarray(np.sqrt(np.sum(np.square(result), axis=channels)), np.float32)
+        apart = np.moveaxis(result, channels, -1)
+        return np.asarray(np.sqrt(np.einsum("...c,...c->...", apart, apart)), np.float32)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,12 @@ def scalar_of(model: Model, output: str | None, index: int | None) -> Scalar:
     shape = values[name].shape
     count = math.prod(shape)
     if index is not None and (type(index) is not int or not 0 <= index < count):
-        raise InputError(f"output {name!r} is {show(shape)}: its values have the numbers 0 to {count - 1}, not {index}")
+        numbers = (
+            f"is {show(shape)}: its values have the numbers 0 to {count - 1}"
+            if count > 1
+            else "has one value, number 0"
+        )
+        raise InputError(f"output {name!r} {numbers}, not {index}")
     if index is None and not _is_softmax(recorder, values[name]):
         index = 0
     return Scalar(name, index, count)

@@ -20,7 +20,7 @@ from fastact.kernels import ops
 from fastact.layers import Tape, Value
 from fastact.plan import Further, Recorder
 from fastact.saliency.base import RESULT, Saliency, opened
-from fastact.saliency.chain import Maps, Windows, follow, last_convolution, recorded
+from fastact.saliency.chain import Maps, Windows, follow, followed, last_convolution, recorded
 
 
 class VisualBackProp(Saliency):
@@ -61,7 +61,7 @@ class VisualBackProp(Saliency):
         model = opened(model)
         last = last_convolution(model, layer).name
         self.convolutions = follow(*recorded(model, {last}), last).layers
-        super().__init__(model, self.convolutions, outputs, _Backwards(last), threads)
+        super().__init__(model, self.convolutions, outputs, _Backwards(last, followed(model, last)), threads)
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,7 @@ class _Backwards(Further):
     """The operations that make the mask of the chain that ends with convolution `last`."""
 
     last: str
-
-    @property
-    def needs(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset({self.last})
+    needs: frozenset[str]
 
     def append(self, recorder: Recorder, values: Mapping[str, Value]) -> Mapping[str, Value]:
         chain = follow(recorder, values, self.last)

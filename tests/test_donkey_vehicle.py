@@ -68,7 +68,7 @@ def test_a_drive() -> None:
     figures = json.loads(out.splitlines()[-1])
     report(figures, watched.different)
     assert figures["loops"] == round(SECONDS * 20)
-    assert figures["rate"] > 0.95 * figures["rate_without"]
+    assert figures["rate"] > 0.9 * min(figures["rates_without"])
     assert figures["part_ms"]["median"] < 2
     memory = figures["megabytes"]
     assert np.mean(memory[-3:]) - np.mean(memory[:3]) < 4

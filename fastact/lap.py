@@ -129,10 +129,8 @@ class Lap:
 
 def command(record: Record) -> Command | None:
     """What the driver wanted, as the record has it; None where it does not."""
-    values = [record.fields.get(name) for name in (ANGLE, THROTTLE)]
-    if not all(type(value) in (int, float) and isfinite(value) for value in values):
-        return None
-    return Command(*map(float, values))
+    angle, throttle = (_number(record.fields.get(name)) for name in (ANGLE, THROTTLE))
+    return None if angle is None or throttle is None else Command(angle, throttle)
 
 
 def _numbers(record: Record, name: str) -> Sequence[float]:
@@ -140,8 +138,13 @@ def _numbers(record: Record, name: str) -> Sequence[float]:
     numbers: list[float] = []
     for field in _FIELDS[name]:
         value = record.fields.get(field)
-        values = value if isinstance(value, list) else [value]
-        if not all(type(v) in (int, float) and isfinite(v) for v in values):
-            raise InputError(f"record {record.index} has no numbers in {field!r}")
-        numbers += values
+        for one in value if isinstance(value, list) else [value]:
+            if (number := _number(one)) is None:
+                raise InputError(f"record {record.index} has no numbers in {field!r}")
+            numbers.append(number)
     return numbers
+
+
+def _number(value: object) -> float | None:
+    """A finite number as a record has it; None for anything else."""
+    return float(value) if type(value) in (int, float) and isfinite(value) else None  # type: ignore[arg-type]

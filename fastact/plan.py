@@ -127,10 +127,10 @@ class Plan:
         given, values = record(recorder, nodes, needed, in_bytes)
         results = {n.name: values[i] for i, n in enumerate(nodes) if n.name in names}
         if further is not None:
-            made = further.append(recorder, {nodes[i].name: value for i, value in values.items()})
-            if clash := made.keys() & {n.name for n in nodes}:
+            extra = further.append(recorder, {nodes[i].name: value for i, value in values.items()})
+            if clash := extra.keys() & {n.name for n in nodes}:
                 raise ModelError(f"the model has a layer of the name {min(clash)!r}, which fastact gives a result")
-            results |= made
+            results |= extra
         results = _copied_inputs(recorder, results, set(given))
         kept = list(results.values())
         banded = bands.band(recorder.program, {recorder.root(v) for v in kept}, recorder.root, members)

@@ -2,16 +2,18 @@
 
 | in the file | what |
 | --- | --- |
-| attributes | what `saving.describe` says: model, its SHA-256, layers, version; `input`; `format` |
+| attributes | what `saving.describe` says: model, its SHA-256, layers, version; `input`, `tub`, `format`; `fed_first` |
 | `maps/01_conv2d_1`, ... | float32 (frames, H, W, C), one dataset a layer; attributes `layer`, `class` |
 | `index`, `timestamp_ms` | int64 (frames,): the record's number in the tub, and when it was taken, -1 for unknown |
 | `damaged`, `complete` | int64 (): records left out as unreadable; 1 once the end of the tub was reached |
 
-The last thing written of a frame is its `index`: frames up to its length are there in every dataset.
+`fed_first` is the SHA-256 of what the model was fed first. The last thing written of a frame is its `index`: frames up
+to its length are there in every dataset.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zlib
@@ -26,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastact.errors import InputError, OutputError
-from fastact.extractor import Extractor
+from fastact.extractor import Extractor, Frame
 from fastact.frames import prefetch
 from fastact.growing import GrowingFile, create, growing, inspected
 from fastact.lap import Lap, Shot
@@ -112,6 +114,7 @@ class _Layout:
         maps = extract(first.frame)
         said = describe(extract.model, maps, "")
         said |= {"format": FORMAT, "input": "0..1: bytes divided by 255", "tub": lap.tub.path.resolve().name}
+        said["fed_first"] = _digest(first.frame)
         del said["frame"]
         attributes = {key: value if isinstance(value, str) else json.dumps(value) for key, value in said.items()}
         names = dict(zip(maps, file_names(maps), strict=True))
@@ -161,11 +164,13 @@ class _Layout:
                 same = False
         if found.get("format") != FORMAT:
             raise OutputError(f"{name} is in the way, and no file of a tub's maps that can go on: choose another file")
-        for key, what in (("model_sha256", "another model"), ("layers", "other layers"), ("input", "another input")):
+        for key, what in (
+            ("model_sha256", "another model"),
+            ("layers", "other layers"),
+            ("fed_first", "another tub, or of one that was fed otherwise"),
+        ):
             if found[key] != self.attributes[key]:
-                raise OutputError(
-                    f"{name} has the maps of {what}, so that it cannot go on: choose another file"
-                )
+                raise OutputError(f"{name} has the maps of {what}, so that it cannot go on: choose another file")
         if not same:
             raise OutputError(f"{name} is damaged: remove it, or choose another file")
 
@@ -290,6 +295,16 @@ def _packed(maps: Array, length: int) -> bytes:
         maps = np.concatenate([maps, np.zeros((length - len(maps), *maps.shape[1:]), maps.dtype)])
     planes = maps.reshape(-1).view(np.uint8).reshape(-1, maps.itemsize).T
     return zlib.compress(np.ascontiguousarray(planes).data, _LEVEL)
+
+
+def _digest(frame: Frame) -> str:
+    """SHA-256 of what a model is fed: another tub gives another, and so do a car's other transformations."""
+    inputs = frame if isinstance(frame, Mapping) else {"": frame}
+    digest = hashlib.sha256()
+    for name, array in inputs.items():
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _time(shot: Shot) -> int:

@@ -26,6 +26,7 @@ _COMMANDS = {
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
     "movie": "Make a film of a tub, as the network sees it.",
+    "saliency": "Show which pixels matter to a network.",
     "verify": "Compare every layer's map with TensorFlow's.",
 }
 """Each command with its one line of help; its code is imported when it is used."""
@@ -38,6 +39,7 @@ Examples:
   fastact extract --model pilot.h5 --image frame.jpg
   fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
   fastact movie --tub data --model pilot.h5 --out lap.mp4
+  fastact saliency --model pilot.h5 --image frame.jpg --method gradient
   fastact bench pilot.h5 --sizes 160x120,640x360
   fastact verify pilot.h5 --image frame.jpg
 

@@ -8,13 +8,13 @@ import click
 
 from fastact.cli.feeding import Sources, input_option
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
-from fastact.cli.options import CONFIG, say, usable_cores
+from fastact.cli.options import CONFIGS, networks_and_cars, say
 from fastact.kernels.cpu.threads import MOST
 
 
 @click.command(short_help="Make a film of a tub, as the network sees it.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
-@CONFIG
+@CONFIGS
 @click.option("--tub", required=True, metavar="DIR", help="The Donkey tub.")
 @click.option("--out", "-o", required=True, metavar="FILE", help="The film: FILE.mp4, FILE.gif or FILE.webp.")
 @click.option(
@@ -44,7 +44,7 @@ from fastact.kernels.cpu.threads import MOST
     help="Threads that compute a picture together; pictures are decoded and encoded beside them."
 )  # fmt: skip
 def command(
-    model_path: str, config_path: str | None, tub: str, out: str, style: str, layers: tuple[str, ...], start: int,
+    model_path: str, configs: tuple[str, ...], tub: str, out: str, style: str, layers: tuple[str, ...], start: int,
     end: int | None, scale: int | None, fps: float, driver: bool, cmap: str | None, inputs: tuple[object, ...],
     threads: int,
 ) -> int:  # fmt: skip
@@ -60,17 +60,20 @@ def command(
       fastact movie --tub data --model pilot.h5 --out lap.mp4 --style saliency --draw-user-input
       fastact movie --tub data --model pilot.h5 --out corner.gif --style overlay -l conv2d_3 --start 200 --end 300
     """
+    from fastact.donkey.camera import car_camera
     from fastact.film import Film, make_film
     from fastact.film.files import check_film
     from fastact.film.scenes import Look
     from fastact.graph import load
 
     check_film(out)
+    network, car = networks_and_cars(configs)
+    camera = car_camera(car) if car else None
     sources = Sources.of((), inputs, None, ())  # type: ignore[arg-type]  # the option gives no others
-    model = load(model_path, config=config_path)
+    model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
     film = Film(model, style=style, layers=list(layers) or None, threads=threads)
-    lap = lap_of(model, tub, inputs, start, end)  # type: ignore[arg-type]
+    lap = lap_of(model, tub, inputs, start, end, camera)  # type: ignore[arg-type]
     look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
     with ending_well(), progress_bar("film", lap.count()) as progress:
         made = make_film(film, lap, out, look=look, progress=lambda done, count: progress(done))

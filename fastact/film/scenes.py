@@ -27,7 +27,7 @@ STYLES: tuple[str, ...] = get_args(StyleName)
 
 _MOSAIC_PICTURE, _PICTURE = 480, 640
 """Pixels that a picture is about wide without a scale given."""
-_PANEL = 200
+_PANEL = 240
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def scene_for(film: Film, look: Look, first: Seen, scales: Scales, title: str) -
     wanted = _MOSAIC_PICTURE if film.style == "mosaic" else _PICTURE
     scale = look.scale or max(1, round(wanted / columns))
     if max(rows, columns) * scale * 3 > LARGEST_SIDE:
-        raise InputError(f"a picture of {columns}x{rows} at --scale {scale} makes too large a film: choose a smaller one")
+        raise InputError(
+            f"a picture of {columns}x{rows} at --scale {scale} makes too large a film: choose a smaller one"
+        )
     size = columns * scale, rows * scale
     color_table(look.colormap or COLORMAP)
     return (_beside if film.style == "mosaic" else _below)(film, look, first, scales, size, title)
@@ -88,8 +90,8 @@ def _beside(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int
 
     def draw(seen: Seen) -> Pixels:
         frame: Pixels = np.empty((height, whole, 3), np.uint8)
-        frame[:picture_height, :width] = _picture(seen, look, size, (width, picture_height), None)
-        frame[picture_height:, :width] = panel(_name(seen), (seen.driver, seen.pilot))
+        frame[:picture_height, :width] = np.asarray(_picture(seen, look, size, (width, picture_height), None))
+        frame[picture_height:, :width] = np.asarray(panel(_name(seen), (seen.driver, seen.pilot)))
         frame[:, width:] = mosaic(seen.maps)
         return frame
 
@@ -110,8 +112,8 @@ def _below(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int,
         span = high - low if high > low else 1.0
         mask = (seen.strength - np.float32(low)) * np.float32(1 / span)
         frame: Pixels = np.empty((height, width, 3), np.uint8)
-        frame[:picture_height] = _picture(seen, look, size, (width, picture_height), (mask, colormap))
-        frame[picture_height:] = panel(_name(seen), (seen.driver, seen.pilot))
+        frame[:picture_height] = np.asarray(_picture(seen, look, size, (width, picture_height), (mask, colormap)))
+        frame[picture_height:] = np.asarray(panel(_name(seen), (seen.driver, seen.pilot)))
         return frame
 
     return Scene(width, height, draw)
@@ -126,11 +128,12 @@ def _picture(
 ) -> Image.Image:
     """The camera's picture of some size in the middle of its room, with a mask and its colour map over it, and the
     steering."""
-    image = Image.fromarray(seen.shot.picture)
+    picture = seen.shot.picture
+    if over is not None:  # before it is enlarged: there are fewer pixels, and one sees no difference
+        picture = blend(picture, over[0], colormap=over[1], opacity=OPACITY)
+    image = Image.fromarray(picture)
     if image.size != size:
         image = image.resize(size, Image.Resampling.BILINEAR)
-    if over is not None:
-        image = Image.fromarray(blend(np.asarray(image), over[0], colormap=over[1], opacity=OPACITY))
     draw = ImageDraw.Draw(image)
     if look.driver and seen.driver is not None:
         draw_command(draw, size, seen.driver.angle, DRIVER)

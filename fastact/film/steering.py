@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -86,9 +87,9 @@ class Panel:
             top = self._top + i * _ROW
             if command is not None:
                 self._bar(draw, command.angle, top, color)
-                right = self._right + _NUMBER_ROOM
-                write(draw, (right, top), f"{command.angle:+.2f}", _TEXT, TEXT, "ra")
-                write(draw, (right + _NUMBER_ROOM, top), f"{command.throttle:+.2f}", _TEXT, TEXT, "ra")
+                for column, value in enumerate((command.angle, command.throttle), 1):
+                    number = _number(f"{value:+.2f}")
+                    image.paste(number, (self._right + column * _NUMBER_ROOM - number.width, top))
         if self._graph is not None:
             for past, (_, color) in zip(self._past, self._rows, strict=True):
                 self._curve(draw, past, color, self._graph)
@@ -150,13 +151,24 @@ class Panel:
         step = (right - left) / (max(2, past.maxlen or 0) - 1)
         middle, half = (top + bottom) / 2, (bottom - top) / 2 - 2
         begin = right - (len(past) - 1) * step
-        points = [(begin + i * step, middle - _clipped(angle) * half) for i, angle in enumerate(past)]
-        if not any(map(math.isnan, past)):
+        angles = np.clip(past, -1, 1)
+        points = list(
+            zip((begin + np.arange(len(past)) * step).tolist(), (middle - angles * half).tolist(), strict=True)
+        )
+        if not np.isnan(angles).any():
             draw.line(points, fill=color, width=2)
             return
         for (one, first), (two, second) in pairwise(zip(points, past, strict=True)):
             if not (math.isnan(first) or math.isnan(second)):
                 draw.line([one, two], fill=color, width=2)
+
+
+@lru_cache(maxsize=512)
+def _number(text: str) -> Image.Image:
+    """A number as a picture; there are few of them, and writing takes longer than pasting."""
+    image = Image.new("RGB", (text_width(text, _TEXT), line_height(_TEXT)), PAGE)
+    write(ImageDraw.Draw(image), (0, 0), text, _TEXT, TEXT)
+    return image
 
 
 def _clipped(angle: float) -> float:

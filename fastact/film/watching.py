@@ -96,6 +96,7 @@ class Film:
 
     def watch(self, shots: Iterable[Shot]) -> Iterator[Seen]:
         """What is seen of each shot; maps and strength are overwritten by the next."""
+        strength: Floats | None
         for shot in shots:
             if self.style == "saliency":
                 self._see(shot.frame)
@@ -136,7 +137,8 @@ def _channels_last(model: Model, shape: Sequence[int | None]) -> tuple[int | Non
 def _pictures(model: Model, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """A layer's maps (H, W, C); of those with time steps the last."""
     maps = np.moveaxis(maps, -3, -1) if model.channels_first else maps
-    return maps.reshape(-1, *maps.shape[-3:])[-1]
+    latest: npt.NDArray[np.float32] = maps.reshape(-1, *maps.shape[-3:])[-1]
+    return latest
 
 
 def _extremes(values: Floats) -> Range:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -180,6 +180,5 @@ def _windows(instruction: Instruction) -> Windows:
     raise TypeError(f"{type(instruction.op).__name__} has no windows")
 
 
-def _pair(values: object) -> tuple[int, int]:
-    first, second, *_ = values  # type: ignore[misc]
-    return first, second
+def _pair(values: Sequence[int]) -> tuple[int, int]:
+    return values[0], values[1]

@@ -15,21 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastact.errors import UnsupportedError
-from fastact.extractor import Extractor, Frame
-from fastact.graph import Model, load
+from fastact.graph import Model
 from fastact.kernels import ops
 from fastact.layers import Tape, Value
-from fastact.maps import FeatureMaps
 from fastact.plan import Further, Recorder
+from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import Maps, Windows, follow, last_convolution, recorded
-from fastact.saliency.masks import normalized
-from fastact.selection import select
-
-RESULT = "visualbackprop()"
-"""The name of the result among the maps; the brackets keep it from being a layer's."""
 
 
-class VisualBackProp:
+class VisualBackProp(Saliency):
     """Where in a picture the convolutions of a chain are active together, from their maps alone.
 
         see = VisualBackProp("pilot.h5", outputs=("n_outputs0",))
@@ -53,7 +47,7 @@ class VisualBackProp:
     Attributes:
         convolutions: the names of the chain's convolutions, in order.
         maps: the maps of the convolutions and of `outputs`, of the latest frame.
-        strength: the mask of the latest frame before it is brought to 0..1, float32 (H, W): products of averages.
+        strength: the products of averages that the latest mask is made of, float32 (rows, columns).
     """
 
     def __init__(
@@ -64,27 +58,10 @@ class VisualBackProp:
         threads: int | None = None,
         outputs: Iterable[str] = (),
     ) -> None:
-        self.model = model if isinstance(model, Model) else load(model)
-        last = last_convolution(self.model, layer).name
-        self.convolutions = follow(*recorded(self.model, {last}), last).layers
-        wanted, others = list(self.convolutions), list(outputs)
-        wanted += [n.name for n in select(self.model, others)] if others else []
-        self._extract = Extractor(self.model, wanted, threads=threads or 1, further=_Backwards(last))
-        self.maps = FeatureMaps({}, {})
-        self.strength = np.zeros((0, 0), np.float32)
-
-    def __call__(self, frame: Frame) -> ops.Floats:
-        """The mask of a frame: float32 (rows, columns) of the picture the chain begins with, 0 to 1.
-
-        0 is the frame's own least strength and 1 its largest; all 0 where the strength is the same everywhere.
-
-        Raises:
-            InputError: as from `Extractor`; or the maps are not finite.
-        """
-        maps = self._extract(frame)
-        self.strength = maps[RESULT]
-        self.maps = FeatureMaps({name: array for name, array in maps.items() if name != RESULT}, maps.missing)
-        return normalized(self.strength)
+        model = opened(model)
+        last = last_convolution(model, layer).name
+        self.convolutions = follow(*recorded(model, {last}), last).layers
+        super().__init__(model, self.convolutions, outputs, _Backwards(last), threads)
 
 
 @dataclass(frozen=True)

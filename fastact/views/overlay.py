@@ -51,7 +51,7 @@ def blend(picture: Pixels, mask: NDArray[np.floating], *, colormap: str = COLORM
     strength = Image.fromarray(levels)
     if strength.size != (width, height):
         strength = strength.resize((width, height), Image.Resampling.BILINEAR)
-    cover = strength.point([round(level * opacity) for level in range(COLORS)])
+    cover = Image.fromarray(_covers(opacity)[np.asarray(strength)])
     strength.putpalette(_palette(colormap))
     mixed: Pixels = np.array(Image.composite(strength.convert("RGB"), Image.fromarray(picture), cover))
     return mixed
@@ -60,6 +60,13 @@ def blend(picture: Pixels, mask: NDArray[np.floating], *, colormap: str = COLORM
 @lru_cache(maxsize=8)
 def _palette(colormap: str) -> bytes:
     return color_table(colormap).tobytes()
+
+
+@lru_cache(maxsize=8)
+def _covers(opacity: float) -> NDArray[np.uint8]:
+    """How much of the picture each level covers, in 256 levels."""
+    covers: NDArray[np.uint8] = np.rint(np.arange(COLORS) * opacity).astype(np.uint8)
+    return covers
 
 
 def _check(picture: Pixels, mask: NDArray[np.floating], opacity: float) -> None:

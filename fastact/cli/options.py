@@ -75,4 +75,4 @@ def networks_and_cars(configs: Sequence[str]) -> tuple[str | None, str | None]:
     networks = [path for path in configs if path not in cars]
     if max(len(cars), len(networks)) > 1:
         raise click.BadParameter("give one file for the car and one for the network at most", param_hint="--config")
-    return (networks or [None])[0], (cars or [None])[0]
+    return next(iter(networks), None), next(iter(cars), None)

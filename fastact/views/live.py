@@ -257,7 +257,8 @@ class _Band:
     def need(self) -> float:
         """Low for a layer whose tiles are small for what is in them. Larger maps deserve larger tiles, though not quite
         as many pixels a value, since of a small map nothing is seen otherwise."""
-        return max(self.cell) / max(self.rows, self.columns) ** 0.8 * (self.shown / self.filters)
+        deserved: float = max(self.rows, self.columns) ** 0.8
+        return max(self.cell) / deserved * (self.shown / self.filters)
 
     def larger(self) -> _Band | None:
         """The same with larger tiles, or more of them; None where there is nothing to gain."""

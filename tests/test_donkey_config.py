@@ -18,6 +18,7 @@ from fastact.cli.extract import command
 from fastact.cli.options import networks_and_cars
 from fastact.donkey.camera import car_camera
 from fastact.donkey.config import LARGEST_FILE, read_config
+from fastact.donkey.settings import table
 from fastact.donkey.transformations import Transformations, polygon, resized
 from fastact.errors import FileError, InputError, UnsupportedError
 
@@ -260,3 +261,9 @@ def test_a_network_s_configuration_and_a_car_s_are_told_apart_by_name(written) -
             networks_and_cars(twice)
     with pytest.raises(InputError, match="only running"):
         extract("--image", samples.frame("160x120"), "--config", written("IMAGE_W = f()"))
+
+
+def test_the_table_of_settings_is_the_record_s() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "donkey.md").read_text()
+    written = text.partition("<!-- settings: python -m fastact.donkey.settings -->\n")[2].partition("\n<!-- end -->")[0]
+    assert written == table(), "put what python -m fastact.donkey.settings prints into docs/donkey.md"

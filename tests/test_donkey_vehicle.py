@@ -52,6 +52,7 @@ def test_commands_are_those_of_donkeycar_s_pilots(keras_named: Callable[[str], A
     beside("pilots", tmp_path)
 
 
+@pytest.mark.alone
 def test_a_drive() -> None:
     """At 20 Hz: the loop keeps its rate, memory stays, pictures come over HTTP, and the thread ends with the car."""
     command = [PYTHON, "-u", "drive.py", "--seconds", str(SECONDS)]
@@ -68,7 +69,7 @@ def test_a_drive() -> None:
     figures = json.loads(out.splitlines()[-1])
     report(figures, watched.different)
     assert figures["loops"] == round(SECONDS * 20)
-    assert figures["rate"] > 0.95 * figures["rate_without"]
+    assert figures["rate"] > 0.9 * min(figures["rates_without"])
     assert figures["part_ms"]["median"] < 2
     memory = figures["megabytes"]
     assert np.mean(memory[-3:]) - np.mean(memory[:3]) < 4

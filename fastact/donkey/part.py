@@ -130,6 +130,8 @@ class _Part:
             self._command = STILL
             return None
         seen = engine(frame, *others)
+        for name, why in seen.maps.missing.items():
+            self._tell(f"layer {name!r} is not computed: {why}")
         if seen.command is not None:
             self._command, self._seen_at = seen.command, came
         return seen
@@ -151,11 +153,14 @@ class _Part:
     def _card(self, error: Exception) -> Pixels:
         """The picture for an error, which is told in the log the first time."""
         reason = str(error) if isinstance(error, FastactError) else f"{type(error).__name__}: {error}"
-        if reason not in self._said and len(self._said) < _MOST_COMPLAINTS:
-            self._said.add(reason)
-            own = None if isinstance(error, FastactError) else error
-            log.error("no feature maps: %s", reason, exc_info=own)
+        self._tell(f"no feature maps: {reason}", None if isinstance(error, FastactError) else error)
         return self._page("no feature maps", reason)
+
+    def _tell(self, text: str, error: Exception | None = None) -> None:
+        """Puts a sentence into the log, the first time; with the traceback of an error in fastact itself."""
+        if text not in self._said and len(self._said) < _MOST_COMPLAINTS:
+            self._said.add(text)
+            log.error("%s", text, exc_info=error)
 
     def _page(self, title: str, text: str) -> Pixels:
         """A picture of words; the last one again where it says the same or nobody looks."""

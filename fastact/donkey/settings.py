@@ -68,9 +68,9 @@ class Settings:
         _check("opacity", self.opacity, _is_number(self.opacity) and 0 <= self.opacity <= 1, "a number from 0 to 1")
         fits = self.throttle_range is None or (_is_number(self.throttle_range) and 0 < self.throttle_range <= 1)
         _check("throttle_range", self.throttle_range, fits, "a number above 0 and up to 1")
-        one_or_many = isinstance(self.layers, str | None) or all(isinstance(name, str) for name in self.layers)
+        one_or_many = isinstance(self.layers, str | None) or _are_texts(self.layers)
         _check("layers", self.layers, one_or_many, "a text, a list of texts, or None")
-        known = set(self.outputs) <= set(OUTPUTS) and len(set(self.outputs)) == len(self.outputs)
+        known = _are_texts(self.outputs) and sorted(set(self.outputs) & set(OUTPUTS)) == sorted(self.outputs)
         _check("outputs", self.outputs, known, f"a list of {', '.join(map(repr, OUTPUTS))}, each at most once")
 
     @classmethod
@@ -125,6 +125,10 @@ def table() -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
 
 
 def _check(name: str, value: object, right: bool, words: str) -> None:

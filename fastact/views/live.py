@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, isfinite, prod, sqrt
+from math import ceil, isfinite, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -255,8 +255,10 @@ class _Band:
 
     @property
     def need(self) -> float:
-        """Low for a layer whose tiles are small for what is in them; maps of more values deserve larger tiles."""
-        return max(self.cell) / sqrt(max(self.rows, self.columns)) * (self.shown / self.filters)
+        """Low for a layer whose tiles are small for what is in them. Larger maps deserve larger tiles, though not quite
+        as many pixels a value, since of a small map nothing is seen otherwise."""
+        deserved: float = max(self.rows, self.columns) ** 0.8
+        return max(self.cell) / deserved * (self.shown / self.filters)
 
     def larger(self) -> _Band | None:
         """The same with larger tiles, or more of them; None where there is nothing to gain."""

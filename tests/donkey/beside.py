@@ -186,7 +186,7 @@ def trouble() -> None:
         ):
             said.clear()
             part = FeatureMapPart(SimpleNamespace(**broken, FASTACT_OUTPUTS=all_three))
-            vehicle = vehicle_with(part, 60, channels, [FRAME], threaded=threaded)
+            vehicle = vehicle_with(part, 30, channels, [FRAME], threaded=threaded)
             assert vehicle.mem["fastact/image_array"].shape == (600, 800, 3)
             assert len(said) == 1, (broken, said)
     silent = FeatureMapPart(SimpleNamespace(FASTACT_OUTPUTS=[]), model=model)

@@ -14,7 +14,7 @@ from pilots_with_faults import ALIVE, BRIGHT, DEAD, OPPOSITE, TWIN, faulty, fram
 
 from fastact import Extractor, FeatureMaps
 from fastact.errors import InputError
-from fastact.stats import Collector, FilterStatistics, LayerStatistics, Statistics
+from fastact.stats import Collector, FilterStatistics, LayerStatistics, Statistics, to_csv
 from fastact.stats.histogram import edges
 from fastact.stats.layer import HARDLY_MOVES, NEARLY_ALL_ZERO
 
@@ -270,7 +270,7 @@ def test_json_says_what_the_figures_say():
 
 def test_csv_has_a_row_a_filter():
     found, _ = statistics(frames(3))
-    head, *rows = [line.split(",") for line in found.to_csv().splitlines()]
+    head, *rows = [line.split(",") for line in to_csv(found).splitlines()]
     assert len(rows) == sum(len(layer.filters) for layer in found.layers)
     first = dict(zip(head, rows[DEAD], strict=True))
     assert (first["layer"], first["filter"], first["verdict"], first["frames"]) == ("first", "1", "dead", "3")

@@ -178,13 +178,15 @@ def _progress(frames: TubFrames) -> Iterator[Callable[[], None]]:
 
 def _give(statistics: Statistics, form: str, out: Path | None) -> None:
     """Prints the figures, or writes them."""
+    from fastact.stats import to_csv
+
     if form == "table" and out is None:
         _print(statistics, console())
         return
     makers: dict[str, Callable[[], str]] = {
         "table": lambda: _text(statistics),
         "json": lambda: statistics.to_json() + "\n",
-        "csv": statistics.to_csv,
+        "csv": lambda: to_csv(statistics),
     }
     if out is None:
         click.echo(makers[form](), nl=False)

@@ -19,6 +19,7 @@ from fastact.stats.result import (
     Twin,
     Verdict,
 )
+from fastact.stats.spreadsheet import to_csv
 
 __all__ = [
     "Collector",
@@ -31,4 +32,5 @@ __all__ = [
     "TubFrames",
     "Twin",
     "Verdict",
+    "to_csv",
 ]

@@ -167,12 +167,6 @@ class Statistics:
         """The figures as JSON, floats to six digits; `docs/stats.md` has the shape."""
         return json.dumps(self.as_dict(), indent=indent, allow_nan=False)
 
-    def to_csv(self) -> str:
-        """A row a filter: see :func:`fastact.stats.spreadsheet.to_csv`."""
-        from fastact.stats.spreadsheet import to_csv  # which needs the classes of this module
-
-        return to_csv(self.layers)
-
 
 def _layer(layer: LayerStatistics) -> dict[str, Any]:
     sight = layer.sight

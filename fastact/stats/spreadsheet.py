@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
-
-from fastact.stats.result import FilterStatistics, LayerStatistics
+from fastact.stats.result import FilterStatistics, Statistics
 
 _COLUMNS = (
     *("layer", "filter", "verdict", "frames", "active_frames", "broken_frames", "values"),
@@ -15,7 +13,7 @@ _COLUMNS = (
 )
 
 
-def to_csv(layers: Iterable[LayerStatistics]) -> str:
+def to_csv(statistics: Statistics) -> str:
     """A row a filter under a row of names (RFC 4180, lines ending in a line feed); floats to six digits.
 
     Of the peaks there is the highest; histograms and the other peaks are in the JSON alone.
@@ -23,7 +21,7 @@ def to_csv(layers: Iterable[LayerStatistics]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_COLUMNS)
-    for layer in layers:
+    for layer in statistics.layers:
         rows.writerows([layer.name, *_row(f)] for f in layer.filters)
     return text.getvalue()
 

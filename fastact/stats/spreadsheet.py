@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+
 from fastact.stats.result import FilterStatistics, Statistics
 
 _COLUMNS = (

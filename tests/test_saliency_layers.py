@@ -1,7 +1,7 @@
 """Gradients through layers of every family, against TensorFlow's tape and a float64 reference.
 
-Gradients belong to operations, each of which is held against finite differences in test_saliency_gradients.py; these rows
-hold that layers are made of them as TensorFlow differentiates them.
+Gradients belong to operations, each of which is held against finite differences in test_saliency_gradients.py; these
+rows hold that layers are made of them as TensorFlow differentiates them.
 """
 
 from __future__ import annotations

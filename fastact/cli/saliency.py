@@ -64,26 +64,21 @@ class Words:
 
 def _words(see: Method, model: str) -> Words:
     if isinstance(see, VisualBackProp):
-        first, *_, last = (*see.convolutions, see.convolutions[-1])
-        which = f"{len(see.convolutions)} convolutions, {first} to {last}," if first != last else f"convolution {first}"
-        fact = f"Where the {which} are active together: the product of their maps' means over channels."
+        first, last, count = see.convolutions[0], see.convolutions[-1], len(see.convolutions)
+        which = f"{count} convolutions, {first} to {last}, are active together" if count > 1 else f"{first} is active"
+        fact = f"Where {which}: the product of their maps' means over channels."
         return Words(f"VisualBackProp of {model}", (fact,), ("It shows what is seen, not what follows from it.",))
+    number = f"{see.scalar.words}, here {see.value:.4g}"
     if isinstance(see, GradientSaliency):
-        fact = (
-            f"Where a small change would change {see.scalar.words}, here {see.value:.4g}, most: its gradient's length."
-        )
-        return Words(
-            f"Gradient of {model}", (fact,), ("What would raise the number and what would lower it look alike.",)
-        )
-    maps = see.maps[see.layer]
+        fact = f"Where a small change would change {number}, most: its gradient's length."
+        note = "What would raise the number and what would lower it look alike."
+        return Words(f"Gradient of {model}", (fact,), (note,))
     size = "x".join(map(str, see.strength.shape[::-1]))
-    fact = f"Where the maps of {see.layer} ({size}) speak for a larger value of {see.scalar.words}."
+    fact = f"Where the maps of {see.layer} ({size}) speak for raising {number}."
+    note = "What speaks for lowering it is not shown; cells are stretched over the picture."
     if not see.strength.any():
-        return Words(
-            f"Grad-CAM of {model}", (fact,), (f"Nothing does: no cell of its {maps.shape[-1]} maps together.",)
-        )
-    notes = ("What speaks for a smaller value is not shown; cells are stretched over the picture.",)
-    return Words(f"Grad-CAM of {model}", (fact,), notes)
+        note = "Nothing does: the sum of the weighted maps is nowhere above 0."
+    return Words(f"Grad-CAM of {model}", (fact,), (note,))
 
 
 def laid_out(pictures: Array, mask: Floats) -> tuple[Array, Floats]:
@@ -215,6 +210,8 @@ def _scaled(see: Method, mask: Floats) -> tuple[Floats, str]:
     """
     low, high = float(see.strength.min()), float(see.strength.max())
     top = float(np.percentile(mask, _PERCENTILE)) if isinstance(see, GradientSaliency) else 1.0
+    if low == high:
+        return mask, f"The strength is {low:.3g} everywhere, so that nothing is coloured."
     if not 0 < top < 1:
         return mask, f"1 is this picture's largest strength, {high:.3g}, and 0 its least, {low:.3g}."
     words = (

@@ -67,6 +67,11 @@ class GradCam(Saliency):
         further.append(recorder, values)  # refuses here what would be refused at the first frame
         super().__init__(model, (self.layer, self.scalar.output), outputs, further, threads)
 
+    @property
+    def value(self) -> float:
+        """The number itself, of the latest frame."""
+        return self.scalar.of(self.maps)
+
 
 def _last_before(model: Model, output: str) -> str:
     """The last convolution that `output` depends on."""

@@ -78,8 +78,7 @@ class GradientSaliency(Saliency):
     @property
     def value(self) -> float:
         """The number itself, of the latest frame."""
-        values = self.maps[self.scalar.output].reshape(-1)
-        return float(values.max() if self.scalar.index is None else values[self.scalar.index])
+        return self.scalar.of(self.maps)
 
     def _strength(self, result: Floats) -> Floats:
         if result.ndim < 3:

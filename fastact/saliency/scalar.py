@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastact.errors import InputError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
 from fastact.kernels import ops
-from fastact.kernels.ops import Row, Total
+from fastact.kernels.ops import Floats, Row, Total
 from fastact.layers import Value, show
 from fastact.plan import Recorder
 from fastact.saliency.chain import recorded
@@ -35,6 +36,11 @@ class Scalar:
         if self.index is None:
             return f"the largest value of {self.output} (of {self.count}: the class it chooses)"
         return self.output if self.count == 1 else f"value {self.index} of {self.output} (of {self.count})"
+
+    def of(self, maps: Mapping[str, Floats]) -> float:
+        """The number in a frame's maps."""
+        values = maps[self.output].reshape(-1)
+        return float(values.max() if self.index is None else values[self.index])
 
     def emit(self, recorder: Recorder, output: Value) -> Value:
         """The number as a value of shape (1,)."""

@@ -10,16 +10,23 @@ PIP    := $(BIN)/python $(INSTALL)
 BENCH  ?= .bench
 BENCH_WITH ?=
 
+# donkeycar, too, wants other versions of libraries than the tests do, and Python 3.11 (or 3.12 for its next version).
+CAR    ?= .donkey
+
 # What `make fuzz` lets the coverage-guided fuzzer take. Hypothesis and random mutations run after it, for some minutes.
 FUZZ_SECONDS ?= 3600
 
-.PHONY: demo test lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
+.PHONY: demo test car lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
 
-test: $(VENV)/.tests             ## run all tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.tests $(CAR)/.drives   ## run all tests; those that measure time come last, by themselves
+	FASTACT_CAR=$(abspath $(CAR)) $(BIN)/python -m pytest -n auto --dist worksteal -m 'not alone' --durations 20
+	FASTACT_CAR=$(abspath $(CAR)) $(BIN)/python -m pytest -m alone
+
+car: $(VENV)/.tests $(CAR)/.drives    ## drive a Donkey without wheels for ten minutes, and print its figures
+	FASTACT_CAR=$(abspath $(CAR)) FASTACT_CAR_SECONDS=600 $(BIN)/python -m pytest -s -k test_a_drive tests/test_donkey_vehicle.py
 
 lint: $(VENV)/.lints             ## style
 	$(BIN)/ruff check .
@@ -75,7 +82,7 @@ test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the fir
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) .types .fuzz build dist *.egg-info demo kernels/cpu/lib .aarch64
+	rm -rf $(VENV) $(BENCH) $(CAR) .types .fuzz build dist *.egg-info demo kernels/cpu/lib .aarch64
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -96,6 +103,9 @@ $(BENCH)/bin/python:
 $(BENCH)/.rivals: pyproject.toml | $(BENCH)/bin/python
 	$(BENCH)/bin/python $(INSTALL) install -e '.[bench]' $(BENCH_WITH)
 	touch $@
+
+$(CAR)/.drives: pyproject.toml tests/donkey/prepare
+	tests/donkey/prepare $(CAR) $(PYTHON) python3.11 python3.12
 
 $(VENV)/.lints: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install 'mypy>=1.15' 'ruff>=0.9'

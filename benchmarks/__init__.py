@@ -8,6 +8,8 @@
     python -m benchmarks.exactness      how far maps are from exact ones, beside TensorFlow's; writes docs/exactness.md
     python -m benchmarks.tiles          every tile over the table of shapes, and which the planner takes
 
+The engines and the measuring are in `fastact/bench/peers/`, which `fastact bench --peers` uses, too.
+
 Every engine's maps are compared with fastact's before it is timed. `pip install 'fastact[bench]'` brings ONNX
 Runtime; other engines are measured where they are installed.
 """

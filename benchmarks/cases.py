@@ -13,9 +13,10 @@ from PIL import Image
 import fastact
 from benchmarks import networks
 from benchmarks.common import BenchmarkError
-from benchmarks.network import Array, Network, network_of
 from benchmarks.recorder import write_h5
 from fastact import samples
+from fastact.bench.peers.network import Array, Network
+from fastact.bench.peers.task import Task
 
 SIZES = ((120, 160), (360, 640))
 """Rows and columns of a Donkey Car's frame, and of a larger one."""
@@ -46,12 +47,16 @@ class Case:
         model = fastact.load(self.path)
         return model if self.size is None else model.at_size(self.size)
 
-    def network(self, model: fastact.Model) -> Network:
-        """The wanted maps as engines are given them."""
+    def task(self, model: fastact.Model) -> Task:
+        """The wanted maps, as engines are told of them."""
         places = [n for n in model.nodes if n.is_convolution or (self.every_map and not n.is_input)]
         if not places:
             raise BenchmarkError(f"{model.source} has no convolutions")
-        return network_of(model, [n.name for n in places])
+        return Task(str(self.path), tuple(n.name for n in places), self.size)
+
+    def network(self, model: fastact.Model) -> Network:
+        """The wanted maps as engines are given them."""
+        return self.task(model).network(model)
 
     def label(self, shape: Sequence[int]) -> str:
         """The network and its size, which `shape` (rows, columns, ...) tells."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fastact import FastactError
+from fastact.bench.machine import read_machine
 
 
 class BenchmarkError(Exception):
@@ -63,27 +62,9 @@ def replace_file(path: Path, text: str) -> None:
 
 def cpu_name() -> str:
     """What the CPU calls itself."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for key in ("model name", "Model"):
-        for line in lines:
-            if line.partition(":")[0].strip() == key:
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return read_machine().cpu
 
 
 def cores() -> int:
     """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def version_of(packages: Sequence[str]) -> str | None:
-    """The version of the first of `packages` that is installed."""
-    for package in packages:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
+    return read_machine().cores

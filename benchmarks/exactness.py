@@ -25,7 +25,8 @@ from corpus import H5, NETWORKS, TFLITE, Difference, Subject, difference, maps_o
 from oracles import reference_maps
 
 import fastact
-from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command, version_of
+from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command
+from fastact.bench.peers.rivals import version_of
 
 HEAD = ("network", "Keras", "files", "layers", "fastact", "in layer", "TensorFlow there", "TensorFlow", "ratio", "over")
 

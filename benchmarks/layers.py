@@ -32,13 +32,14 @@ from fastact.kernels.cpu.fields import (
     SEGMENTS,
     Y,
 )
+from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
 
 import fastact
 from benchmarks.cases import cases, parse_size
 from benchmarks.common import BenchmarkError, cpu_name, run_command, table
 from benchmarks.peak import Peak
-from fastact.plan import ALIGNMENT, ARENA, FIRST_INPUT, OUTPUTS, Plan
+from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan
 from fastact.selection import select
 
 
@@ -84,7 +85,8 @@ class Stepper:
         self._library = _Named(**{f.name: getattr(loaded, f.name) for f in fields(loaded)})
         self._plan = Plan(model.nodes, layers, dict.fromkeys(model.inputs, in_bytes), self._library)
         self._table = self._plan.table
-        self._memory: list[np.ndarray] = []
+        self._memory: list[Memory] = []
+        self._frames: list[np.ndarray] = []
         self._table.place(ARENA, self._new(self._plan.arena_bytes))
         self._start = self._new(self._plan.output_bytes)
         self._table.place(OUTPUTS, self._start)
@@ -92,14 +94,13 @@ class Stepper:
         for i, name in enumerate(self._plan.inputs):
             shape = tuple(n or 1 for n in model.layers[name].known_shape)
             given = rng.random(shape, np.float32)
-            self._memory.append((given * 255).astype(np.uint8) if in_bytes else given)
-            self._table.place(FIRST_INPUT + i, self._memory[-1].ctypes.data)
+            self._frames.append((given * 255).astype(np.uint8) if in_bytes else given)
+            self._table.place(FIRST_INPUT + i, self._frames[-1].ctypes.data)
 
     def _new(self, size: int) -> int:
         """The aligned address of `size` bytes."""
-        self._memory.append(np.zeros(size + ALIGNMENT, np.uint8))
-        address = self._memory[-1].ctypes.data
-        return address + -address % ALIGNMENT
+        self._memory.append(Memory.of(size))
+        return self._memory[-1].address
 
     def time(self, rounds: int, peak: Peak) -> tuple[list[Step], float, float]:
         """Every step; seconds of the least whole run; the core's peak in GFLOP/s."""

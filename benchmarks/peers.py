@@ -25,10 +25,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.cases import Case, cases, larger, parse_size, pilots
+from benchmarks.cases import Case, cases, frame, larger, parse_size, pilots
 from benchmarks.common import BenchmarkError, cores, cpu_name, replace_file, run_command, table
-from benchmarks.engines import FASTACT, ONNX_RUNTIME, RIVALS, Rival, absent
-from benchmarks.turns import Figures, Player, play, ratios
+from fastact import FastactError
+from fastact.bench.peers.network import PeerError
+from fastact.bench.peers.rivals import FASTACT, ONNX_RUNTIME, RIVALS, Rival, absent
+from fastact.bench.peers.turns import Figures, Player, play, ratios
 
 FRAMES = ("float32", "uint8")
 SECONDS = 9.0
@@ -91,16 +93,17 @@ def measure(
         for player in players[:]:
             try:
                 player.ask("start")
-            except BenchmarkError as error:
+            except PeerError as error:
                 if player is players[0]:
                     raise
                 unfit[player.engine.name] = str(error)
                 players.remove(player)
         for case, dtype in chosen:
             try:
-                network = case.network(case.model())
-                figures, failed = play(players, case, dtype, seconds, rounds)
-            except BenchmarkError as error:
+                model = case.model()
+                network = case.network(model)
+                figures, failed = play(players, case.task(model), frame(network.input_shape, dtype), seconds, rounds)
+            except (BenchmarkError, FastactError) as error:
                 label = case.name or case.path.name
                 yield Result(label, dtype, threads, 0, 0, 0.0, (), {FASTACT.name: str(error)})
                 continue

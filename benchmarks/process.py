@@ -25,11 +25,11 @@ import numpy as np
 
 import fastact
 from benchmarks.cases import Case, cases, parse_size, picture, pilots
-from benchmarks.common import BenchmarkError, cores, cpu_name, replace_file, run_command, table, version_of
-from benchmarks.engines import FASTACT, Rival, absent
-from benchmarks.network import Network
-from benchmarks.turns import ratios
-from benchmarks.worker import difference
+from benchmarks.common import BenchmarkError, cores, cpu_name, replace_file, run_command, table
+from fastact.bench.peers.network import Network, PeerError
+from fastact.bench.peers.rivals import FASTACT, Rival, absent, version_of
+from fastact.bench.peers.turns import ratios
+from fastact.bench.peers.worker import difference
 
 _CHILDREN = Path(__file__).parent / "children"
 _ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
@@ -134,7 +134,7 @@ def _checked(
             expected = expected or maps
             difference(network.outputs, expected, maps)
             commands[program] = command
-        except BenchmarkError as error:
+        except (BenchmarkError, PeerError) as error:
             if program is programs[0]:
                 raise
             failed[program.engine.name] = str(error)
@@ -169,10 +169,10 @@ def _model_file(program: Program, case: Case, network: Network, folder: Path) ->
 def _converter(extension: str) -> Callable[[Network], bytes]:
     try:
         if extension == "onnx":
-            from benchmarks.formats.onnx_file import onnx_model
+            from fastact.bench.peers.formats.onnx_file import onnx_model
 
             return onnx_model
-        from benchmarks.formats.tflite_file import tflite_model
+        from fastact.bench.peers.formats.tflite_file import tflite_model
 
         return tflite_model
     except ImportError as error:

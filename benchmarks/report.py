@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks import peers, process
 from benchmarks.cases import pilots
 from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command, table
-from benchmarks.engines import FASTACT, RIVALS, absent
+from fastact.bench.peers.rivals import FASTACT, RIVALS, absent
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

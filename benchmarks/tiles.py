@@ -26,8 +26,8 @@ from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Block, Tile, split
 
 import fastact
 from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command, table
-from benchmarks.network import Array
 from benchmarks.recorder import model_of
+from fastact.bench.peers.network import Array
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

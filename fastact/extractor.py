@@ -15,11 +15,12 @@ import numpy.typing as npt
 from fastact.errors import InputError, KernelError, UnsupportedError
 from fastact.graph import Model, load
 from fastact.kernels.cpu import library
+from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.threads import MOST, Team
 from fastact.layers import Shape, show
 from fastact.maps import FeatureMaps
 from fastact.node import Node
-from fastact.plan import ALIGNMENT, Plan
+from fastact.plan import Further, Plan
 from fastact.selection import Layers, select
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -42,6 +43,7 @@ class Extractor:
         layers: a name, a glob, several of them, a predicate of nodes, "all", or None for every convolution.
         threads: how many compute a frame together, from 1 to 64. The maps are the same to the bit for any number;
             threads beyond the first sleep between frames.
+        further: what else is computed from the maps in the same call; its results are among the maps.
 
     Raises:
         FileError, ModelError, UnsupportedError: from reading the file.
@@ -50,11 +52,19 @@ class Extractor:
         KernelError: the kernels cannot be compiled or loaded.
     """
 
-    def __init__(self, model: Model | str | os.PathLike[str], layers: Layers = None, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model | str | os.PathLike[str],
+        layers: Layers = None,
+        *,
+        threads: int = 1,
+        further: Further | None = None,
+    ) -> None:
         if type(threads) is not int or not 1 <= threads <= MOST:
             raise InputError(f"threads must be a whole number from 1 to {MOST}, not {threads!r}")
         self.model = model if isinstance(model, Model) else load(model)
         self._wanted = tuple(n.name for n in select(self.model, layers))
+        self._further = further
         computable = [n for n in self._wanted if self.model.layers[n].reason is None]
         if not computable:
             node = self.model.layers[self._wanted[0]]
@@ -140,7 +150,9 @@ class Extractor:
         if key not in self._plans:
             if len(self._plans) >= _PLANS_KEPT:
                 del self._plans[next(iter(self._plans))]
-            self._plans[key] = _Prepared(self._sized(inputs), self._wanted, inputs, self._library, self._team.size)
+            self._plans[key] = _Prepared(
+                self._sized(inputs), self._wanted, inputs, self._library, self._team.size, self._further
+            )
         return self._plans[key]
 
     def _sized(self, inputs: Mapping[str, Array]) -> tuple[Node, ...]:
@@ -160,13 +172,14 @@ class _Prepared:
         inputs: Mapping[str, Array],
         kernels: library.Library,
         members: int,
+        further: Further | None,
     ) -> None:
         by_name = {n.name: n for n in nodes}
         self._missing = {n: by_name[n].reason or "" for n in wanted if by_name[n].reason is not None}
         computable = [n for n in wanted if n not in self._missing]
         in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
-        self._plan = Plan(nodes, computable, in_bytes, kernels, members)
-        self._arena = _Memory.of(self._plan.arena_bytes)
+        self._plan = Plan(nodes, computable, in_bytes, kernels, members, further)
+        self._arena = Memory.of(self._plan.arena_bytes)
         self._blocks = _Blocks(self._plan.output_bytes)
         self._alike: tuple[Shape, np.dtype[Any]] | None = None
         if len(inputs) == len(self._plan.inputs) == 1:
@@ -202,20 +215,6 @@ class _Prepared:
 
 
 @dataclass(frozen=True)
-class _Memory:
-    """Bytes, aligned, at `address`; what lies in them is undefined."""
-
-    bytes: memoryview
-    address: int
-
-    @classmethod
-    def of(cls, size: int) -> _Memory:
-        array = np.empty(size + ALIGNMENT, np.uint8)
-        skip = -array.ctypes.data % ALIGNMENT
-        return cls(array[skip : skip + size].data, array.ctypes.data + skip)
-
-
-@dataclass(frozen=True)
 class _Block:
     """Memory lent out: maps made from `array` keep it alive, and when it dies the memory is free again."""
 
@@ -227,7 +226,7 @@ class _Lent(weakref.ref[Array]):
     """A reference to the array through which `memory` is lent out."""
 
     __slots__ = ("memory",)
-    memory: _Memory
+    memory: Memory
 
 
 class _Blocks:
@@ -240,12 +239,12 @@ class _Blocks:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._free: list[_Memory] = []
+        self._free: list[Memory] = []
         self._lent: dict[int, _Lent] = {}
 
     def take(self) -> _Block:
         """A block that nobody uses."""
-        memory = self._free.pop() if self._free else _Memory.of(self._size)
+        memory = self._free.pop() if self._free else Memory.of(self._size)
         array = np.frombuffer(memory.bytes, np.uint8)
         lent = _Lent(array, self._give_back)
         lent.memory = memory

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from fastact.kernels import ops
 from fastact.kernels.cpu import bands, encode
 from fastact.kernels.cpu.bands import Band
 from fastact.kernels.cpu.library import Library
+from fastact.kernels.cpu.memory import aligned
 from fastact.kernels.cpu.steps import Place, Row, Table
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.program import Instruction, Value
@@ -25,8 +27,6 @@ from fastact.node import Node
 
 ARENA, OUTPUTS, FIRST_INPUT = 0, 1, 2
 """Regions of memory: what is dropped after a call, the wanted maps, and one region for each input."""
-
-ALIGNMENT = 64
 
 
 class Recorder(Tape):
@@ -61,6 +61,25 @@ class Recorder(Tape):
         self.program.append(Instruction(op, inputs, output))
         self.makers[output.number] = self.node
         return output
+
+
+class Further(ABC):
+    """What is computed from a model's maps in the same call: operations after the model's own.
+
+    Attributes:
+        needs: names of the nodes it starts from.
+    """
+
+    needs: frozenset[str]
+
+    @abstractmethod
+    def append(self, recorder: Recorder, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Emits its operations and returns its results by name, of which no node has one.
+
+        Args:
+            recorder: holds the operations of `needs` and of all that they need.
+            values: what each of those nodes gives; of an input the floats, where a frame comes in bytes.
+        """
 
 
 @dataclass(frozen=True)
@@ -98,22 +117,24 @@ class Plan:
         in_bytes: Mapping[str, bool],
         library: Library,
         members: int = 1,
+        further: Further | None = None,
     ) -> None:
-        """`members` is the size of the team that will run it; any team can."""
+        """`members` is the size of the team that will run it; any team can. The results of `further` are outputs."""
         recorder, names = Recorder(), set(wanted)
-        needed = _ancestors(nodes, names)
+        needed = ancestors(nodes, names | (further.needs if further else set()))
         self.inputs = tuple(nodes[i].name for i in needed if nodes[i].is_input)
-        given, values = self._record(recorder, nodes, needed, in_bytes)
+        given, values = record(recorder, nodes, needed, in_bytes)
         results = {n.name: values[i] for i, n in enumerate(nodes) if n.name in names}
+        if further is not None:
+            extra = further.append(recorder, {nodes[i].name: value for i, value in values.items()})
+            if clash := extra.keys() & {n.name for n in nodes}:
+                raise ModelError(f"the model has a layer of the name {min(clash)!r}, which fastact gives a result")
+            results |= extra
         results = _copied_inputs(recorder, results, set(given))
-        kept = [results[n.name] for n in nodes if n.name in names]
+        kept = list(results.values())
         banded = bands.band(recorder.program, {recorder.root(v) for v in kept}, recorder.root, members)
         layout = _Layout(recorder.root, banded, given, kept)
-        self.outputs = tuple(
-            Output(n.name, layout.place(results[n.name]).offset, results[n.name].shape)
-            for n in nodes
-            if n.name in names
-        )
+        self.outputs = tuple(Output(name, layout.place(value).offset, value.shape) for name, value in results.items())
         self.output_bytes, self.arena_bytes = layout.output_bytes, layout.arena_bytes
         rows: list[Row] = []
         stretches: list[Stretch] = []
@@ -124,26 +145,6 @@ class Plan:
             stretches.append(Stretch(first, len(rows), tuple(made)))
         self.stretches = tuple(stretches)
         self.table = Table(rows, FIRST_INPUT + len(given), library.kernel)
-
-    @staticmethod
-    def _record(
-        recorder: Recorder, nodes: Sequence[Node], needed: Sequence[int], in_bytes: Mapping[str, bool]
-    ) -> tuple[list[int], dict[int, Value]]:
-        """Lowers the needed nodes; returns the inputs' buffers and every node's value."""
-        given: list[int] = []
-        values: dict[int, Value] = {}
-        for i in needed:
-            node = nodes[i]
-            recorder.node = node.name
-            if node.is_input:
-                frame = recorder.new(_shape(node))
-                given.append(frame.number)
-                values[i] = recorder.emit(ops.FromBytes(255.0), frame) if in_bytes.get(node.name) else frame
-            elif node.layer is None:
-                values[i] = values[node.inputs[0]]
-            else:
-                values[i] = node.layer.lower(recorder, *(values[k] for k in node.inputs))
-        return given, values
 
     def run(self, team: Team, inputs: Sequence[int], arena: int, outputs: int) -> None:
         """Computes the wanted maps.
@@ -161,6 +162,26 @@ class Plan:
         team.run(self.table.address, self.table.steps)
 
 
+def record(
+    recorder: Recorder, nodes: Sequence[Node], needed: Sequence[int], in_bytes: Mapping[str, bool]
+) -> tuple[list[int], dict[int, Value]]:
+    """Lowers the needed nodes; returns the inputs' buffers and every node's value."""
+    given: list[int] = []
+    values: dict[int, Value] = {}
+    for i in needed:
+        node = nodes[i]
+        recorder.node = node.name
+        if node.is_input:
+            frame = recorder.new(_shape(node))
+            given.append(frame.number)
+            values[i] = recorder.emit(ops.FromBytes(255.0), frame) if in_bytes.get(node.name) else frame
+        elif node.layer is None:
+            values[i] = values[node.inputs[0]]
+        else:
+            values[i] = node.layer.lower(recorder, *(values[k] for k in node.inputs))
+    return given, values
+
+
 def _shape(node: Node) -> ops.Shape:
     shape = node.known_shape
     if None in shape:
@@ -168,7 +189,7 @@ def _shape(node: Node) -> ops.Shape:
     return tuple(n for n in shape if n is not None)
 
 
-def _ancestors(nodes: Sequence[Node], names: set[str]) -> list[int]:
+def ancestors(nodes: Sequence[Node], names: set[str]) -> list[int]:
     """The nodes that the named ones need, themselves included, in order."""
     needed: set[int] = set()
     for i in reversed(range(len(nodes))):
@@ -266,8 +287,8 @@ def _first_fit(taken: Iterable[tuple[int, int]], size: int) -> int:
 
 
 def _bytes(value: Value) -> int:
-    """A value's bytes as float32, rounded up to the alignment of vectors and cache lines."""
-    return -(-4 * math.prod(value.shape) // ALIGNMENT) * ALIGNMENT
+    """A value's bytes as float32, in whole cache lines."""
+    return aligned(4 * math.prod(value.shape))
 
 
 def _physical_memory() -> int:

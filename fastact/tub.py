@@ -72,9 +72,14 @@ class Tub:
         catalogs = tuple(_inside(folder, name) for name in names)
         return cls(folder, dict(zip(fields, types, strict=True)), catalogs, frozenset(deleted))
 
-    def records(self) -> Records:
-        """A walk over the records, in order, without the deleted and the damaged ones."""
-        return Records(self)
+    def records(self, start: int = 0, end: int | None = None) -> Records:
+        """A walk over the records, in order, without the deleted and the damaged ones.
+
+        Args:
+            start: the lowest number of a record that is given.
+            end: numbers from this one on are left out; None for none.
+        """
+        return Records(self, start, end)
 
     def __iter__(self) -> Iterator[Record]:
         """The same as :meth:`records`."""
@@ -118,11 +123,15 @@ class Records:
     """A walk over a tub's records; `damaged` counts those left out so far because they could not be understood."""
 
     tub: Tub
+    start: int = 0
+    end: int | None = None
     damaged: int = 0
     _lines: Iterator[Record] = field(init=False, repr=False)
+    _images: Path | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._lines = self._walk()
+        self._images = _folder_of_images(self.tub.path)
 
     def __iter__(self) -> Iterator[Record]:
         return self
@@ -138,8 +147,11 @@ class Records:
                 except (ValueError, RecursionError):
                     self.damaged += 1
                     continue
-                if record.index not in self.tub.deleted:
+                if record.index not in self.tub.deleted and self._wants(record.index):
                     yield record
+
+    def _wants(self, index: int) -> bool:
+        return self.start <= index and (self.end is None or index < self.end)
 
     def _record(self, line: bytes) -> Record:
         """One line of a catalog; raises ValueError for one that is no record."""
@@ -149,6 +161,10 @@ class Records:
         index, name = fields.get("_index"), fields.get(PICTURE_FIELD)
         if type(index) is not int or index < 0 or not isinstance(name, str):
             raise ValueError("no number or no picture")
+        if self._images is not None and _is_plain(name):
+            image = self._images / name
+            if not image.is_symlink():  # so that it is inside, without following every folder on the way to it
+                return Record(index, image, fields)
         try:
             return Record(index, _inside(self.tub.path, f"{IMAGES}/{name}"), fields)
         except FileError as error:
@@ -199,6 +215,19 @@ def _inside(folder: Path, name: str) -> Path:
     except (OSError, ValueError, RuntimeError):  # a zero byte; a circle of links
         pass
     raise FileError(f"the tub {os.fspath(folder)!r} is damaged: {name[:60]!r} leads out of it")
+
+
+def _folder_of_images(folder: Path) -> Path | None:
+    """The tub's folder of pictures with links followed; None where there is none inside the tub."""
+    try:
+        return _inside(folder, IMAGES)
+    except FileError:
+        return None
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it names something in a folder itself."""
+    return name not in ("", ".", "..") and "/" not in name and "\\" not in name and "\0" not in name
 
 
 def _lines(catalog: Path) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from fastact.errors import OutputError
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up: free some space or choose another folder",
+    errno.EFBIG: "it would be larger than this disk or account allows: choose another folder",
     errno.EACCES: "it cannot be written to: choose another folder",
     errno.EPERM: "it cannot be written to: choose another folder",
     errno.EROFS: "the disk is read-only: choose another folder",
@@ -33,7 +34,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     beside = target.parent / f".fastact-{os.urandom(16).hex()}.part"
-    with _refusals(target):
+    with refusals(target):
         try:
             yield beside
             beside.replace(target)
@@ -44,13 +45,14 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
     """The folder `path`, made if it is not there; raises OutputError where that fails."""
-    with _refusals(Path(path)):
+    with refusals(Path(path)):
         Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)
 
 
 @contextmanager
-def _refusals(target: Path) -> Iterator[None]:
+def refusals(target: Path) -> Iterator[None]:
+    """Turns what the operating system refuses within the block into OutputError, one sentence."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a path with a zero byte

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+import gc
 import importlib
 import os
 import sys
@@ -18,10 +20,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 def keras_named() -> Callable[[str], Any]:
     """Gives "keras" (Keras 3) or "tf_keras" (Keras 2), both on TensorFlow; the test is skipped where it is absent."""
 
+    @functools.cache
     def import_keras(name: str) -> Any:
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         pytest.importorskip("tensorflow", reason="TensorFlow is not installed; the golden files stand in for it")
-        return importlib.import_module(name)
+        keras = importlib.import_module(name)
+        gc.freeze()  # else each of Keras's clear_session() goes through all of TensorFlow's objects, for half a second
+        return keras
 
     return import_keras
 
@@ -29,3 +34,21 @@ def keras_named() -> Callable[[str], Any]:
 @pytest.fixture
 def random() -> np.random.Generator:
     return np.random.default_rng(20_240_501)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs the command in this process, in an empty folder."""
+    from cli_runs import Result
+
+    from fastact.cli import _status
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["fastact", *map(str, arguments)])
+        status = _status()
+        out, err = capsys.readouterr()
+        return Result(status, out, err)
+
+    return call

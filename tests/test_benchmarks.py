@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
-import signal
 import subprocess
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -22,13 +20,13 @@ from cases import MEASURED_CONVOLUTIONS  # noqa: E402
 from fastact.kernels.cpu import library  # noqa: E402
 from fastact.kernels.cpu.tiles import TILES  # noqa: E402
 
-from benchmarks import layers, networks, peers, process, report, tiles, turns, worker  # noqa: E402
+from benchmarks import layers, networks, peers, process, report, tiles  # noqa: E402
 from benchmarks.cases import Case, parse_size  # noqa: E402
 from benchmarks.common import BenchmarkError, replace_file  # noqa: E402
-from benchmarks.engines import FASTACT, ONNX_RUNTIME, RIVALS, Rival, absent  # noqa: E402
-from benchmarks.network import changed_bias  # noqa: E402
 from benchmarks.recorder import model_of, write_h5  # noqa: E402
-from fastact import Extractor, load, samples  # noqa: E402
+from fastact import load, samples  # noqa: E402
+from fastact.bench.peers.network import Conv, Network  # noqa: E402
+from fastact.bench.peers.rivals import ONNX_RUNTIME, RIVALS, Rival, absent  # noqa: E402
 
 needs_onnx_runtime = pytest.mark.skipif(
     not ONNX_RUNTIME.installed, reason="onnx and onnxruntime are not installed: pip install 'fastact[bench]'"
@@ -43,23 +41,6 @@ def case() -> Case:
 @pytest.fixture(scope="module")
 def network(case):
     return case.network(case.model())
-
-
-def mixed(k):
-    """A graph with every kind of step that fastact computes and engines are given."""
-    image = k.layers.Input((20, 24, 3), name="image")
-    x = k.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(
-        k.layers.ZeroPadding2D(((0, 1), (1, 0)))(image)
-    )
-    x = k.layers.ReLU(6.0)(k.layers.BatchNormalization()(x))
-    y = k.layers.Conv2D(8, 3, padding="same", dilation_rate=2, activation="tanh")(x)
-    x = k.layers.Multiply()([k.layers.Add()([x, y]), y])
-    z = k.layers.DepthwiseConv2D(3, strides=2, padding="same", activation="relu")(x)
-    z = k.layers.Conv2DTranspose(6, 3, strides=2, padding="same", activation="sigmoid")(z)
-    z = k.layers.Conv2DTranspose(6, 2)(k.layers.MaxPooling2D(3, strides=2, padding="same")(z))
-    x = k.layers.Concatenate()([k.layers.MaxPooling2D(2)(x), k.layers.AveragePooling2D(2)(k.layers.Dropout(0.1)(y))])
-    x = k.layers.GlobalAveragePooling2D()(k.layers.Activation("sigmoid")(x))
-    return k.Model(image, [k.layers.Dense(5, activation="softmax")(x), z])
 
 
 @needs_onnx_runtime
@@ -98,53 +79,6 @@ def test_the_work_of_the_article_s_network(case, network):
             ((58, 78, 12), 75), ((27, 37, 24), 300), ((12, 17, 48), 600), ((5, 8, 64), 432), ((2, 3, 64), 576),
         ]
     )  # fmt: skip
-
-
-def test_engines_take_turns_and_every_one_that_is_installed_gives_the_same_maps(tmp_path):
-    path = write_h5(mixed, tmp_path / "mixed.h5")
-    case = Case(path, None, "mixed", every_map=True)
-    assert len(case.network(case.model()).steps) == 17  # dropout is none
-    players = [turns.Player(engine, 1) for engine in (FASTACT, *(r for r in RIVALS if r.installed))]
-    try:
-        figures, failed = turns.play(players, case, "uint8", 1.0, rounds=2)
-        stopped = any(states(players) == {"T"} or time.sleep(0.02) for _ in range(250))  # a signal takes its time
-    finally:
-        for player in players:
-            player.__exit__(None, None, None)
-    assert failed == {}
-    assert list(figures) == [p.engine.name for p in players]
-    assert all(len(f.turns) == 2 and min(f.frames) > 0 for f in figures.values())
-    assert all(f.difference < 1e-5 for f in figures.values())
-    assert figures["fastact"].peak > 1
-    assert stopped, "a process that waits for its turn disturbs the others"
-
-
-def states(players: list[turns.Player]) -> set[str]:
-    return {Path(f"/proc/{p._process.pid}/stat").read_text().rpartition(")")[2].split()[0] for p in players}
-
-
-def spoilt(maps):
-    maps[3][1, 2, 5] += 2e-5 * np.abs(maps[3]).max()
-    return maps
-
-
-def not_a_number(maps):
-    maps[0][0, 0, 0] = np.nan
-    return maps
-
-
-@pytest.mark.parametrize("wrong", [spoilt, not_a_number, lambda m: m[:-1], lambda m: [x[:1] for x in m]])
-def test_maps_that_differ_are_refused(case, network, wrong):
-    maps = list(Extractor(case.model())(np.zeros((120, 160, 3), np.uint8)).values())
-    assert worker.difference(network.outputs, maps, [m.copy() for m in maps]) == 0.0
-    with pytest.raises(BenchmarkError, match="map"):
-        worker.difference(network.outputs, maps, wrong([m.copy() for m in maps]))
-
-
-def test_frames_that_warm_up_are_not_counted():
-    calls = []
-    times = worker.timed(lambda: calls.append(1), 0.0)
-    assert len(times) == 2 < len(calls)
 
 
 WRONG = """
@@ -186,14 +120,6 @@ def test_a_rival_that_fails_is_named_and_fails_the_command(case, tmp_path, monke
     assert f"Wrong is not measured on pilot_160x120.h5 at 160x120, float32, 1 thread: {told}" in capsys.readouterr().out
 
 
-def test_an_engine_that_hangs_is_given_up(monkeypatch):
-    monkeypatch.setattr(turns, "_PATIENCE", 0.2)
-    with turns.Player(FASTACT, 1) as player:
-        player._process.send_signal(signal.SIGSTOP)
-        with pytest.raises(BenchmarkError, match="ended with status -9"):
-            player.ask("start")
-
-
 def row(engine: str, ratio: float) -> peers.Row:
     return peers.Row(engine, "1.0", 0.4, 0.5, 0.75, ratio, (ratio - 0.01, ratio + 0.01), 1e-7, "")
 
@@ -215,43 +141,11 @@ def test_the_verdict_is_that_of_the_paired_ratios_on_one_thread():
     assert peers.verdict([result(own, quick, failed={"LiteRT": "no"})])[0] == 1
 
 
-def test_rounds_go_on_until_the_ratios_are_known():
-    steady, wild = [1.0, 1.001] * 10, [1.0, 1.5] * 10
-    assert turns.uncertainty(steady) < 0.01 < turns.uncertainty(wild)
-    assert turns._known([[[100, 101]] * 20, [[130, 131]] * 20], 20, float("inf"))
-    assert not turns._known([[[100, 101]] * 20, [[130], [190]] * 10], 20, float("inf"))
-    assert turns._known([[[100, 101]] * 20, [[130], [190]] * 10], 20, 0.0)  # time is over
-
-
 def test_rivals_that_are_not_installed_are_listed_with_what_installs_them():
     rival = dataclasses.replace(RIVALS[1], imports=("a_module_nobody_has",))
     assert absent([rival, rival]) == "not installed: LiteRT (pip install 'fastact[bench]')"
     with pytest.raises(BenchmarkError, match=r"pip install 'fastact\[bench\]'"):
         peers.main([], [rival])
-
-
-def test_a_size_the_convolutions_do_not_fit_is_refused(case):
-    small = Case(case.path, (5, 5))
-    with pytest.raises(BenchmarkError, match=r"Conv2D_Second_layer.*at this size"):
-        small.network(small.model())
-
-
-@pytest.mark.parametrize(
-    ("layer", "told"),
-    [
-        (lambda k: k.layers.LeakyReLU(), "LeakyReLU"),
-        (lambda k: k.layers.Activation("gelu"), "the activation gelu"),
-        (lambda k: k.layers.BatchNormalization(axis=1), "another axis than channels"),
-    ],
-)
-def test_a_layer_that_engines_are_not_given_is_named(tmp_path, layer, told):
-    def make(k):
-        image = k.layers.Input((8, 8, 3), name="image")
-        return k.Model(image, layer(k)(k.layers.Conv2D(4, 3)(image)))
-
-    case = Case(write_h5(make, tmp_path / "model.h5"), every_map=True)
-    with pytest.raises(BenchmarkError, match=told):
-        case.network(case.model())
 
 
 def test_what_is_written_down_is_a_model_file(tmp_path):
@@ -295,9 +189,16 @@ def test_a_whole_process_is_timed_and_weighed(case):
     assert 20e6 < only.memory < 400e6
 
 
+def changed_bias(network: Network) -> Network:
+    """`network` with the bias of its first convolution changed: what a check must notice."""
+    first, *rest = network.steps
+    assert isinstance(first, Conv)
+    return dataclasses.replace(network, steps=(dataclasses.replace(first, bias=first.bias + np.float32(0.1)), *rest))
+
+
 @needs_onnx_runtime
 def test_a_process_that_saves_wrong_maps_is_not_reported(case, monkeypatch):
-    from benchmarks.formats import onnx_file
+    from fastact.bench.peers.formats import onnx_file
 
     right = onnx_file.onnx_model
     monkeypatch.setattr(onnx_file, "onnx_model", lambda network: right(changed_bias(network)))

@@ -92,6 +92,17 @@ def test_every_refusal_is_given_with_its_reason(doctor, machine: Path) -> None:
     assert f"kernels: {LEVEL} from {machine} (cache)" in lines
 
 
+def test_libraries_of_other_versions_are_counted(doctor, machine: Path) -> None:
+    stale = [machine.parent / f"{STEM}-{number:016x}-01234567-0.so" for number in range(3)]
+    for path in stale:
+        path.write_bytes(machine.read_bytes())
+    _, lines = doctor()
+    (line,) = (line for line in lines if "another version" in line)
+    assert line.startswith(
+        f"  not {stale[0]} (cache) and 2 more there: it was made from another version of the kernels'"
+    )
+
+
 def test_a_cpu_that_is_too_old(doctor, machine: Path, monkeypatch) -> None:
     monkeypatch.setattr(levels, "_features", dict)
     status, lines = doctor()

@@ -74,6 +74,19 @@ def test_interleave(data: st.DataObject, rows: int, columns: int, strides: tuple
     assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
 
 
+@examples(40)
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=3, max_size=3), st.integers(1, 5), seeds)
+def test_interleave_of_volumes(axes: list[tuple[int, int]], channels: int, seed: int):
+    size, strides = (tuple(a[i] for a in axes) for i in (0, 1))
+    origins = list(np.ndindex(*(min(n, s) for n, s in zip(size, strides, strict=True))))[:: 1 + seed % 2]
+    inputs = [
+        normal(seed + i, *((n - 1 - o) // s + 1 for n, s, o in zip(size, strides, origin, strict=True)), channels)
+        for i, origin in enumerate(origins)
+    ]
+    op = ops.Interleave(size, strides, tuple(origins), normal(seed, channels))
+    assert np.array_equal(run(library.load(), op, *inputs), reference.run(op, *inputs))
+
+
 @examples(80)
 @given(st.data(), st.lists(small, min_size=1, max_size=5), seeds)
 def test_slice(data: st.DataObject, shape: list[int], seed: int):

@@ -47,6 +47,22 @@ def test_pool(case: tuple[ops.Pool, np.ndarray]):
     assert np.all(np.abs(actual - reference.run(op, x.astype(np.float64))) <= bound)
 
 
+@examples(150)
+@given(pools(), seeds, st.booleans())
+def test_pool_gradient(case: tuple[ops.Pool, np.ndarray], seed: int, ties: bool):
+    pool, x = case
+    x = np.rint(x) if ties else x  # of equal values the first takes the gradient
+    op = ops.PoolGradient(pool.kind, pool.size, pool.strides, pool.sides)
+    gradient = normal(seed, *pool.shape(x.shape))
+    actual = run(library.load(), op, gradient, x)
+    exact = reference.run(op, gradient.astype(np.float64), x.astype(np.float64))
+    bound = (math.prod(op.size) + 1) * EPSILON * reference.run(op, np.abs(gradient).astype(np.float64), x)
+    assert actual.shape == x.shape
+    assert np.all(np.abs(actual - exact) <= bound)
+    if op.kind is ops.PoolKind.MAX and all(s >= k for s, k in zip(op.strides, op.size, strict=True)):
+        assert np.array_equal(actual, exact)  # windows that do not overlap: nothing is added up
+
+
 @examples(40)
 @given(st.sampled_from(list(ops.PoolKind)), st.lists(small, min_size=2, max_size=4), seeds)
 def test_global_pool(kind: ops.PoolKind, shape: list[int], seed: int):

@@ -20,7 +20,7 @@ from oracles import handmade, reference_maps
 
 from fastact import Extractor, Model
 from fastact.errors import InputError, ModelError
-from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _ancestors, _copied_inputs, _Layout
+from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _copied_inputs, _Layout, ancestors, record
 
 Json = dict[str, Any]
 SHAPE = (5, 6, 4)
@@ -97,7 +97,7 @@ class Laid:
 
 def laid(built: Model, wanted: list[str], members: int = 1) -> Laid:
     recorder = Recorder()
-    given_, values = Plan._record(recorder, built.nodes, _ancestors(built.nodes, set(wanted)), {"in": True})
+    given_, values = record(recorder, built.nodes, ancestors(built.nodes, set(wanted)), {"in": True})
     results = {n.name: values[i] for i, n in enumerate(built.nodes) if n.name in wanted}
     results = _copied_inputs(recorder, results, set(given_))
     roots = {name: recorder.root(value) for name, value in results.items()}

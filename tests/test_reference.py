@@ -55,6 +55,7 @@ MERGES: dict[Merge, Callable[[Any, Any, Any], Any]] = {
     Merge.MINIMUM: lambda tf, x, y: tf.minimum(x, y),
     Merge.POWER: lambda tf, x, y: tf.pow(x, y),
     Merge.PRELU: lambda tf, x, y: tf.nn.relu(x) - y * tf.nn.relu(-x),
+    Merge.GATE: lambda tf, x, y: tf.where(y > 0, x, tf.zeros_like(x)),
 }
 
 

@@ -20,6 +20,8 @@ from cases import MEASURED_CONVOLUTIONS
 from fastact.kernels.cpu.tiles import TILES, split
 
 from fastact import Extractor, samples
+from fastact.frames import decode
+from fastact.saliency import VisualBackProp
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # benchmarks is run from the repository, not installed
 
@@ -27,8 +29,13 @@ from benchmarks.cases import Case, frame
 from benchmarks.peak import Peak
 from benchmarks.recorder import model_of
 
+pytestmark = pytest.mark.alone
+
 PATIENCE = 20.0
 """Seconds a gate waits for a good moment; it takes milliseconds on a quiet machine."""
+
+TWICE = 2.0
+"""Times plain extraction: what VisualBackProp at 160x120 stays under. It takes 1.4 times."""
 
 SHARE = 0.5
 """Of the peak. Convolutions of these shapes reach 0.75 to 0.9 of it: half the speed does not pass."""
@@ -87,7 +94,7 @@ def test_a_convolution_keeps_its_share_of_the_core_s_peak(name: str, peak: Peak)
 )
 @pytest.mark.parametrize("dtype", ["float32", "uint8"])
 def test_fastact_keeps_up_with_onnx_runtime_on_one_thread(dtype: str) -> None:
-    from benchmarks.engines import onnx_runtime, ours
+    from fastact.bench.peers.engines import onnx_runtime, ours
 
     case = Case(samples.pilot())
     model = case.model()
@@ -130,3 +137,8 @@ def instructions(registers: str, pixels: int, filters: int) -> float:
 def test_inner_loops_execute_few_instructions(registers: str, pixels: int, filters: int, limit: float) -> None:
     """About a twentieth above what the tiles come to today, on the registers where they come to most."""
     assert instructions(registers, pixels, filters) <= limit
+
+
+def test_visualbackprop_costs_less_than_the_maps_once_more() -> None:
+    see, plain, picture = VisualBackProp(samples.pilot()), Extractor(samples.pilot()), decode(samples.frame("160x120"))
+    assert opens(lambda: (seconds(lambda: see(picture)), seconds(lambda: plain(picture))), TWICE) < TWICE

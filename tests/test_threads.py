@@ -358,6 +358,7 @@ def test_an_interrupt_at_any_line_leaves_the_extractor_usable(expected) -> None:
 # What threads cost, and that they end.
 
 
+@pytest.mark.alone
 def test_an_idle_team_costs_next_to_nothing(record_property) -> None:
     busy, pause = map(
         float,

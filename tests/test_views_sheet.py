@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_views as single
+import views_drawn as single
 from PIL import Image
 
 from fastact.errors import InputError, OutputError

@@ -31,16 +31,16 @@ def record(index: int, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def write_tub(folder: Path, deleted: tuple[int, ...] = (), catalogs: int = 2) -> Path:
-    """A tub of `COUNT` records in a few catalogs."""
+def write_tub(folder: Path, deleted: tuple[int, ...] = (), catalogs: int = 2, count: int = COUNT) -> Path:
+    """A tub of `count` records in a few catalogs."""
     (folder / "images").mkdir(parents=True)
-    for i in range(COUNT):
+    for i in range(count):
         Image.fromarray(pixels(i)).save(folder / "images" / f"{i}_cam_image_array_.png")
     names = [f"catalog_{c}.catalog" for c in range(catalogs)]
     for c, name in enumerate(names):
-        share = range(COUNT * c // catalogs, COUNT * (c + 1) // catalogs)
+        share = range(count * c // catalogs, count * (c + 1) // catalogs)
         (folder / name).write_text("".join(json.dumps(record(i)) + "\n" for i in share))
-    write_manifest(folder, paths=names, current_index=COUNT, max_len=1000, deleted_indexes=list(deleted))
+    write_manifest(folder, paths=names, current_index=count, max_len=1000, deleted_indexes=list(deleted))
     return folder
 
 

@@ -14,11 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastact.bench import words
-from fastact.bench.result import Report, Size, Times, quantile
+from fastact.bench.result import Report, Size
 from fastact.bench.tables import Table
+from fastact.bench.times import Times, median_error, quantile
 
 _LEAST = 0.03
 """Differences smaller than this are not told from where a process's memory happened to lie."""
+_SHORTEST = 5e-6
+"""Seconds: what starting a stretch of steps, and reading the clock before and after it, varies by."""
+
 _QUICK = 0.1
 _BLOCKS = 5
 
@@ -55,7 +59,8 @@ def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
     quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
     noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
     same_way = (ratio > 1) == (quick > 1)
-    real = same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
+    long = abs(second.median - first.median) > _SHORTEST
+    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
     return Difference(ratio, noise, real)
 
 
@@ -65,10 +70,7 @@ def _uncertainty(times: Times) -> float:
     Chance: the 99 % interval of the median by order statistics. Drift: how far the medians of fifths of the run, one
     after the other, lie from the whole's.
     """
-    ordered, count = sorted(times.runs), len(times.runs)
-    half = 1.3 * math.sqrt(count)
-    low, high = max(0, math.floor(count / 2 - half)), min(count - 1, math.ceil(count / 2 + half))
-    chance = (ordered[high] - ordered[low]) / 2 / times.median
+    count, chance = len(times.runs), median_error(times.runs, 2.6)
     blocks = [sorted(times.runs[count * i // _BLOCKS : count * (i + 1) // _BLOCKS]) for i in range(_BLOCKS)]
     medians = [quantile(block, 0.5) for block in blocks if block]
     return max(chance, (max(medians) - min(medians)) / 2 / times.median)
@@ -105,6 +107,8 @@ def drift(first: Sequence[float], second: Sequence[float]) -> float:
 
 def _rows(first: Size, second: Size, drifted: float) -> Iterator[tuple[str, ...]]:
     yield (first.label, "frame", *_cells(first.frame, second.frame, drifted))
+    if min(*first.cpu.runs, *second.cpu.runs) > 0:  # some systems count CPU time in hundredths of a second
+        yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, drifted))
     others = {layer.names: layer for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:

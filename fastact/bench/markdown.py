@@ -16,7 +16,7 @@ def markdown(report: Report) -> str:
     if noted:
         parts += ["## To bear in mind", "\n".join(f"- {escaped(note)}" for note in noted)]
     for table in tables(report):
-        parts += [f"## {table.title}", as_markdown(table)]
+        parts += [f"## {table.title}", as_markdown(table), *filter(None, [escaped(table.note)])]
     parts += [
         words.reading(report),
         "## Machine",

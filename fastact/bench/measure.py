@@ -6,6 +6,7 @@ machine's own peak.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import math
 import os
@@ -20,18 +21,26 @@ from fastact import samples
 from fastact.bench import fresh, sensors
 from fastact.bench.machine import ROOT, read_conditions, read_machine, warnings
 from fastact.bench.peak import Peak, bandwidth
+from fastact.bench.peers import contest
+from fastact.bench.peers.rivals import Rival
+from fastact.bench.peers.task import Task
+from fastact.bench.peers.worker import TOLERANCE
+from fastact.bench.project import Board, project
 from fastact.bench.result import (
     VERSION,
     Ability,
+    Contest,
     Energy,
+    Peers,
     Picture,
     Point,
     Report,
     Size,
     Subject,
-    Times,
 )  # fmt: skip
 from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
+from fastact.bench.times import Times
+from fastact.bench.words import waited
 from fastact.errors import FastactError, InputError, KernelError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
@@ -60,6 +69,8 @@ class Request:
         layers: as the extractor takes them.
         seconds: of the rounds, about; the rest takes about as long again.
         image: a picture to feed; None for the sample that comes with fastact.
+        rivals: other engines to measure beside fastact, about as long again.
+        boards: those whose times are estimated.
         root: where the machine's files lie.
     """
 
@@ -69,6 +80,8 @@ class Request:
     threads: int = 1
     seconds: float = 10.0
     image: Path | None = None
+    rivals: Sequence[Rival] = ()
+    boards: Sequence[Board] = ()
     root: Path = ROOT
 
 
@@ -138,6 +151,7 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
         _warm_up(stage.runner)
     rounds: list[_Round] = []
     sweep: list[Point] = []
+    contests: list[Contest] = []
     try:
         _rounds(stages, Peak(kernels, request.threads), rounds, request.seconds, progress)
         for place, stage in enumerate(stages):
@@ -145,6 +159,7 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
             _beside(stage, request, image)
         _energies(stages, request.root, progress)
         _sweep(request, kernels, stages, sweep, image, progress)
+        _contests(request, stages, contests, progress)
         complete = True
     except KeyboardInterrupt:
         if not rounds:
@@ -157,8 +172,9 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
     report = Report(
         VERSION, _version(), made, complete, _subject(request.model), request.threads,
         layers_clock(request.threads), kernels.level, machine, before, after,
-        Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), noted,
+        Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), _peers(request, contests), (), noted,
     )  # fmt: skip
+    report = dataclasses.replace(report, projections=project(report, request.boards))
     return Measured(report, tuple(stage.runner for stage in stages))
 
 
@@ -288,7 +304,7 @@ def _sweep(
         return
     sizes = [_between(first, last, i / (_SWEEP_SIZES - 1)) for i in range(_SWEEP_SIZES)]
     for place, size in enumerate(sizes):
-        progress(f"sweep, {size[1]}x{size[0]}", 0.8 + 0.2 * place / len(sizes))
+        progress(f"sweep, {size[1]}x{size[0]}", 0.8 + 0.1 * place / len(sizes))
         try:
             runner = _stage(request, kernels, size, image).runner
         except FastactError:
@@ -297,6 +313,29 @@ def _sweep(
         frames = [runner.frame() for _ in range(_SWEEP_RUNS)]
         wall, cpu = (Times.of([frame[kind] for frame in frames]).low for kind in (0, 1))
         found.append(Point(size[1], size[0], runner.multiply_adds, wall, cpu))
+
+
+def _contests(request: Request, stages: list[_Stage], made: list[Contest], progress: Progress) -> None:
+    """The engines that are installed, at every size; each contest is added to `made`."""
+    if not any(rival.installed for rival in request.rivals):
+        return
+    entries = []
+    for stage in stages:
+        runner, size = stage.runner, None if stage.size == own_size(request.model) else stage.size
+        task = Task(request.model.source, tuple(runner.maps), size, request.model.config_source)
+        entries.append(contest.Entry(runner.model, stage.size, task, next(iter(runner.inputs.values()))))
+    names = ", ".join(rival.name for rival in request.rivals if rival.installed)
+    contest.hold(
+        entries, request.rivals, request.threads, request.seconds / len(stages), made,
+        lambda place: progress(f"beside {names}", 0.9 + 0.1 * place / len(entries)),
+    )  # fmt: skip
+
+
+def _peers(request: Request, contests: Sequence[Contest]) -> Peers | None:
+    if not request.rivals:
+        return None
+    absent = {rival.name: rival.install for rival in request.rivals if not rival.installed}
+    return Peers(TOLERANCE, absent, tuple(contests))
 
 
 def _between(first: tuple[int, int], last: tuple[int, int], part: float) -> tuple[int, int]:
@@ -318,7 +357,7 @@ def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], threads: int) -> l
             found.append(
                 f"times at {size.label} are unsteady: half of them lie between {low_ms:.2f} and {high_ms:.2f} ms"
             )
-        if threads == 1 and wall.median > 1.2 * cpu.median:
+        if threads == 1 and waited(size):
             found.append(
                 f"frames at {size.label} waited for a core: {1e3 * wall.median:.2f} ms passed for "
                 f"{1e3 * cpu.median:.2f} ms of computing, so other programs took part of the time"

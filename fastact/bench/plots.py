@@ -1,6 +1,6 @@
 """Plots as inline SVG, drawn in the page's own colours, so that they follow its light and dark.
 
-Drawn here and not with a plotting library: four plain plots are less code than what it would take to make a library's
+Drawn here and not with a plotting library: a few plain plots are less code than what it would take to make a library's
 SVG follow a page's style sheet, and a board need not install one.
 """
 
@@ -12,19 +12,10 @@ from dataclasses import dataclass
 from html import escape
 
 from fastact.bench import words
-from fastact.bench.result import Report, Size, slope
-
-WIDTH = 960
-_NAME, _BAR, _GAP = 190, 13, 12
-
-
-@dataclass(frozen=True)
-class Plot:
-    """An SVG with its title and a sentence on how to read it."""
-
-    title: str
-    svg: str
-    reading: str
+from fastact.bench.plots_beside import boards, engines
+from fastact.bench.result import Report, Size
+from fastact.bench.svg import BAR, GAP, NAME, WIDTH, Plot, bar, color, dot, line, short, svg, text
+from fastact.bench.times import slope
 
 
 def plots(report: Report) -> list[Plot]:
@@ -32,41 +23,11 @@ def plots(report: Report) -> list[Plot]:
     made = [_by_layer(report), _roofline(report), _memory(report)]
     if len(report.sweep) > 2:
         made.insert(1, _sweep(report))
+    if report.peers is not None and any(len(contest.engines) > 1 for contest in report.peers.contests):
+        made.append(engines(report, report.peers))
+    if report.projections:
+        made.append(boards(report))
     return made
-
-
-def _svg(height: float, label: str, parts: Sequence[str]) -> str:
-    body = "\n".join(parts)
-    name = escape(label, quote=True)
-    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{name}">\n{body}\n</svg>'
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start", kind: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{escape(text)}</text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{kind}"/>'
-
-
-def _bar(x: float, y: float, width: float, kind: str, title: str) -> str:
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{_BAR}" class="{kind}">'
-        f"<title>{escape(title)}</title></rect>"
-    )
-
-
-def _dot(x: float, y: float, kind: str, title: str) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" class="{kind}"><title>{escape(title)}</title></circle>'
-
-
-def _short(name: str, most: int = 26) -> str:
-    return name if len(name) <= most else f"{name[: most // 2 - 1]}...{name[-(most // 2 - 2) :]}"
-
-
-def color(number: int) -> str:
-    """The style sheet's class for a size, by its place."""
-    return f"c{number % 6}"
 
 
 def key(sizes: Sequence[Size]) -> str:
@@ -77,32 +38,32 @@ def key(sizes: Sequence[Size]) -> str:
 def _by_layer(report: Report) -> Plot:
     """Two panels of bars side by side: time, and multiply-adds."""
     names = list(dict.fromkeys(layer.names for size in report.sizes for layer in size.layers))
-    panel = (WIDTH - _NAME) / 2
+    panel = (WIDTH - NAME) / 2
     room = panel - 100
-    parts = [_text(_NAME, 16, "time", kind="head"), _text(_NAME + panel, 16, "multiply-adds", kind="head")]
+    parts = [text(NAME, 16, "time", kind="head"), text(NAME + panel, 16, "multiply-adds", kind="head")]
     layers = [{layer.names: layer for layer in size.layers} for size in report.sizes]
     slowest = max(layer.times.median for of in layers for layer in of.values())
     most = max((layer.multiply_adds for of in layers for layer in of.values()), default=0) or 1
     y = 30.0
     for group in names:
-        height = len(layers) * (_BAR + 2)
-        parts.append(_text(_NAME - 10, y + height / 2 + 4, _short(" + ".join(group)), "end"))
+        height = len(layers) * (BAR + 2)
+        parts.append(text(NAME - 10, y + height / 2 + 4, short(" + ".join(group)), "end"))
         for number, of in enumerate(layers):
             if group not in of:
                 continue
             layer, label = of[group], report.sizes[number].label
             time, work = words.milliseconds(layer.times.median), f"{layer.multiply_adds / 1e6:,.1f} M"
             for left, part, value in (
-                (_NAME, layer.times.median / slowest, time),
-                (_NAME + panel, layer.multiply_adds / most, work),
+                (NAME, layer.times.median / slowest, time),
+                (NAME + panel, layer.multiply_adds / most, work),
             ):
-                parts.append(_bar(left, y, part * room, color(number), f"{layer.name} at {label}: {value}"))
-                parts.append(_text(left + part * room + 5, y + 11, value, kind="small"))
-            y += _BAR + 2
-        y += _GAP
+                parts.append(bar(left, y, part * room, color(number), f"{layer.name} at {label}: {value}"))
+                parts.append(text(left + part * room + 5, y + 11, value, kind="small"))
+            y += BAR + 2
+        y += GAP
     return Plot(
         "Where the time goes",
-        _svg(y, "Time and multiply-adds of each layer at each size", parts),
+        svg(y, "Time and multiply-adds of each layer at each size", parts),
         "Where a layer's bar is longer on the left than on the right, beside the other layers, it reaches less of the "
         "machine's peak. Times are medians.",
     )
@@ -131,12 +92,12 @@ class _Axes:
         self, x_name: str, y_name: str, x_text: Callable[[float], str], y_text: Callable[[float], str]
     ) -> Iterator[str]:
         for value in _ticks(self.x_range):
-            yield _line(self.x(value), self.top, self.x(value), self.bottom, "grid")
-            yield _text(self.x(value), self.bottom + 18, x_text(value), "middle", "small")
+            yield line(self.x(value), self.top, self.x(value), self.bottom, "grid")
+            yield text(self.x(value), self.bottom + 18, x_text(value), "middle", "small")
         for value in _ticks(self.y_range):
-            yield _line(self.left, self.y(value), self.right, self.y(value), "grid")
-            yield _text(self.left - 8, self.y(value) + 4, y_text(value), "end", "small")
-        yield _text((self.left + self.right) / 2, self.bottom + 38, x_name, "middle", "small")
+            yield line(self.left, self.y(value), self.right, self.y(value), "grid")
+            yield text(self.left - 8, self.y(value) + 4, y_text(value), "end", "small")
+        yield text((self.left + self.right) / 2, self.bottom + 38, x_name, "middle", "small")
         yield (
             f'<text transform="translate(16 {(self.top + self.bottom) / 2:.0f}) rotate(-90)" text-anchor="middle" '
             f'class="small">{escape(y_name)}</text>'
@@ -168,32 +129,32 @@ def _sweep(report: Report) -> Plot:
     axes = _Axes(_around([p.pixels for p in points], 1.15), _around([1e3 * t for t in [*spent, words.BUDGET]]))
     parts = list(axes.draw("pixels of the input", "ms a frame", _number, _number))
     budget = axes.y(1e3 * words.BUDGET)
-    parts.append(_line(axes.left, budget, axes.right, budget, "limit"))
-    parts.append(_text(axes.left + 8, budget - 6, f"{words.LOOP_HERTZ} Hz: {1e3 * words.BUDGET:.0f} ms", kind="small"))
+    parts.append(line(axes.left, budget, axes.right, budget, "limit"))
+    parts.append(text(axes.left + 8, budget - 6, f"{words.LOOP_HERTZ} Hz: {1e3 * words.BUDGET:.0f} ms", kind="small"))
     exponent, work = report.exponent(), slope([(p.pixels, float(p.multiply_adds)) for p in points])
     if exponent is not None:
         middle = math.exp(sum(math.log(p.cpu_seconds / p.pixels**exponent) for p in points) / len(points))
         ends = [(axes.x(p.pixels), axes.y(1e3 * middle * p.pixels**exponent)) for p in (points[0], points[-1])]
-        parts.append(_line(*ends[0], *ends[1], "fit"))
-        parts.append(_text(axes.right - 8, axes.bottom - 12, f"CPU time ~ pixels^{exponent:.2f}", "end"))
+        parts.append(line(*ends[0], *ends[1], "fit"))
+        parts.append(text(axes.right - 8, axes.bottom - 12, f"CPU time ~ pixels^{exponent:.2f}", "end"))
     for p in points:
         name = f"{p.width}x{p.height}"
         parts.append(
-            _dot(axes.x(p.pixels), axes.y(1e3 * p.seconds), "hollow", f"{name}: {words.milliseconds(p.seconds)}")
+            dot(axes.x(p.pixels), axes.y(1e3 * p.seconds), "hollow", f"{name}: {words.milliseconds(p.seconds)}")
         )
         parts.append(
-            _dot(
+            dot(
                 axes.x(p.pixels),
                 axes.y(1e3 * p.cpu_seconds),
                 "c1",
                 f"{name}: CPU time {words.milliseconds(p.cpu_seconds)}",
             )
         )
-        parts.append(_text(axes.x(p.pixels) + 8, axes.y(1e3 * p.cpu_seconds) + 16, name, kind="small"))
+        parts.append(text(axes.x(p.pixels) + 8, axes.y(1e3 * p.cpu_seconds) + 16, name, kind="small"))
     beside = "" if work is None else f" Multiply-adds grow as pixels^{work:.2f}."
     return Plot(
         "Cost against pixels",
-        _svg(420, "Time of a frame against the pixels of the input", parts),
+        svg(420, "Time of a frame against the pixels of the input", parts),
         "Filled: CPU time of all threads, with the line fitted to it; hollow: time that passed. Lower quartiles."
         f"{beside}",
     )
@@ -215,26 +176,38 @@ def _roofline(report: Report) -> Plot:
         end = min(axes.x_range[1], ability.peak / rate)
         if start < end:
             y_end = axes.y(end * rate / 1e9)
-            parts.append(_line(axes.x(start), axes.y(start * rate / 1e9), axes.x(end), y_end, kind))
+            parts.append(line(axes.x(start), axes.y(start * rate / 1e9), axes.x(end), y_end, kind))
             place = start * (end / start) ** 0.12
-            text = f"{name} {rate / 1e9:.0f} GB/s"
-            parts.append(_text(axes.x(place) + 12, axes.y(place * rate / 1e9) + 4, text, kind="small"))
+            said = f"{name} {rate / 1e9:.0f} GB/s"
+            parts.append(text(axes.x(place) + 12, axes.y(place * rate / 1e9) + 4, said, kind="small"))
     top = axes.y(ability.peak / 1e9)
-    parts.append(_line(axes.x(max(axes.x_range[0], ability.peak / ability.cache)), top, axes.right, top, "roof"))
-    parts.append(_text(axes.right - 6, top - 7, f"peak {ability.peak / 1e9:.0f} GFLOP/s", "end", "small"))
+    parts.append(line(axes.x(max(axes.x_range[0], ability.peak / ability.cache)), top, axes.right, top, "roof"))
+    parts.append(text(axes.right - 6, top - 7, f"peak {ability.peak / 1e9:.0f} GFLOP/s", "end", "small"))
     order = {layer.names: str(i) for i, layer in enumerate(report.sizes[-1].layers, 1)}
-    for number, layer in layers:
-        x, y = axes.x(layer.intensity), axes.y(layer.speed / 1e9)
+    spots = [(axes.x(layer.intensity), axes.y(layer.speed / 1e9)) for _, layer in layers]
+    for (number, layer), (x, y) in zip(layers, spots, strict=True):
         title = f"{layer.name} at {report.sizes[number].label}: {layer.speed / 1e9:.1f} GFLOP/s"
-        parts.append(_dot(x, y, color(number), title))
-        parts.append(_text(x + 8, y + 4, order.get(layer.names, ""), kind="small"))
+        parts.append(dot(x, y, color(number), title))
+    taken = list(spots)
+    for (_, layer), (x, y) in zip(layers, spots, strict=True):
+        place = _free(x, y, taken)
+        taken.append(place)
+        parts.append(text(place[0], place[1] + 4, order.get(layer.names, ""), "middle", "small"))
     listed = ", ".join(f"{place} {' + '.join(names)}" for names, place in order.items()) if len(order) < 13 else ""
     return Plot(
         "How near the machine's peak",
-        _svg(450, "Speed of each layer below the machine's peak and bandwidth", parts),
+        svg(450, "Speed of each layer below the machine's peak and bandwidth", parts),
         "A layer can be no higher than the peak, nor than the slanted line of where its data lie: in memory or in the "
         f"second cache. Both were measured in the same run. {listed}",
     )
+
+
+def _free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Where a label of a dot can stand: beside, above or below it, where it is farthest from what is there."""
+    places = [(x + 13, y), (x - 13, y), (x, y - 13), (x, y + 13)]
+    clear = [min((math.hypot(a - p, b - q) for p, q in taken if (p, q) != (x, y)), default=99.0) for a, b in places]
+    # The usual place is kept unless something is in its way.
+    return places[0] if clear[0] > 14 else places[clear.index(max(clear))]
 
 
 def _memory(report: Report) -> Plot:
@@ -246,17 +219,17 @@ def _memory(report: Report) -> Plot:
     most = max(v for _, values in rows for v in values if v is not None) or 1
     parts, y = list[str](), 8.0
     for name, values in rows:
-        parts.append(_text(_NAME - 10, y + len(values) * (_BAR + 2) / 2 + 4, name, "end"))
+        parts.append(text(NAME - 10, y + len(values) * (BAR + 2) / 2 + 4, name, "end"))
         for number, value in enumerate(values):
             if value is not None:
-                width = value / most * (WIDTH - _NAME - 90)
+                width = value / most * (WIDTH - NAME - 90)
                 label = words.megabytes(value)
-                parts.append(_bar(_NAME, y, width, color(number), f"{name} at {report.sizes[number].label}: {label}"))
-                parts.append(_text(_NAME + width + 5, y + 11, label, kind="small"))
-            y += _BAR + 2
-        y += _GAP
+                parts.append(bar(NAME, y, width, color(number), f"{name} at {report.sizes[number].label}: {label}"))
+                parts.append(text(NAME + width + 5, y + 11, label, kind="small"))
+            y += BAR + 2
+        y += GAP
     return Plot(
         "Memory",
-        _svg(y, "Memory of a fresh process and of the maps at each size", parts),
+        svg(y, "Memory of a fresh process and of the maps at each size", parts),
         "The process loads the model and one frame, and computes its maps: Python, NumPy and Pillow included.",
     )

@@ -10,55 +10,21 @@ import dataclasses
 import json
 import math
 import os
-import statistics
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastact.bench.machine import Conditions, Machine
+from fastact.bench.times import Times, slope
 from fastact.errors import FileError
 
 VERSION = 1
 """Of the JSON's form: it changes when a reader of an older report would be misled."""
 
 _MOST_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds of every run, in the order they were made, and what they come to.
-
-    Attributes:
-        low, high: the quartiles.
-        slowest_tenth: what 9 of 10 runs do not exceed.
-        outliers: those more than three times the quartiles' distance above the upper one; they are in `runs`, too.
-    """
-
-    runs: tuple[float, ...]
-    median: float
-    low: float
-    high: float
-    slowest_tenth: float
-    outliers: tuple[float, ...]
-
-    @classmethod
-    def of(cls, runs: Sequence[float]) -> Times:
-        """From one run or more."""
-        ordered = sorted(runs)
-        low, high = quantile(ordered, 0.25), quantile(ordered, 0.75)
-        outliers = tuple(t for t in runs if t > high + 3 * (high - low))
-        return cls(tuple(runs), statistics.median(ordered), low, high, quantile(ordered, 0.9), outliers)
-
-
-def quantile(ordered: Sequence[float], part: float) -> float:
-    """The value below which `part` of the sorted values lie, between two of them by proportion."""
-    place = part * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
 @dataclass(frozen=True)
@@ -203,6 +169,99 @@ class Ability:
 
 
 @dataclass(frozen=True)
+class Peer:
+    """One engine's frames at one size, beside fastact's in the same rounds.
+
+    Attributes:
+        way: who made floats of a frame of bytes: "by NumPy", "in the model", or "" where the engine takes bytes.
+        difference: the largest between its maps and fastact's, as a part of the map's largest value.
+        times: of its frames.
+        ratio: its time over fastact's, the median of the rounds; `ratio_low` and `ratio_high` are their quartiles.
+    """
+
+    name: str
+    version: str
+    way: str
+    difference: float
+    times: Times
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+@dataclass(frozen=True)
+class Contest:
+    """fastact and other engines at one size: fastact is the first.
+
+    Attributes:
+        failed: why others were not timed, by their names.
+    """
+
+    width: int
+    height: int
+    rounds: int
+    engines: tuple[Peer, ...]
+    failed: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """Width x height."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The engines that were asked for.
+
+    Attributes:
+        tolerance: the largest difference of maps with which an engine is timed, as a part of a map's largest value.
+        absent: those not installed, by their names, with what to give pip.
+    """
+
+    tolerance: float
+    absent: dict[str, str]
+    contests: tuple[Contest, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What layers may take, from `low` to `high` seconds; `limit` is what holds them: "arithmetic" or "memory"."""
+
+    names: tuple[str, ...]
+    low: float
+    high: float
+    limit: str
+
+
+@dataclass(frozen=True)
+class Projection:
+    """What a board may need for a frame of one size: an estimate, not measured.
+
+    Attributes:
+        board: its name; empty for this machine, which tells how far the estimate can be trusted.
+        threads: of as many cores.
+        peak: FLOP/s of as many cores at the highest clock.
+        memory: bytes a second, of the memory.
+        low, high: seconds of a frame.
+    """
+
+    board: str
+    width: int
+    height: int
+    threads: int
+    peak: float
+    memory: float
+    low: float
+    high: float
+    layers: tuple[Estimate, ...]
+
+    @property
+    def label(self) -> str:
+        """Width x height."""
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
 class Subject:
     """The model measured."""
 
@@ -222,6 +281,8 @@ class Report:
         complete: False where it was interrupted; what is there was measured as usual.
         layers_clock: "cpu" where layers are timed by CPU time, "wall" where by the time that passed.
         sweep: the sizes between, smallest first; empty where there was no time for it.
+        peers: other engines; None where none were asked for.
+        projections: what boards may need: estimates. Every size on this machine, then on the boards asked for.
         warnings: what may have disturbed the measuring.
     """
 
@@ -239,18 +300,13 @@ class Report:
     ability: Ability
     sizes: tuple[Size, ...]
     sweep: tuple[Point, ...]
+    peers: Peers | None
+    projections: tuple[Projection, ...]
     warnings: tuple[str, ...]
 
     def exponent(self) -> float | None:
         """k of CPU seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes."""
         return slope([(p.pixels, p.cpu_seconds) for p in self.sweep])
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float | None:
-    """The slope of a straight line through the logarithms, by least squares; None for fewer than three points."""
-    if len({x for x, _ in points}) < 3 or any(v <= 0 for point in points for v in point):
-        return None
-    return statistics.linear_regression(*zip(*((math.log(x), math.log(y)) for x, y in points), strict=True)).slope
 
 
 def to_json(report: Report) -> str:

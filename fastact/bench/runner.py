@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastact.bench.result import Layer, Times
+from fastact.bench.result import Layer
+from fastact.bench.times import Times
 from fastact.cost import PICTURE_RANKS
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.kernels.cpu.library import Library
+from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.threads import Team
 from fastact.layers import show
-from fastact.plan import ALIGNMENT, ARENA, FIRST_INPUT, OUTPUTS, Plan
+from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan
 from fastact.selection import Layers, select
 
 Array = npt.NDArray[Any]
@@ -117,9 +119,9 @@ class Runner:
             self._plan.table.place(FIRST_INPUT + number, inputs[name].ctypes.data)
         self.groups = _grouped(self._plan)
 
-    def _place(self, region: int, size: int) -> Array:
-        memory = np.zeros(size + ALIGNMENT, np.uint8)
-        self._plan.table.place(region, memory.ctypes.data + -memory.ctypes.data % ALIGNMENT)
+    def _place(self, region: int, size: int) -> Memory:
+        memory = Memory.of(size)
+        self._plan.table.place(region, memory.address)
         return memory
 
     def frame(self) -> tuple[float, float]:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastact.bench import words
-from fastact.bench.result import Layer, Report, Size, Times
+from fastact.bench import project, words
+from fastact.bench.result import Layer, Peers, Projection, Report, Size
+from fastact.bench.times import Times
 
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, column heads and rows of text; the first column stands to the left, the others to the right."""
+    """A heading, column heads, rows of text, and a sentence or two on them.
+
+    The first column stands to the left, the others to the right.
+    """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    note: str = ""
 
 
 def tables(report: Report) -> list[Table]:
-    """Whole frames, then every size's layers."""
-    return [_frames(report), *(_layers(report, size) for size in report.sizes)]
+    """Whole frames, every size's layers, other engines, and estimates for boards."""
+    made = [_frames(report), *(_layers(report, size) for size in report.sizes)]
+    if report.peers is not None and any(contest.engines for contest in report.peers.contests):
+        made.append(_peers(report.peers))
+    if report.projections:
+        made.append(_projections(report))
+    boards = dict.fromkeys(projection.board for projection in report.projections if projection.board)
+    return made + [_estimates(board, [p for p in report.projections if p.board == board]) for board in boards]
 
 
 def _frames(report: Report) -> Table:
@@ -54,7 +66,19 @@ def _frame(report: Report, size: Size) -> dict[str, str]:
 
 
 def _layers(report: Report, size: Size) -> Table:
-    head = ("layer", "map", "multiply-adds", "time", "quartiles", "share", "GFLOP/s", "of peak", "FLOP/byte", "maps")
+    head = (
+        "layer",
+        "map",
+        "multiply-adds",
+        "time",
+        "quartiles",
+        "far above",
+        "share",
+        "GFLOP/s",
+        "of peak",
+        "FLOP/byte",
+        "maps",
+    )
     total = sum(layer.times.median for layer in size.layers)
     rows = tuple(_layer(report, layer, total) for layer in size.layers)
     return Table(f"Layers at {size.label}, {len(size.layers[0].times.runs)} runs each", head, rows)
@@ -68,6 +92,7 @@ def _layer(report: Report, layer: Layer, total: float) -> tuple[str, ...]:
         f"{layer.multiply_adds:,}" if computes else "",
         words.milliseconds(layer.times.median),
         _spread(layer.times),
+        _outliers(layer.times),
         f"{layer.times.median / total:.0%}",
         f"{layer.speed / 1e9:.1f}" if computes else "",
         f"{layer.speed / report.ability.peak:.0%}" if computes else "",
@@ -80,6 +105,70 @@ def _spread(times: Times) -> str:
     return f"{_digits(1e3 * times.low)} to {_digits(1e3 * times.high)}"
 
 
+def _outliers(times: Times) -> str:
+    """How many, and the longest."""
+    return f"{len(times.outliers)}, to {words.milliseconds(max(times.outliers))}" if times.outliers else "none"
+
+
 def _digits(value: float) -> str:
     """Three digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}" if value >= 0.1 else f"{value:.4f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def _peers(peers: Peers) -> Table:
+    head = ("input", "engine", "version", "time", "quartiles", "x fastact", "quartiles", "differs by", "scaled")
+    rows = tuple(
+        (
+            contest.label,
+            engine.name,
+            engine.version,
+            words.milliseconds(engine.times.median),
+            _spread(engine.times),
+            f"{engine.ratio:.2f}" if place else "",
+            f"{engine.ratio_low:.2f} to {engine.ratio_high:.2f}" if place else "",
+            f"{engine.difference:.0e}" if place else "",
+            engine.way,
+        )
+        for contest in peers.contests
+        for place, engine in enumerate(contest.engines)
+    )
+    rounds = " and ".join(f"{c.rounds} rounds at {c.label}" for c in peers.contests if c.engines)
+    return Table("Beside other engines", head, rows, f"{rounds}. {words.fairness(peers)}")
+
+
+def _projections(report: Report) -> Table:
+    """A row for this machine and each board, a column for each size."""
+    labels = list(dict.fromkeys(projection.label for projection in report.projections))
+    boards = list(dict.fromkeys(projection.board for projection in report.projections))
+    rows = []
+    for board in boards:
+        of = {projection.label: projection for projection in report.projections if projection.board == board}
+        one = next(iter(of.values()))
+        name = board or "this machine, by the same estimate"
+        peak, memory = f"{one.peak / 1e9:.0f} GFLOP/s", f"{one.memory / 1e9:.0f} GB/s"
+        rows.append(
+            (name, str(one.threads), peak, memory, *(_range(of[label].low, of[label].high) for label in labels))
+        )
+        if not board:
+            medians = (words.milliseconds(size.frame.median) for size in report.sizes)
+            rows.append(("this machine, measured", str(report.threads), "", "", *medians))
+    head = ("a frame", "threads", "peak", "memory", *labels)
+    note = f"{project.assumptions()} {project.sources(report)}"
+    return Table("Estimate for other boards", head, tuple(rows), note)
+
+
+def _estimates(board: str, projections: Sequence[Projection]) -> Table:
+    """A row for each layer, two columns for each size."""
+    columns = [{e.names: e for e in projection.layers} for projection in projections]
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = []
+    for group in names:
+        found = [column.get(group) for column in columns]
+        cells = [(_range(e.low, e.high), e.limit) if e else ("", "") for e in found]
+        rows.append((" + ".join(group), *(text for pair in cells for text in pair)))
+    head = ("layer", *(text for projection in projections for text in (projection.label, "held by")))
+    return Table(f"Estimate for {board}, layer by layer", head, tuple(rows))
+
+
+def _range(low: float, high: float) -> str:
+    return f"{_digits(1e3 * low)} to {_digits(1e3 * high)} ms"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
 
 from fastact.bench.machine import Machine
-from fastact.bench.result import Layer, Report, Size
+from fastact.bench.peers.rivals import said_absent
+from fastact.bench.result import Layer, Peer, Peers, Report, Size
 
 LOOP_HERTZ = 20
 """How often a Donkey Car's loop runs, unless it is told otherwise (DRIVE_LOOP_HZ)."""
@@ -23,13 +25,23 @@ _READING = (
 
 _TIGHT = 0.7
 """Above this part of the budget a frame leaves too little for camera, pilot and motors."""
+_UNSTEADY = 1.5
+"""Where the quartiles of a ratio are farther apart, it is said to be unsteady."""
 _FAR = 4.0
 """How many times the pixels of the largest measured size a fit is trusted."""
 
 
 def headline(report: Report) -> list[str]:
     """What the larger size costs here and what fits in the car's loop: sentences, the most important first."""
-    return [*_cost(report), *_loop(report), *_gain(report), *_growth(report), *_rest(report)]
+    return [
+        *_cost(report),
+        *_loop(report),
+        *_gain(report),
+        *_growth(report),
+        *_peers(report),
+        *_projected(report),
+        *_rest(report),
+    ]
 
 
 def _cost(report: Report) -> Iterator[str]:
@@ -44,6 +56,17 @@ def _cost(report: Report) -> Iterator[str]:
         f"{milliseconds(first.frame.median)} of {first.label}, for {times(last.pixels / first.pixels)} the pixels and "
         f"{times(last.multiply_adds / first.multiply_adds)} the multiply-adds."
     )
+    if report.threads == 1 and any(waited(size) for size in (first, last)):
+        cpu = last.cpu.median / first.cpu.median
+        yield (
+            f"Computing alone took {milliseconds(last.cpu.median)}, {times(cpu)} {milliseconds(first.cpu.median)}: the "
+            "rest was waiting while other programs had the core."
+        )
+
+
+def waited(size: Size) -> bool:
+    """Whether one thread's frames took much longer than their CPU time."""
+    return 0 < 1.2 * size.cpu.median < size.frame.median
 
 
 def _loop(report: Report) -> Iterator[str]:
@@ -54,10 +77,13 @@ def _loop(report: Report) -> Iterator[str]:
 def verdict(size: Size) -> str:
     """Whether the car's loop holds, by what 9 of 10 frames do not exceed."""
     slow = size.frame.slowest_tenth
-    share = f"{milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it"
-    if slow > BUDGET:
-        return f"does not fit ({share})"
-    return f"fits, with little to spare ({share})" if slow > _TIGHT * BUDGET else f"fits ({share})"
+    return f"{fits(size)} ({milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it)"
+
+
+def fits(size: Size) -> str:
+    """The same in a word or two."""
+    slow = size.frame.slowest_tenth
+    return "does not fit" if slow > BUDGET else "fits, with little to spare" if slow > _TIGHT * BUDGET else "fits"
 
 
 def _growth(report: Report) -> Iterator[str]:
@@ -114,6 +140,49 @@ def _rest(report: Report) -> Iterator[str]:
         yield f"Not counted above: decoding the frame from a JPEG takes {' and '.join(jpeg)}."
 
 
+def _peers(report: Report) -> Iterator[str]:
+    """The last size's engines, the quickest first, and those that the rounds do not tell from fastact."""
+    contests = [contest for contest in report.peers.contests if contest.engines] if report.peers else []
+    rivals = sorted(contests[-1].engines[1:], key=lambda engine: engine.ratio) if contests else []
+    said = [_multiple(engine) for engine in rivals if not engine.ratio_low < 1 < engine.ratio_high]
+    close = [engine.name for engine in rivals if engine.ratio_low < 1 < engine.ratio_high]
+    if close:
+        said.append(f"too near to tell apart in these rounds {', '.join(close)}")
+    if said:
+        label = contests[-1].label
+        yield f"For the same maps at {label} other engines take, as multiples of fastact's time: {'; '.join(said)}."
+
+
+def _multiple(engine: Peer) -> str:
+    unsteady = " (unsteady)" if engine.ratio_high > _UNSTEADY * engine.ratio_low else ""
+    return f"{engine.name} {engine.ratio:.2f}{unsteady}"
+
+
+def fairness(peers: Peers) -> str:
+    """How other engines were measured."""
+    return (
+        "Each engine computes the same maps of the same frames in a process of its own, which is stopped while another "
+        "has its turn, with the same number of threads. Maps are compared first and once more at the end: an engine "
+        f"whose maps differ by more than {peers.tolerance:.0e} of a map's largest value is not timed. The ratio is the "
+        "median of the rounds' ratios. A frame of bytes is made floats by NumPy or in the engine's model, whichever is "
+        "quicker for it; fastact takes bytes."
+    )
+
+
+def _projected(report: Report) -> Iterator[str]:
+    """Whether the last size may fit the loop on each board."""
+    last = report.sizes[-1].label
+    said = []
+    for projection in report.projections:
+        if projection.board and projection.label == last:
+            low, high = 1e3 * projection.low, 1e3 * projection.high
+            likely = "does not fit" if projection.low > BUDGET else "may not fit"
+            likely = "should fit" if projection.high < _TIGHT * BUDGET else likely
+            said.append(f"{projection.board} {low:.1f} to {high:.1f} ms ({likely})")
+    if said:
+        yield f"Estimated, not measured, for a frame of {last}, on the CPU with up to 4 threads: {'; '.join(said)}."
+
+
 def notes(report: Report) -> list[str]:
     """What a reader should know of how it was measured: sentences."""
     found = [] if report.complete else ["The run was interrupted: what is missing was not measured."]
@@ -125,7 +194,21 @@ def notes(report: Report) -> list[str]:
                 f"{count} of {all_of} frames at {size.label} took far longer than the others, up to "
                 f"{milliseconds(max(size.frame.outliers))}; they are counted."
             )
-    return found
+    return found + list(_not_compared(report))
+
+
+def _not_compared(report: Report) -> Iterator[str]:
+    """Engines that are not installed, in one sentence, and those that were not timed, a sentence for each reason."""
+    if report.peers is None:
+        return
+    if report.peers.absent:
+        yield f"Other engines {said_absent(report.peers.absent)}."
+    for contest in report.peers.contests:
+        reasons: dict[str, list[str]] = {}
+        for name, reason in contest.failed.items():
+            reasons.setdefault(reason, []).append(name)
+        for reason, names in reasons.items():
+            yield f"Not compared at {contest.label}: {', '.join(names)}: {reason}."
 
 
 def reading(report: Report) -> str:
@@ -145,7 +228,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     rows = [
         ("machine", where(machine)),
         ("cores", f"{machine.cores}, {threads(report.threads)} used"),
-        ("memory", megabytes(machine.memory) if machine.memory is not None else "not known"),
+        ("memory", f"{machine.memory / 1e9:.1f} GB" if machine.memory is not None else "not known"),
         ("kernels", report.kernels),
         ("peak", f"{ability.peak / 1e9:.1f} GFLOP/s, the best of {len(ability.bursts)} bursts between the rounds"),
         ("copying", f"memory {ability.memory / 1e9:.1f} GB/s, second cache {ability.cache / 1e9:.1f} GB/s"),
@@ -154,12 +237,20 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("load", f"{_load(before.load)} before, {_load(after.load)} after"),
         ("system", machine.system),
         ("model", f"{report.subject.name}: {report.subject.format}, sha256 {report.subject.sha256[:16]}"),
-        ("fastact", f"{report.fastact}, {report.made}"),
+        ("fastact", f"{report.fastact}, {moment(report.made)}"),
     ]
     if after.temperatures:
         warmest = max(after.temperatures, key=lambda name: after.temperatures[name])
         rows.insert(-3, ("warmest", f"{warmest}, {after.temperatures[warmest]:.0f} degrees Celsius after"))
     return rows
+
+
+def moment(made: str) -> str:
+    """A time in UTC to the minute, as people write it; what is none is left as it is."""
+    try:
+        return f"{datetime.datetime.fromisoformat(made):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return made
 
 
 def _clocks(clocks: Sequence[float]) -> str:
@@ -179,7 +270,9 @@ def milliseconds(seconds: float) -> str:
 
 
 def megabytes(count: int) -> str:
-    """Of a million bytes."""
+    """Of a million bytes; of a thousand where it is less than a tenth of that."""
+    if count < 1e5:
+        return f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.2f} MB"
 
 

@@ -21,13 +21,15 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "bench": "Measure what a model costs at several sizes, and write a report.",
-    "doctor": "Show the CPU, which compiled kernels are used, and why.",
     "demo": "Run the main job on the samples that come with fastact.",
+    "doctor": "Show the CPU, which compiled kernels are used, and why.",
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
+    "movie": "Make a film of a tub, as the network sees it.",
+    "saliency": "Show which pixels matter to a network.",
     "stats": "Show what a tub says about a model's filters: dead ones, duplicates, what excites them.",
-    "view": "Open a page that shows what every filter sees.",
     "verify": "Compare every layer's map with TensorFlow's.",
+    "view": "Open a page that shows what every filter sees.",
 }
 """Each command with its one line of help; its code is imported when it is used."""
 
@@ -39,6 +41,8 @@ Examples:
   fastact extract --model pilot.h5 --image frame.jpg
   fastact extract --model pilot.h5 --image a.jpg --image b.jpg --layers 'conv*' --save png,npz --out maps
   fastact view --model pilot.h5 --image frame.jpg
+  fastact movie --tub data --model pilot.h5 --out lap.mp4
+  fastact saliency --model pilot.h5 --image frame.jpg --method gradient
   fastact bench pilot.h5 --sizes 160x120,640x360
   fastact stats --model pilot.h5 --tub data
   fastact verify pilot.h5 --image frame.jpg

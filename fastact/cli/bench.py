@@ -37,6 +37,35 @@ class _Sizes(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         return tuple(SIZE.convert(part.strip(), param, ctx) for part in str(value).split(","))
 
 
+class _Keys(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.2 on
+    """Names separated by commas, as a tuple without repetitions; `known` gives those there are."""
+
+    def __init__(self, name: str, known: Callable[[], Sequence[str]]) -> None:
+        self.name, self._known = name, known
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """("onnxruntime", "litert") for "onnxruntime,litert"."""
+        if isinstance(value, tuple):
+            return value
+        keys = tuple(dict.fromkeys(part.strip().lower() for part in str(value).split(",") if part.strip()))
+        known = self._known()
+        if not keys or set(keys) - set(known):
+            self.fail(f"{value!r}: give one or more of {', '.join(known)}, separated by commas", param, ctx)
+        return keys
+
+
+def _rivals() -> list[str]:
+    from fastact.bench.peers.rivals import RIVALS
+
+    return [rival.key for rival in RIVALS]
+
+
+def _boards() -> list[str]:
+    from fastact.bench.project import BOARDS
+
+    return [board.key for board in BOARDS]
+
+
 @click.command(short_help="Measure what a model costs at several sizes, and write a report.")
 @click.argument("model_path", metavar="MODEL", required=False)
 @CONFIG
@@ -54,6 +83,14 @@ class _Sizes(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
     "--seconds", type=click.FloatRange(0.1, 3600), default=15.0, show_default=True, metavar="S",
     help="How long to repeat the measuring; the whole takes about twice as long."
 )  # fmt: skip
+@click.option(
+    "--peers", type=_Keys("ENGINE,...", _rivals), default=(), help="Other engines to measure on the same maps and "
+    "frames: tensorflow,onnxruntime,litert,openvino,torch. Takes about as long again."
+)  # fmt: skip
+@click.option(
+    "--project", type=_Keys("BOARD,...", _boards), default=(), help="Boards whose times to estimate from their "
+    "published figures: nano,xavier-nx,orin-nano."
+)  # fmt: skip
 @click.option("--out", "-o", default="fastact-bench", show_default=True, metavar="DIR", help="Where reports go.")
 @click.option(
     "--save", default="json,md,html", show_default=True, metavar="LIST",
@@ -62,8 +99,8 @@ class _Sizes(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
 @click.option("--compare", nargs=2, metavar="A.json B.json", help="Set two reports side by side; nothing is measured.")
 def command(
     model_path: str | None, config_path: str | None, sizes: tuple[tuple[int, int], ...] | None,
-    layers: tuple[str, ...], image: Path | None, threads: int, seconds: float, out: str, save: str,
-    compare: tuple[str, str] | None,
+    layers: tuple[str, ...], image: Path | None, threads: int, seconds: float, peers: tuple[str, ...],
+    project: tuple[str, ...], out: str, save: str, compare: tuple[str, str] | None,
 ) -> int:  # fmt: skip
     """Measure what a model costs on this machine at several input sizes, with the same convolutional weights.
 
@@ -75,6 +112,7 @@ def command(
     Examples:
       fastact bench pilot.h5
       fastact bench pilot.h5 --sizes 160x120,320x240,640x360 --threads 4 --out nano
+      fastact bench pilot.h5 --peers onnxruntime,litert --project nano,orin-nano
       fastact bench --compare nano/report.json orin/report.json
     """
     if compare is not None:
@@ -84,6 +122,8 @@ def command(
     if model_path is None:
         raise click.UsageError("give a model's file, or two reports with --compare")
     from fastact.bench.measure import Request, measure
+    from fastact.bench.peers.rivals import RIVALS
+    from fastact.bench.project import BOARDS
     from fastact.graph import load
     from fastact.writing import make_folder
 
@@ -93,7 +133,8 @@ def command(
 
         template_library()  # whether it is there, before anything is measured
     model = load(model_path, config=config_path)
-    request = Request(model, sizes or (), list(layers) or None, threads, seconds, image)
+    rivals, boards = [r for r in RIVALS if r.key in peers], [b for b in BOARDS if b.key in project]
+    request = Request(model, sizes or (), list(layers) or None, threads, seconds, image, rivals, boards)
     folder = make_folder(out)
     with _progress() as progress:
         measured = measure(request, progress)
@@ -149,6 +190,8 @@ def _print(report: Report) -> None:
     out = console()
     for table in tables(report):
         out.print(_rich(table))
+        if table.note:
+            out.print(plain(table.note), end="\n\n")
     for sentence in words.headline(report):
         out.print(plain(sentence))
     for note in words.notes(report):

@@ -6,6 +6,8 @@ import contextlib
 import importlib.util
 import os
 import platform
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -18,6 +20,7 @@ _OPTIONAL = {
     "h5py": "writes maps as HDF5 (extra h5)",
     "jinja2": "writes the pages of `fastact view` and `fastact bench` (extras view, report)",
     "waitress": "serves the page of `fastact view --serve` (extra view)",
+    "av": "writes films as MP4 (extra movie)",
     "numba": "compiles kernels where none are at hand (extra jit)",
     "ziglang": "links them where there is no C compiler",
     "tensorflow": "for verify (extra verify)",
@@ -43,14 +46,26 @@ def command() -> int:
     except BuildError as error:
         click.echo(f"kernels: none: {error}")
         status = 2
-    for name in supported():
-        for candidate in candidates(name, LEVELS[name].registers):
-            if candidate.refusal is not None:
-                click.echo(f"  not {candidate.path} ({candidate.origin}): {candidate.refusal}")
+    for line in _refusals():
+        click.echo(f"  not {line}")
     for package, use in _OPTIONAL.items():
         there = "is there" if importlib.util.find_spec(package) else "is not installed"
         click.echo(f"{package} {there}: {use}")
     return status
+
+
+def _refusals() -> Iterator[str]:
+    """Libraries that are not used, with the reason. A cache keeps many that were made from other versions: of those
+    in one folder with one reason, all but one are counted."""
+    refused: dict[tuple[Path, str, str], list[str]] = {}
+    for name in supported():
+        for candidate in candidates(name, LEVELS[name].registers):
+            if candidate.refusal is not None:
+                alike = (candidate.path.parent, candidate.origin, candidate.refusal)
+                refused.setdefault(alike, []).append(candidate.path.name)
+    for (folder, origin, reason), files in refused.items():
+        more = f" and {len(files) - 1} more there" if len(files) > 1 else ""
+        yield f"{folder / files[0]} ({origin}){more}: {reason}"
 
 
 def _cpu() -> str:

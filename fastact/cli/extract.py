@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, as_pictures_have, feeding_options
-from fastact.cli.options import CONFIG, say, usable_cores
+from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
+from fastact.cli.options import CONFIGS, networks_and_cars, say, usable_cores
+from fastact.donkey.camera import car_camera
 from fastact.extractor import Extractor
+from fastact.frames import read_picture
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
+from fastact.lap import Lap
 from fastact.layers import show
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from fastact.views import Style
 
 _FORMATS = ("png", "npz", "h5")
+_HDF5_NAMES = (".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,21 @@ def _in_words(name: str, array: Array) -> str:
 
 @click.command(short_help="Compute the feature maps of pictures and save them.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
-@CONFIG
+@CONFIGS
 @feeding_options
+@range_options
 @click.option(
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
     "Without it: every convolution."
 )  # fmt: skip
-@click.option("--out", "-o", default="fastact-maps", show_default=True, metavar="DIR", help="Where results go.")
+@click.option(
+    "--out",
+    "-o",
+    default="fastact-maps",
+    show_default=True,
+    metavar="DIR",
+    help="Where results go; FILE.h5 for a whole tub's maps.",
+)
 @click.option(
     "--save",
     default="png",
@@ -107,10 +120,10 @@ def _in_words(name: str, array: Array) -> str:
 )  # fmt: skip
 @click.option("--cmap", default="viridis", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, config_path: str | None, images: tuple[str, ...],
+    model_path: str, configs: tuple[str, ...], images: tuple[str, ...],
     inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
-    indexes: tuple[int, ...], layers: tuple[str, ...], out: str, save: str, raw: bool, threads: int, norm: str,
-    cmap: str,
+    indexes: tuple[int, ...], start: int, end: int | None, layers: tuple[str, ...], out: str, save: str, raw: bool,
+    threads: int, norm: str, cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 
@@ -121,6 +134,9 @@ def command(
     A model with several inputs gets the others as --input NAME=FILE.npy, and one that takes a run of pictures gets
     them from several --image, in order of time, or from a tub; nothing that is not given is made up.
 
+    With --tub and no --index, the maps of all its records, or of those from --start to --end, go to one HDF5 file,
+    --out FILE.h5, which can be read while it grows. Stopped, the same command goes on where it was.
+
     \b
     Examples:
       fastact extract --model pilot.h5 --image frame.jpg
@@ -128,15 +144,30 @@ def command(
       fastact extract --model pilot.h5 --image large.jpg --input 640x360 --out large
       fastact extract --model imu.h5 --image frame.jpg --input imu_in=imu.npy
       fastact extract --model rnn.h5 --tub data --index 120 --layers all
+      fastact extract --model pilot.h5 --tub data --out lap.h5
+      fastact extract --model pilot.h5 --image frame.jpg --config mycar/myconfig.py
     """
+    network, car = networks_and_cars(configs)
+    camera = car_camera(car) if car else None
+    if tub is not None and not indexes and out.lower().endswith(_HDF5_NAMES):
+        if raw or images:
+            raise click.UsageError("--raw and --image do not go with the maps of a whole tub")
+        sources = Sources.of((), inputs, None, ())
+        model = load(model_path, config=network)
+        model = model.at_size(sources.size) if sources.size else model
+        return _extract_lap(
+            Extractor(model, list(layers) or None), lap_of(model, tub, inputs, start, end, camera), out, threads
+        )
+    if start or end is not None:
+        raise click.UsageError("--start and --end are for a whole tub: add --tub DIR and --out FILE.h5")
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
     if "h5" in formats:
         hdf5_library()  # whether it is there, before anything is written
     sources = Sources.of(images, inputs, tub, indexes)
-    model = load(model_path, config=config_path)
+    model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    feeder = Feeder(model, sources)
+    feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
     job = Job(Extractor(model, list(layers) or None, threads=threads), feeder, raw, formats, style)
     folders = _folders(Path(make_folder(out)), map(feeder.name, feeder.runs))
     said: set[str] = set()
@@ -149,6 +180,22 @@ def command(
                 say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")
                 said.add(layer)
         click.echo(str(folder))
+    return 0
+
+
+def _extract_lap(extract: Extractor, lap: Lap, out: str, threads: int) -> int:
+    """Writes the maps of a tub to one file. Compressing takes most of the time, and gets the threads."""
+    from fastact.tub_maps import write_tub_maps
+
+    with ending_well(), progress_bar("maps", lap.count()) as progress:
+        written = write_tub_maps(out, extract, lap, workers=threads, progress=progress)
+    if written.before:
+        say(f"fastact: {out!r} had {written.before} frames already, and the rest was added")
+    say_damaged(written.damaged)
+    for layer in extract.layers:
+        if reason := extract.model.layers[layer].reason:
+            say(f"fastact: layer {layer!r} ({extract.model.layers[layer].class_name}) is not computed: {reason}")
+    click.echo(out)
     return 0
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fastact.cli.options import Size
 from fastact.errors import InputError
-from fastact.frames import read_picture, takes_pictures
+from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.layers import Shape, show
 from fastact.tub import Tub
@@ -97,10 +97,22 @@ class Sources:
         if len({f.name for f in files}) < len(files):
             raise click.BadParameter("an input is given twice", param_hint="--input")
         if (tub is None) != (not indexes):
-            raise click.BadParameter("a tub's records are given as --tub DIR --index N", param_hint="--tub")
+            raise click.BadParameter(
+                "a tub's records are given as --tub DIR --index N; `extract` takes a whole tub with --out FILE.h5",
+                param_hint="--tub",
+            )
         if images and tub is not None:
             raise click.BadParameter("give pictures as files or from a tub, not both", param_hint="--image")
         return cls(tuple(images), {f.name: f.path for f in files}, tub, tuple(indexes), sizes[0] if sizes else None)
+
+
+def input_option(function: F) -> F:
+    """The option that gives arrays for inputs, and another size for pictures."""
+    return click.option(
+        "--input", "inputs", type=Input(), multiple=True,
+        help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; "
+        "repeatable. WIDTHxHEIGHT, such as 640x360: run the same weights at another input size."
+    )(function)  # fmt: skip
 
 
 def feeding_options(function: F) -> F:
@@ -112,17 +124,13 @@ def feeding_options(function: F) -> F:
             "picture after them makes the next run with those before it."
         ),
         click.option(
-            "--tub", metavar="DIR", help="A Donkey tub to take pictures from, by --index, instead of --image."
+            "--tub", metavar="DIR", help="A Donkey tub to take pictures from, instead of --image."
         ),
         click.option(
             "--index", "indexes", type=click.IntRange(0), multiple=True, metavar="N",
             help="A record of the tub, by its number; repeatable. A run of pictures ends with it."
         ),
-        click.option(
-            "--input", "inputs", type=Input(), multiple=True,
-            help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; "
-            "repeatable. WIDTHxHEIGHT, such as 640x360: run the same weights at another input size."
-        ),
+        input_option,
     )):  # fmt: skip
         function = option(function)
     return function
@@ -148,13 +156,21 @@ class Feed:
 
 
 class Feeder:
-    """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not.
+    """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not, and
+    `read` makes a picture file a frame of an input's shape.
 
     Raises InputError, saying what is missing or does not fit, before a picture is decoded.
     """
 
-    def __init__(self, model: Model, sources: Sources, made_up: Mapping[str, Array] | None = None) -> None:
-        self._model, self._shapes = model, model.input_shapes
+    def __init__(
+        self,
+        model: Model,
+        sources: Sources,
+        made_up: Mapping[str, Array] | None = None,
+        *,
+        read: Callable[[Path, Shape], Picture] = read_picture,
+    ) -> None:
+        self._model, self._shapes, self._read = model, model.input_shapes, read
         for name in sources.arrays:
             if name not in self._shapes:
                 raise InputError(f"{model.source} has no input {name!r}: its inputs are {_listed(self._shapes)}")
@@ -223,7 +239,7 @@ class Feeder:
         inputs, notes, files = dict(self._arrays), dict[str, None](), (*(p.name for p in run), *self._files)
         if self._pictures is not None:
             shape = self._picture_shape(self._pictures)
-            pictures = [read_picture(path, shape[-3:]) for path in run]
+            pictures = [self._read(path, shape[-3:]) for path in run]
             if len({p.frame.shape for p in pictures}) > 1:
                 raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
             notes = dict.fromkeys(note for p in pictures for note in p.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -58,3 +59,20 @@ CONFIG = click.option(
     help="For a model file of weights alone: where the network is described, in the text of model.to_json() or in "
     "another model file."
 )  # fmt: skip
+
+CONFIGS = click.option(
+    "--config", "configs", multiple=True, metavar="FILE",
+    help="A car's config.py or myconfig.py, which is read and not executed: pictures become what its pilot sees, by "
+    "IMAGE_W, IMAGE_H, IMAGE_DEPTH and TRANSFORMATIONS. Or, for a model file of weights alone: where the network is "
+    "described, in the text of model.to_json() or in another model file. One of each can be given."
+)  # fmt: skip
+
+
+def networks_and_cars(configs: Sequence[str]) -> tuple[str | None, str | None]:
+    """Of the files given as --config the one that describes the network and the one that describes the car, which is
+    Python and named so."""
+    cars = [path for path in configs if path.lower().endswith(".py")]
+    networks = [path for path in configs if path not in cars]
+    if max(len(cars), len(networks)) > 1:
+        raise click.BadParameter("give one file for the car and one for the network at most", param_hint="--config")
+    return next(iter(networks), None), next(iter(cars), None)

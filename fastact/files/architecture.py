@@ -41,6 +41,12 @@ class Architecture:
     backend: str
 
 
+def version_numbers(text: str) -> tuple[int, ...]:
+    """``"2.2.4-tf"`` as ``(2, 2, 4)``, ``"3.0"`` as ``(3, 0, 0)``; empty for what is no version."""
+    found = _VERSION.match(text)
+    return tuple(int(part) for part in found.groups(default="0")) if found else ()
+
+
 def parse_version(path: Path, text: str) -> tuple[int, ...]:
     """Parse ``"2.2.4-tf"`` as ``(2, 2, 4)``.
 
@@ -48,10 +54,9 @@ def parse_version(path: Path, text: str) -> tuple[int, ...]:
         FileError: it is no version.
         UnsupportedError: neither Keras 2 nor 3.
     """
-    found = _VERSION.match(text)
-    if not found:
+    version = version_numbers(text)
+    if not version:
         raise FileError(f"{quoted(path)} is damaged: {quoted(text)} is no version of Keras")
-    version = tuple(int(part) for part in found.groups(default="0"))
     if version[0] not in (2, 3):
         shown = ".".join(map(str, version))
         advice = SAVE_AGAIN if version[0] < 2 else "look for a newer fastact"

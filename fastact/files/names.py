@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -114,10 +115,10 @@ def assign(
 class _Group:
     """The stored names of one group, by prefix."""
 
-    def __init__(self, stored: Sequence[StoredName], known: Iterable[str], model: str) -> None:
+    def __init__(self, stored: Sequence[StoredName], known: AbstractSet[str], model: str) -> None:
         self._stored = stored
         self._model = model
-        self._known = {tuple(name.split("/")) for name in known}
+        self._known = known
         self._by_prefix: dict[_Prefix, list[StoredName]] = {}
         for one in stored:
             self._by_prefix.setdefault(one.prefix, []).append(one)
@@ -176,7 +177,7 @@ class _Group:
 
     def _is_known(self, prefix: _Prefix, longer_than: int = 0) -> bool:
         """Whether the prefix ends with the whole name of a layer in the configuration."""
-        return any(prefix[-size:] in self._known for size in range(longer_than + 1, len(prefix) + 1))
+        return any("/".join(prefix[-size:]) in self._known for size in range(longer_than + 1, len(prefix) + 1))
 
 
 def _moved(stored: Iterable[StoredName], part: str, inner: Mapping[str, str]) -> Iterator[StoredName]:

@@ -7,13 +7,13 @@ and only a layer's for its name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UnsupportedError
 from . import bounded_json
+from .architecture import version_numbers
 from .model import MODEL_CLASSES
 from .text import listed, quoted
 from .tf_directory import Directory, Member
@@ -25,7 +25,6 @@ __all__ = ["KerasRecords", "Network", "read"]
 _FIELDS = 1_000_000
 _LONGEST_NAME = 4096
 _KERAS = "_tf_keras_"
-_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])")
 _TUPLES = ("__tuple__", "TensorShape")
 _INSTEAD = "save the Keras model itself with model.save('x.h5') and give that"
 
@@ -84,9 +83,8 @@ class KerasRecords:
 
     def _version(self, stated: object) -> tuple[int, ...]:
         """Parse ``"2.2.4-tf"`` as ``(2, 2, 4)``."""
-        found = _VERSION.match(stated) if isinstance(stated, str) else None
-        version = tuple(int(part) for part in found.groups(default="0")) if found else ()
-        if not version or version[0] != 2:
+        version = version_numbers(stated) if isinstance(stated, str) else ()
+        if version[:1] != (2,):
             raise UnsupportedError(
                 f"{quoted(self._member.path)} was saved by Keras {quoted(stated)}, and fastact reads SavedModels of "
                 f"Keras 2: {_INSTEAD}"

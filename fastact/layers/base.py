@@ -7,9 +7,9 @@ row to the table of cases in ``tests/cases/``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -118,6 +118,7 @@ class Layer(ABC):
 
 
 L = TypeVar("L", bound=type[Layer])
+T = TypeVar("T")
 _REGISTRY: dict[str, type[Layer]] = {}
 _OPERATIONS: dict[str, type[Layer]] = {}
 _REFUSED: dict[str, str] = {}
@@ -125,22 +126,23 @@ _REFUSED: dict[str, str] = {}
 
 def register(*class_names: str) -> Callable[[L], L]:
     """Makes a class the one for layers that Keras calls `class_names`."""
-
-    return _adder(_REGISTRY, class_names)
+    return adder(_REGISTRY, class_names)
 
 
 def register_operation(*class_names: str) -> Callable[[L], L]:
     """Makes a class the one for operations of Keras 3, which are no layers, that it calls `class_names`."""
-    return _adder(_OPERATIONS, class_names)
+    return adder(_OPERATIONS, class_names)
 
 
-def _adder(registry: dict[str, type[Layer]], class_names: tuple[str, ...]) -> Callable[[L], L]:
-    def add(layer: L) -> L:
-        for name in class_names:
+def adder(registry: dict[str, Any], names: Sequence[str]) -> Callable[[T], T]:
+    """A decorator that puts what it is given into `registry` under each of `names`, once."""
+
+    def add(registered: T) -> T:
+        for name in names:
             if name in registry:
                 raise ValueError(f"{name} is registered twice")
-            registry[name] = layer
-        return layer
+            registry[name] = registered
+        return registered
 
     return add
 

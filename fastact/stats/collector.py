@@ -10,9 +10,10 @@ import numpy as np
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.fields import Field, receptive_fields
-from fastact.graph import Model
 from fastact.maps import FeatureMaps
-from fastact.stats.layer import About, Layer
+from fastact.stats.gather import Gatherer
+from fastact.stats.layer import About, describe
+from fastact.stats.moments import Floats
 from fastact.stats.result import Statistics
 
 PEAKS = 5
@@ -37,7 +38,9 @@ class Collector:
         if not 1 <= peaks <= 100 or apart < 1:
             raise InputError(f"a filter has 1 to 100 peaks, and 1 or more frames apart, not {peaks} and {apart}")
         self._model, self._peaks, self._apart = extract.model, peaks, apart
-        self._layers: dict[str, Layer] = {}
+        self._channels_first = extract.model.channels_first
+        self._names: tuple[str, ...] = ()
+        self._gatherer: Gatherer | None = None
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._fields: Mapping[str, Field | None] = {}
         self._missing: Mapping[str, str] = {}
@@ -58,32 +61,33 @@ class Collector:
             InputError: maps of other layers or shapes than those of the frames before.
         """
         record = self.frames if record is None else record
-        if not self.frames:
-            self._begin(maps)
-        elif {name: array.shape for name, array in maps.items()} != self._shapes:
+        gatherer = self._gatherer or self._begin(maps)
+        if {name: array.shape for name, array in maps.items()} != self._shapes:
             raise InputError("the frames are not of one size: statistics are over maps of the same shapes")
-        for name, layer in self._layers.items():
-            layer.add(_filters_last(self._model, maps[name]), record)
+        gatherer.add([self._filters_last(maps[name]) for name in self._names], record)
         if image:
             self._images[record] = image
-            self._forget()
+            self._forget(gatherer)
         self.first = self.first if self.frames else record
         self.last = record
         self.frames += 1
 
-    def _begin(self, maps: FeatureMaps) -> None:
+    def _begin(self, maps: FeatureMaps) -> Gatherer:
         self._missing = dict(maps.missing)
         self._fields = receptive_fields(self._model)
         self._shapes = {name: array.shape for name, array in maps.items()}
-        for name, array in maps.items():
-            if array.size:
-                self._layers[name] = Layer(_filters_last(self._model, array).shape, self._peaks, self._apart)
+        self._names = tuple(name for name, array in maps.items() if array.size)
+        shapes = [self._filters_last(maps[name]).shape for name in self._names]
+        if not shapes:
+            raise InputError("none of the layers has a value to make statistics of")
+        self._gatherer = Gatherer(shapes, self._peaks, self._apart)
+        return self._gatherer
 
-    def _forget(self) -> None:
+    def _forget(self, gatherer: Gatherer) -> None:
         """Drops the paths of pictures that no peak is in."""
         if len(self._images) < self._forget_at:
             return
-        wanted = {record for layer in self._layers.values() for record in layer.peaks.in_use()}
+        wanted = gatherer.in_use()
         self._images = {record: image for record, image in self._images.items() if record in wanted}
         self._forget_at = 2 * len(self._images) + _FORGET_AT
 
@@ -97,7 +101,7 @@ class Collector:
         Raises:
             InputError: there has been no frame.
         """
-        if not self.frames:
+        if self._gatherer is None:
             raise InputError("there is no frame to make statistics of")
         model = self._model
         return Statistics(
@@ -108,7 +112,7 @@ class Collector:
             last=self.last,
             damaged=damaged,
             complete=complete,
-            layers=tuple(layer.result(self._about(name)) for name, layer in self._layers.items()),
+            layers=tuple(map(describe, map(self._about, self._names), self._gatherer.figures())),
             missing=self._missing,
         )
 
@@ -120,7 +124,6 @@ class Collector:
             name, model.layers[name].class_name, self._shapes[name], sight, self._fields.get(name), self._images
         )
 
-
-def _filters_last(model: Model, array: np.ndarray) -> np.ndarray:
-    """A map with its filters along the last axis, where Keras's default has them."""
-    return np.moveaxis(array, -3, -1) if model.channels_first and array.ndim > 2 else array
+    def _filters_last(self, array: Floats) -> Floats:
+        """A map with its filters along the last axis, where Keras's default has them."""
+        return np.moveaxis(array, -3, -1) if self._channels_first and array.ndim > 2 else array

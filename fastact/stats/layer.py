@@ -1,4 +1,4 @@
-"""One layer's figures, gathered map by map."""
+"""One layer's statistics from what was gathered."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import numpy as np
 from fastact.cost import Sight
 from fastact.fields import Field
 from fastact.layers import Shape
-from fastact.stats import likeness
-from fastact.stats.histogram import Histograms, edges
-from fastact.stats.likeness import Likeness
-from fastact.stats.moments import Bools, Counts, Floats, Measure, Moments
-from fastact.stats.peaks import Peaks
+from fastact.stats import histogram, likeness
+from fastact.stats.gather import Figures
+from fastact.stats.moments import Counts, Moments
 from fastact.stats.result import Duplicates, FilterStatistics, LayerStatistics, Peak, Twin, Verdict
 
 NEARLY_ALL_ZERO = 0.999
@@ -42,117 +40,74 @@ class About:
     images: Mapping[int, str]
 
 
-class Layer:
-    """Gathers the figures of one layer's maps, all of one shape (..., filters).
-
-    What it keeps has a size that the numbers of filters and of peaks decide, whatever the number of frames.
-    """
-
-    def __init__(self, shape: tuple[int, ...], keep: int, apart: int) -> None:
-        *self._lengths, filters = shape
-        self._moments = Moments.none(filters)
-        self._measure = Measure(filters)
-        self._histograms = Histograms(filters)
-        self._likeness = Likeness(filters) if 1 < filters <= likeness.MOST_FILTERS else None
-        self._frames: Counts = np.zeros(filters, np.int64)
-        self._active: Counts = np.zeros(filters, np.int64)
-        self._broken: Counts = np.zeros(filters, np.int64)
-        self.peaks = Peaks(filters, keep, apart)
-
-    def add(self, values: Floats, record: int) -> None:
-        """Takes in the map of one frame, float32."""
-        table = np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
-        broken = _broken(table)
-        if broken is not None:
-            table = np.where(broken, np.float32(0), table)
-        moments, places = self._measure(table)
-        self._histograms.add(table, moments.count - moments.nonzero, float(moments.low.min()))
-        if self._likeness is not None:
-            self._likeness.add(table)
-        if broken is not None:
-            moments = moments.without(broken)
-            self._broken += broken
-        self._frames += moments.count > 0
-        self._active += moments.nonzero > 0
-        self._moments.merge(moments)
-        self.peaks.add(moments.high, record, places)
-
-    def result(self, about: About) -> LayerStatistics:
-        """The figures so far."""
-        bins, counts = _in_use(self._histograms.counts())
-        verdicts, peaks = self._verdicts(), self._found(about)
-        twins, duplicates, compared = self._alike()
-        filters = tuple(
-            FilterStatistics(
-                index=i,
-                frames=int(self._frames[i]),
-                broken_frames=int(self._broken[i]),
-                active_frames=int(self._active[i]),
-                **_figures(self._moments, i),
-                histogram=tuple(map(int, counts[i])),
-                verdict=verdicts[i],
-                twin=twins[i],
-                peaks=next(peaks),
-            )
-            for i in range(len(counts))
+def describe(about: About, gathered: Figures) -> LayerStatistics:
+    """A layer's statistics from what was gathered of it."""
+    bins, counts = _in_use(gathered.histograms)
+    verdicts, peaks = _verdicts(gathered.moments), _found(about, gathered)
+    twins, duplicates, compared = _alike(gathered)
+    filters = tuple(
+        FilterStatistics(
+            index=i,
+            frames=int(gathered.frames[i]),
+            broken_frames=int(gathered.broken[i]),
+            active_frames=int(gathered.active[i]),
+            **_figures(gathered.moments, i),
+            histogram=tuple(map(int, counts[i])),
+            verdict=verdicts[i],
+            twin=twins[i],
+            peaks=next(peaks),
         )
-        return LayerStatistics(
-            name=about.name,
-            class_name=about.class_name,
-            shape=about.shape,
-            sight=about.sight,
-            edges=tuple(map(float, edges()[bins.start : bins.stop + 1])) if filters[0].histogram else (),
-            filters=filters,
-            duplicates=duplicates,
-            compared=compared,
-        )
-
-    def _verdicts(self) -> list[Verdict]:
-        """See docs/stats.md for what the words mean and where they come from."""
-        m = self._moments
-        dead = m.low == m.high
-        moving = m.deviation[~dead & (m.count > 1)]
-        little = HARDLY_MOVES * (np.median(moving) if len(moving) else 0.0)
-        nearly = (m.nonzero <= (1 - NEARLY_ALL_ZERO) * m.count) | (m.deviation < little)
-        words = np.where(dead, "dead", np.where(nearly, "nearly dead", "alive"))
-        return [*np.where(m.count < 2, "unknown", words).tolist()]
-
-    def _alike(self) -> tuple[list[Twin | None], tuple[Duplicates, ...], int]:
-        """Each filter's twin, the groups of duplicates, and over how many values."""
-        if self._likeness is None:
-            return [None] * len(self._frames), (), 0
-        found = self._likeness.correlations(self._broken > 0)
-        size = np.nan_to_num(np.abs(found.matrix), nan=-1.0)
-        twins = [
-            Twin(j, float(found.matrix[i, j])) if size[i, j] >= 0 else None
-            for i, j in enumerate(size.argmax(1).tolist())
-        ]
-        groups = tuple(
-            Duplicates(group, (1.0, *(float(found.matrix[group[0], other]) for other in group[1:])))
-            for group in likeness.groups(found)
-        )
-        return twins, groups, found.values
-
-    def _found(self, about: About) -> Iterator[tuple[Peak, ...]]:
-        """Each filter's peaks."""
-        peaks = self.peaks.settled()
-        for i, kept in enumerate(peaks.above(self._moments.low)):
-            found = []
-            for k in np.flatnonzero(kept):
-                record = int(peaks.records[i, k])
-                cell = tuple(map(int, np.unravel_index(peaks.places[i, k], self._lengths))) if self._lengths else ()
-                field = about.field.rectangle(cell[-2], cell[-1]) if about.field and len(cell) > 1 else None
-                found.append(Peak(float(peaks.values[i, k]), record, about.images.get(record, ""), cell, field))
-            yield tuple(found)
+        for i in range(len(counts))
+    )
+    return LayerStatistics(
+        name=about.name,
+        class_name=about.class_name,
+        shape=about.shape,
+        sight=about.sight,
+        edges=tuple(map(float, histogram.edges()[bins.start : bins.stop + 1])) if filters[0].histogram else (),
+        filters=filters,
+        duplicates=duplicates,
+        compared=compared,
+    )
 
 
-def _broken(table: Floats) -> Bools | None:
-    """The filters with a value that is not finite; None where there are none, which takes no second look."""
-    with np.errstate(all="ignore"):
-        if np.isfinite(table.sum()):
-            return None
-    broken: Bools = np.logical_not(np.isfinite(table).all(0))
-    return broken if broken.any() else None
+def _verdicts(m: Moments) -> list[Verdict]:
+    """See docs/stats.md for what the words mean and where they come from."""
+    dead = m.low == m.high
+    moving = m.deviation[~dead & (m.count > 1)]
+    little = HARDLY_MOVES * (np.median(moving) if len(moving) else 0.0)
+    nearly = (m.nonzero <= (1 - NEARLY_ALL_ZERO) * m.count) | (m.deviation < little)
+    words = np.where(dead, "dead", np.where(nearly, "nearly dead", "alive"))
+    return [*np.where(m.count < 2, "unknown", words).tolist()]
+
+
+def _alike(gathered: Figures) -> tuple[list[Twin | None], tuple[Duplicates, ...], int]:
+    """Each filter's twin, the groups of duplicates, and over how many values."""
+    if gathered.likeness is None:
+        return [None] * len(gathered.frames), (), 0
+    found = gathered.likeness.correlations(gathered.broken > 0)
+    size = np.nan_to_num(np.abs(found.matrix), nan=-1.0)
+    twins = [
+        Twin(j, float(found.matrix[i, j])) if size[i, j] >= 0 else None for i, j in enumerate(size.argmax(1).tolist())
+    ]
+    groups = tuple(
+        Duplicates(group, (1.0, *(float(found.matrix[group[0], other]) for other in group[1:])))
+        for group in likeness.groups(found)
+    )
+    return twins, groups, found.values
+
+
+def _found(about: About, gathered: Figures) -> Iterator[tuple[Peak, ...]]:
+    """Each filter's peaks."""
+    peaks = gathered.peaks
+    for i, kept in enumerate(peaks.above(gathered.moments.low)):
+        found = []
+        for k in np.flatnonzero(kept):
+            record = int(peaks.records[i, k])
+            cell = tuple(map(int, np.unravel_index(peaks.places[i, k], gathered.lengths))) if gathered.lengths else ()
+            field = about.field.rectangle(cell[-2], cell[-1]) if about.field and len(cell) > 1 else None
+            found.append(Peak(float(peaks.values[i, k]), record, about.images.get(record, ""), cell, field))
+        yield tuple(found)
 
 
 class _Figures(TypedDict):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from fastact.kernels.cpu import bins
+from fastact.kernels.cpu.library import load
+from fastact.kernels.cpu.steps import Place, Row, Table
+
 Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
-
-_CHUNK = 2**16
-"""Values worked on at a time: the float64 of so many stay in a core's cache."""
 
 
 @dataclass
@@ -64,6 +66,10 @@ class Moments:
         pairs = zip(vars(none).values(), vars(self).values(), strict=True)
         return Moments(*(np.where(left_out, empty, own) for empty, own in pairs))
 
+    def part(self, filters: slice) -> Moments:
+        """Those of some filters."""
+        return Moments(*(array[filters] for array in vars(self).values()))
+
     @property
     def deviation(self) -> Doubles:
         """The standard deviation of the values themselves (divided by their count), 0 of none."""
@@ -71,43 +77,44 @@ class Moments:
 
 
 class Measure:
-    """Measures maps of one number of filters; keeps working memory."""
+    """Measures maps of these shapes, (places, filters) each, with a compiled kernel; values are added to `histograms`.
 
-    def __init__(self, filters: int) -> None:
-        self._rows = max(1, _CHUNK // filters)
-        self._ones = np.ones(self._rows)
-        self._work = np.empty((self._rows, filters))
-        self._flags = np.empty((self._rows, filters), np.bool_)
+    Its sums are of distances from a value near the mean, so that they lose nothing to a mean far from zero: the first
+    value, later the mean so far.
+    """
 
-    def __call__(self, table: Floats) -> tuple[Moments, Counts]:
-        """The moments of finite values (places, filters), and the first place of each filter's largest value."""
-        places = table.argmax(0)
-        moments = Moments.none(table.shape[1])
-        for start in range(0, len(table), self._rows):
-            moments.merge(self._chunk(table[start : start + self._rows]))
-        moments.low = _least(table).astype(np.float64)
-        moments.high = table[places, np.arange(table.shape[1])].astype(np.float64)
-        return moments, places
+    def __init__(self, shapes: Sequence[tuple[int, int]], histograms: Sequence[Counts]) -> None:
+        self._library = load()
+        filters = [n for _, n in shapes]
+        self._counts: Counts = np.repeat([places for places, _ in shapes], filters)
+        self._shifts: Doubles = np.zeros(sum(filters))
+        self._figures = [np.zeros((bins.ROWS, n)) for n in filters]
+        shifts = np.split(self._shifts, np.cumsum(filters)[:-1])
+        rows: list[Row] = [
+            ["f32_summary", Place(i), self._figures[i], 1, *shapes[i], shifts[i], histograms[i]]
+            for i in range(len(shapes))
+        ]
+        self._table = Table(rows, len(rows), self._library.kernel)
 
-    def _chunk(self, table: Floats) -> Moments:
-        """Mean first, then distances from it: exact to float64's rounding, whatever the values lie around."""
-        rows, moments = len(table), Moments.none(table.shape[1])
-        ones, work, flags = self._ones[:rows], self._work[:rows], self._flags[:rows]
-        np.not_equal(table, 0, out=flags)
-        np.copyto(work, flags)
-        moments.nonzero = (ones @ work).astype(np.int64)
-        np.copyto(work, table)
-        moments.mean = ones @ work / rows
-        work -= moments.mean
-        moments.squares = np.einsum("ij,ij->j", work, work)
-        moments.count += rows
-        return moments
+    def __call__(self, tables: Sequence[Floats], around: Doubles | None) -> tuple[Moments, Counts]:
+        """The moments of finite values, and the first place of each filter's largest value, filters side by side.
 
-
-def _least(table: Floats) -> Floats:
-    """The minimum along the first axis; several rows are laid side by side, since NumPy is slow on short ones."""
-    rows, columns = table.shape
-    fold = min(rows, max(1, 512 // columns))
-    whole = rows // fold * fold
-    least: Floats = table[:whole].reshape(-1, fold * columns).min(0).reshape(fold, columns).min(0)
-    return np.minimum(least, table[whole:].min(0)) if whole < rows else least
+        Args:
+            tables: contiguous arrays of the shapes.
+            around: the means of the frames before; None for the first.
+        """
+        np.concatenate([t[0] for t in tables] if around is None else [around], out=self._shifts)
+        for i, table in enumerate(tables):
+            self._table.place(i, table.ctypes.data)
+        self._library.run(self._table.address, self._table.steps)
+        total, squares, nonzero, low, high, places = np.concatenate(self._figures, axis=1)
+        apart = total / self._counts
+        moments = Moments(
+            count=self._counts,
+            mean=self._shifts + apart,
+            squares=np.maximum(squares - apart * total, 0),
+            nonzero=nonzero.astype(np.int64),
+            low=low,
+            high=high,
+        )
+        return moments, places.astype(np.int64)

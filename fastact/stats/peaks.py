@@ -45,7 +45,7 @@ class Peaks:
             kept[rows, -1] = new[rows]
         order = np.argsort(-self.values[rows], axis=1, kind="stable")
         for kept in (self.values, self.records, self.places):
-            kept[rows] = np.take_along_axis(kept[rows], order, 1)
+            kept[rows] = kept[rows[:, np.newaxis], order]
 
     def settled(self) -> Peaks:
         """The same with what waits put in; more frames can still be added to this one."""
@@ -55,6 +55,12 @@ class Peaks:
         copy._value, copy._record, copy._place = self._value, self._record, self._place
         copy._keep(self._value > self.values[:, -1])
         return copy
+
+    def part(self, filters: slice) -> Peaks:
+        """Those of some filters."""
+        part = Peaks(0, self.values.shape[1], self._apart)
+        part.values, part.records, part.places = self.values[filters], self.records[filters], self.places[filters]
+        return part
 
     def in_use(self) -> set[int]:
         """The records that are among the peaks or may come to be."""

@@ -4,7 +4,7 @@ steps        how an operation becomes rows of the table (addresses and integers)
 tiles        which register tiles exist for which vector registers, and the choice among them
 microkernel  the convolution's inner loop, as LLVM vector IR
 simd         intrinsics: memory by address
-conv, move, pointwise
+conv, move, pointwise, summary
              the kernels' loops, written in Python
 team         the walk along a table by several threads, and their barrier
 catalog      every kernel by the name it is exported under
@@ -13,5 +13,6 @@ build, ship  Numba and LLVM compile the catalog: for this machine, or for every 
 search       finds what is compiled, or has it built
 library      compiled kernels in this process
 threads      starts and stops teams
-control      the layout of the memory that team and threads share
+control, bins
+             the layout of memory that compiled code shares with what calls it
 """

@@ -20,6 +20,7 @@ import numpy as np
 from .. import ops
 from ..program import Instruction, Value
 from . import encode
+from .memory import aligned
 from .steps import Buffer, Place, Row
 
 SCRATCH = 24 * 1024, 128 * 1024
@@ -27,7 +28,6 @@ SCRATCH = 24 * 1024, 128 * 1024
 band's main output, so that scratch stays small beside the maps themselves."""
 STRIP = 128 * 1024
 """Bytes of maps a strip may touch, about, so that they stay in the second cache from one instruction to the next."""
-ALIGNMENT = 64
 
 SMALL = 16_384
 """Multiply-adds, or values moved, of an instruction that one member does about as soon as a team has met."""
@@ -48,14 +48,14 @@ class Band:
 
     Attributes:
         feeds: how many of the instructions, the first ones, are feeds.
-        strips: first and last row (exclusive) of each strip; empty where there are none.
+        strips: in order, dealt out to the lanes in equal parts; empty where there are none.
         lanes: how many strips can be under way at once.
         scratch: bytes of scratch memory for each lane.
     """
 
     instructions: tuple[Instruction, ...]
     feeds: int = 0
-    strips: tuple[tuple[int, int], ...] = ()
+    strips: tuple[_Strip, ...] = ()
     lanes: int = 1
     scratch: int = 0
 
@@ -150,9 +150,9 @@ def _in_strips(instructions: Sequence[Instruction], feeds: int, lanes: int) -> B
     whole = Band(tuple(instructions), feeds, lanes=min(lanes, height))
     count = max(whole.lanes, -(-height // _rows_a_strip(whole)))
     count = min(height, -(-count // whole.lanes) * whole.lanes)  # as many for each lane
-    strips = tuple(itertools.pairwise(height * i // count for i in range(count + 1)))
-    scratch = max(_Strip(whole, first, last).scratch for first, last in strips)
-    return dataclasses.replace(whole, strips=strips, scratch=scratch)
+    ends = itertools.pairwise(height * i // count for i in range(count + 1))
+    strips = tuple(_Strip(whole, first, last) for first, last in ends)
+    return dataclasses.replace(whole, strips=strips, scratch=max(strip.scratch for strip in strips))
 
 
 def _rows_a_strip(band: Band) -> int:
@@ -233,7 +233,7 @@ class _Strip:
 
     def _scratch(self, shape: ops.Shape) -> int:
         start = self.scratch
-        self.scratch += -(-4 * math.prod(shape) // ALIGNMENT) * ALIGNMENT
+        self.scratch += aligned(4 * math.prod(shape))
         return start
 
 
@@ -261,20 +261,15 @@ def rows(band: Band, place: Callable[[Value], Place], scratch: Place, registers:
             (op,) = encode.legalize(instruction.op)
             inputs = [Buffer(place(v), v.shape) for v in instruction.inputs]
             inside += encode.encode(op, inputs, Buffer(place(instruction.output), instruction.output.shape), registers)
-        return (
-            inside
-            if len(band.instructions) == 1
-            else [["lanes", 0, 0, 1, inside, np.array([0, len(inside)], np.int64)]]
-        )
+        return inside if len(band.instructions) == 1 else _lanes(inside, [0, len(inside)])
     ends = [0]
     for lane in range(band.lanes):
         start, stop = (len(band.strips) * n // band.lanes for n in (lane, lane + 1))
-        for first, last in band.strips[start:stop]:
-            for part in _Strip(band, first, last).parts:
-                size = 1 if isinstance(part.op, ops.FromBytes) else 4
-                inputs = [_buffer(w, s, size, place, scratch + lane * band.scratch) for w, s in part.inputs]
-                output = _buffer(*part.output, 4, place, scratch + lane * band.scratch)
-                inside += encode.encode(part.op, inputs, output, registers)
+        for part in itertools.chain.from_iterable(strip.parts for strip in band.strips[start:stop]):
+            size = 1 if isinstance(part.op, ops.FromBytes) else 4
+            inputs = [_buffer(w, s, size, place, scratch + lane * band.scratch) for w, s in part.inputs]
+            output = _buffer(*part.output, 4, place, scratch + lane * band.scratch)
+            inside += encode.encode(part.op, inputs, output, registers)
         ends.append(len(inside))
     return _lanes(inside, ends)
 

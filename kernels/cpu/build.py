@@ -135,7 +135,8 @@ def _for_target(text: str, target: Level, machine: Any) -> str:
 def _modules(registers: str) -> Iterator[tuple[str, str]]:
     """The name and the optimised LLVM IR of every function the object file exports.
 
-    `error_model="numpy"`: a division raises nothing, so that no Python symbol is left in the code.
+    `error_model="numpy"`: a division raises nothing, so that no Python symbol is left in the code. `forceinline`: nor
+    in the C entry, which would see to the exceptions of a function that is too large to become part of it by itself.
     """
     from numba import cfunc, types
 
@@ -144,7 +145,7 @@ def _modules(registers: str) -> Iterator[tuple[str, str]]:
     entries = ENTRIES | {PREFIX + n: (f, 3) for n, f in kernels(registers).items()}
     for name, (function, arguments) in entries.items():
         signature = types.void(*[types.int64] * arguments)
-        compiled = cfunc(signature, error_model="numpy")(function)
+        compiled = cfunc(signature, error_model="numpy", forceinline=True)(function)
         # Numba has no public way to a function's IR under its C entry; this attribute has stood since 2015.
         wrapper, text = compiled._wrapper_name, str(compiled._library._final_module)
         yield name, text.replace(f'@"{wrapper}"', f"@{name}").replace(f"@{wrapper}", f"@{name}")

@@ -26,12 +26,16 @@ BOX, X_STEPS, Y_STEPS = 3, 8, 13
 IN_PLANES, IN_ROWS, IN_COLUMNS, CHANNELS, PLANES, ROWS, COLUMNS = 3, 4, 5, 6, 7, 8, 9
 FRONT, TOP, LEFT, MAPS = 10, 11, 12, 13
 SIZE_Z, SIZE_Y, SIZE_X, STRIDE_Z, STRIDE_Y, STRIDE_X = 13, 14, 15, 16, 17, 18
+# Pool gradient: the output is what the pool's input is, X its output's gradient; where the pool's input lies.
+POOLED = 19
 # Binary: the second input, the output's four axes, and the inputs' strides in floats along them.
 X2, AXES, X_STRIDES, X2_STRIDES = 3, 4, 8, 12
 # Reduce, standardize: the memory as (KEPT_0, REDUCED_0, KEPT_1, REDUCED_1, KEPT_2), and where the parameter lies.
 KEPT_0, REDUCED_0, KEPT_1, REDUCED_1, KEPT_2, PARAMETER = 3, 4, 5, 6, 7, 8
 # Contract: the second input; the first as (OUTER_1, SHARED, INNER_1), the second as (OUTER_2, SHARED, INNER_2).
 OUTER_1, SHARED, INNER_1, OUTER_2, INNER_2 = 4, 5, 6, 7, 8
+# Summary: the memory as (LENGTH, INNER), and where shifts and histograms lie (see summary.py).
+SHIFTS, HISTOGRAMS = 6, 7
 # Convolution: see the micro-kernel in microkernel.py. BLOCKS blocks of filters,
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8

@@ -61,6 +61,7 @@ BINARY: dict[ops.Merge, Callable[[Any, Any], Any]] = {
     ops.Merge.MINIMUM: lambda a, b: a if a < b or a != a else b,
     ops.Merge.POWER: lambda a, b: math.pow(float64(a), float64(b)),
     ops.Merge.PRELU: lambda a, b: a if a > float32(0.0) else a * b,
+    ops.Merge.GATE: lambda a, b: a if b > float32(0.0) else float32(0.0),
 }
 
 UNARY: dict[ops.Unary, Callable[[Any, Any, Any], Any]] = {

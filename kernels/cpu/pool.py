@@ -15,6 +15,7 @@ from .fields import (
     IN_PLANES,
     IN_ROWS,
     PLANES,
+    POOLED,
     ROWS,
     SIZE_Z,
     STRIDE_Z,
@@ -84,6 +85,52 @@ def _clipped(step, place, axis):
     return first if first > 0 else 0, end if end < length else length
 
 
+def max_pool_gradient(step, me, team):
+    """Each window's gradient at its first largest value. A member does a share of the channels, of all windows."""
+    gradient, y, x, channels = i64(step, X), i64(step, Y), i64(step, POOLED), i64(step, CHANNELS)
+    in_rows, in_columns = i64(step, IN_ROWS), i64(step, IN_COLUMNS)
+    begin, end = channels * me // team, channels * (me + 1) // team
+    _zeros(step, begin, end)
+    for pixel in range(i64(step, PLANES) * i64(step, ROWS) * i64(step, COLUMNS)):
+        front, back, top, bottom, left, right = _window(step, pixel)
+        for c in range(begin, end):
+            at = ((front * in_rows + top) * in_columns + left) * channels + c
+            largest = f32(x, at)
+            for plane in range(front, back):
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        cell = ((plane * in_rows + row) * in_columns + column) * channels + c
+                        value = f32(x, cell)
+                        at, largest = (cell, value) if value > largest else (at, largest)
+            set_f32(y, at, f32(y, at) + f32(gradient, pixel * channels + c))
+
+
+def average_pool_gradient(step, me, team):
+    """Each window's gradient in equal shares. A member does a share of the channels, of all windows."""
+    gradient, y, channels = i64(step, X), i64(step, Y), i64(step, CHANNELS)
+    in_rows, in_columns = i64(step, IN_ROWS), i64(step, IN_COLUMNS)
+    begin, end = channels * me // team, channels * (me + 1) // team
+    _zeros(step, begin, end)
+    for pixel in range(i64(step, PLANES) * i64(step, ROWS) * i64(step, COLUMNS)):
+        front, back, top, bottom, left, right = _window(step, pixel)
+        cells = (back - front) * (bottom - top) * (right - left)
+        for plane in range(front, back):
+            for row in range(top, bottom):
+                for column in range(left, right):
+                    target = y + 4 * ((plane * in_rows + row) * in_columns + column) * channels
+                    for c in range(begin, end):
+                        set_f32(target, c, f32(target, c) + f32(gradient, pixel * channels + c) / cells)
+
+
+@njit(error_model="numpy", inline="always")
+def _zeros(step, begin, end):
+    """Zeros in channels begin..end-1 of all cells of a map of the shape of the pool's input."""
+    y, channels = i64(step, Y), i64(step, CHANNELS)
+    for cell in range(i64(step, IN_PLANES) * i64(step, IN_ROWS) * i64(step, IN_COLUMNS)):
+        for c in range(begin, end):
+            set_f32(y, cell * channels + c, 0.0)
+
+
 def global_max_pool(step, me, team):
     """The largest value of each channel."""
     x, y, channels, pixels = i64(step, X), i64(step, Y), i64(step, CHANNELS), i64(step, IN_ROWS)
@@ -108,6 +155,8 @@ def global_average_pool(step, me, team):
 KERNELS: dict[str, Callable[..., Any]] = {
     "f32_max_pool": max_pool,
     "f32_average_pool": average_pool,
+    "f32_max_pool_gradient": max_pool_gradient,
+    "f32_average_pool_gradient": average_pool_gradient,
     "f32_global_max_pool": global_max_pool,
     "f32_global_average_pool": global_average_pool,
 }

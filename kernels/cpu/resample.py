@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from numba import njit
+
 from .fields import CELLS, IN_LENGTH, INNER, LENGTH, OUTER, TAP_WEIGHTS, TAPS, X, Y
 from .simd import i64, set_f32, wide
 
@@ -13,6 +15,9 @@ def resample(step, me, team):
     """Each place along the middle axis from TAPS places of the input; most often there are one or two."""
     length, inner, in_length, taps = i64(step, LENGTH), i64(step, INNER), i64(step, IN_LENGTH), i64(step, TAPS)
     lines = i64(step, OUTER) * length
+    if inner == 1:  # along the last axis of a map without channels
+        _along_last(step, lines * me // team, lines * (me + 1) // team)
+        return
     for line in range(lines * me // team, lines * (me + 1) // team):
         outer = line // length
         first = (line - outer * length) * taps
@@ -33,6 +38,25 @@ def resample(step, me, team):
                 for t in range(taps):
                     total += wide(source + 4 * i64(cells, t) * inner, i) * wide(weights, t)
                 set_f32(target, i, total)
+
+
+@njit(error_model="numpy", inline="always")
+def _along_last(step, first, last):
+    """Values number first to last-1 of the output, whose lines are one value wide."""
+    length, in_length, taps = i64(step, LENGTH), i64(step, IN_LENGTH), i64(step, TAPS)
+    cells, weights, y = i64(step, CELLS), i64(step, TAP_WEIGHTS), i64(step, Y)
+    outer = first // length
+    place = first - outer * length
+    source = i64(step, X) + 4 * outer * in_length
+    for value in range(first, last):
+        total = 0.0
+        for t in range(place * taps, (place + 1) * taps):
+            total += wide(source, i64(cells, t)) * wide(weights, t)
+        set_f32(y, value, total)
+        place += 1
+        if place == length:
+            place = 0
+            source += 4 * in_length
 
 
 KERNELS: dict[str, Callable[..., Any]] = {"f32_resample": resample}

@@ -40,16 +40,29 @@ u8 = _loader(I8, types.float32, lambda builder, value: builder.uitofp(value, F32
 """u8(address, i): the byte at address + i, as float32."""
 
 
-@intrinsic
-def set_f32(typing_context, address, index, value):
-    """set_f32(address, i, v): writes float32 v to address + 4 i."""
+i32 = _loader(I32, types.int64, lambda builder, value: builder.sext(value, I64))
+"""i32(address, i): the int32 at address + 4 i, as int64; of a float32, its bits."""
 
-    def emit(context, builder, signature, arguments):
-        base = builder.inttoptr(arguments[0], F32.as_pointer())
-        builder.store(arguments[2], builder.gep(base, [arguments[1]]))
-        return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.float32), emit
+def _storer(element: ir.Type, kind: types.Type) -> Any:
+    @intrinsic
+    def store(typing_context, address, index, value):
+        def emit(context, builder, signature, arguments):
+            base = builder.inttoptr(arguments[0], element.as_pointer())
+            builder.store(arguments[2], builder.gep(base, [arguments[1]]))
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, kind), emit
+
+    return store
+
+
+set_f32 = _storer(F32, types.float32)
+"""set_f32(address, i, v): writes float32 v to address + 4 i."""
+set_f64 = _storer(F64, types.float64)
+"""set_f64(address, i, v): writes float64 v to address + 8 i."""
+set_i64 = _storer(I64, types.int64)
+"""set_i64(address, i, v): writes int64 v to address + 8 i."""
 
 
 @intrinsic

@@ -10,7 +10,7 @@ from .convolution import Conv2D, Dense
 from .depthwise import DepthwiseConv2D
 from .moving import Concat, Crop, FromBytes, Interleave, Pad, Repeat, Reshape, Slice, Transpose
 from .pointwise import Affine, Binary, BinaryConstant, Elementwise, GatedLinear, Merge, Row, RowWise, Unary
-from .pooling import GlobalPool, Pool, PoolKind
+from .pooling import GlobalPool, Pool, PoolGradient, PoolKind
 from .reduction import Contract, Reduce, Scaling, Standardize, Total, kept_and_reduced
 from .resampling import Resample
 from .volumes import Conv3D
@@ -39,6 +39,7 @@ __all__ = [
     "Pad",
     "Pads",
     "Pool",
+    "PoolGradient",
     "PoolKind",
     "Reduce",
     "Repeat",

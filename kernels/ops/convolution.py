@@ -9,33 +9,22 @@ from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Strip, Window, span, wi
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2D(Op):
-    """Cross-correlation of (H, W, C) with weights (kh, kw, C / groups, filters), bias, then clipping to low..high.
-
-    `low` and `high` carry relu (0, inf) and relu6 (0, 6) for free; NaN passes through. Padding is with zeros.
-    """
+class Windowed(Op):
+    """What convolutions of (H, W, C) share: windows of weights (kh, kw, …), a bias, zeros around the input."""
 
     weights: Floats
     bias: Floats
     strides: tuple[int, int] = (1, 1)
     pads: Pads = NO_PADS
     dilation: tuple[int, int] = (1, 1)
-    groups: int = 1
-    low: float = -INF
-    high: float = INF
 
-    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
-        height, width, _ = inputs[0]
-        (top, bottom, left, right), (kh, kw, _, filters) = self.pads, self.weights.shape
+    def positions(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the output."""
+        (top, bottom, left, right), (kh, kw) = self.pads, self.weights.shape[:2]
         return (
             span(height + top + bottom, kh, self.strides[0], self.dilation[0]),
             span(width + left + right, kw, self.strides[1], self.dilation[1]),
-            filters,
         )
-
-    def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
-        kh, kw, depth, _ = self.weights.shape
-        return math.prod(self.shape(*inputs)) * int(kh * kw * depth)
 
     def strip(self, first: int, last: int, *inputs: Shape) -> Strip | None:  # noqa: D102
         seen = window_rows(first, last, inputs[0][0], self.window.size[0], self.strides[0], self.pads[:2])
@@ -44,7 +33,27 @@ class Conv2D(Op):
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102
         reach = [(k - 1) * d + 1 for k, d in zip(self.weights.shape[:2], self.dilation, strict=True)]
-        return Window((reach[0], reach[1]), self.strides)
+        return Window.of(reach, self.strides)
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2D(Windowed):
+    """Cross-correlation of (H, W, C) with weights (kh, kw, C / groups, filters), bias, then clipping to low..high.
+
+    `low` and `high` carry relu (0, inf) and relu6 (0, 6) for free; NaN passes through. Padding is with zeros.
+    """
+
+    groups: int = 1
+    low: float = -INF
+    high: float = INF
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        height, width, _ = inputs[0]
+        return (*self.positions(height, width), self.weights.shape[3])
+
+    def multiply_adds(self, *inputs: Shape) -> int:  # noqa: D102
+        kh, kw, depth, _ = self.weights.shape
+        return math.prod(self.shape(*inputs)) * int(kh * kw * depth)
 
 
 @dataclass(frozen=True, eq=False)

@@ -80,15 +80,15 @@ class Concat(Op):
 
 @dataclass(frozen=True, eq=False)
 class Interleave(Op):
-    """Maps put in between each other: (size, channels), every cell of which one input at most gives.
+    """Maps put in between each other: (*size, channels), every cell of which one input at most gives.
 
-    Cell (i, j) of input number n comes to origins[n] + (i, j) * strides; cells that nothing comes to hold `fill`, a
-    value for each channel.
+    Along two or three axes. Cell (i, j) of input number n comes to origins[n] + (i, j) * strides; cells that nothing
+    comes to hold `fill`, a value for each channel.
     """
 
-    size: tuple[int, int]
-    strides: tuple[int, int]
-    origins: tuple[tuple[int, int], ...]
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    origins: tuple[tuple[int, ...], ...]
     fill: Floats
 
     def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
@@ -97,7 +97,7 @@ class Interleave(Op):
     @property
     def window(self) -> Window:  # type: ignore[override]
         """One cell, the next a fraction of a cell away."""
-        return Window((1, 1), (Fraction(1, self.strides[0]), Fraction(1, self.strides[1])))
+        return Window((1, 1), (Fraction(1, self.strides[-2]), Fraction(1, self.strides[-1])))
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,6 +117,7 @@ class Merge(enum.IntEnum):
     MINIMUM = 5
     POWER = 6
     PRELU = 7  # x if x > 0 else x * y
+    GATE = 8  # x where y > 0, else 0: what a gradient x is before a relu that gave y
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,6 +42,24 @@ class Pool(Op):
 
 
 @dataclass(frozen=True, eq=False)
+class PoolGradient(Op):
+    """What comes back through a :class:`Pool`: inputs are its output's gradient and its input, whose shape it has.
+
+    A largest value's gradient goes to the first cell of the window that has it, a mean's to all its cells in equal
+    shares.
+    """
+
+    kind: PoolKind
+    size: tuple[int, ...]
+    strides: tuple[int, ...]
+    sides: Sides
+    window = None
+
+    def shape(self, *inputs: Shape) -> Shape:  # noqa: D102
+        return inputs[1]
+
+
+@dataclass(frozen=True, eq=False)
 class GlobalPool(Op):
     """Largest or mean value over all but the last axis: (..., C) to (C,)."""
 

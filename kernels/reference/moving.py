@@ -39,9 +39,9 @@ def _concat(op: ops.Concat, *inputs: Array) -> Array:
 def _interleave(op: ops.Interleave, *inputs: Array) -> Array:
     y = np.empty(op.shape(*(x.shape for x in inputs)), inputs[0].dtype)
     y[:] = op.fill
-    for (row, column), x in zip(op.origins, inputs, strict=True):
-        (height, width, _), (down, across) = x.shape, op.strides
-        y[row : row + height * down : down, column : column + width * across : across] = x
+    for origin, x in zip(op.origins, inputs, strict=True):
+        each = zip(origin, x.shape, op.strides, strict=False)
+        y[tuple(slice(first, first + n * stride, stride) for first, n, stride in each)] = x
     return y
 
 

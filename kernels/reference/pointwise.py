@@ -109,6 +109,7 @@ _MERGES: dict[ops.Merge, Callable[[Array, Array], Array]] = {
     ops.Merge.MINIMUM: np.minimum,
     ops.Merge.POWER: np.power,
     ops.Merge.PRELU: lambda x, y: np.where(x > 0, x, x * y),
+    ops.Merge.GATE: lambda x, y: np.where(y > 0, x, 0),
 }
 
 

@@ -23,6 +23,22 @@ def _pool(op: ops.Pool, x: Array) -> Array:
     return np.asarray(reduce(np.stack(windows), axis=0))
 
 
+@reference(ops.PoolGradient)
+def _pool_gradient(op: ops.PoolGradient, gradient: Array, x: Array) -> Array:
+    before = [side[0] for side in op.sides]
+    total = np.zeros_like(x)
+    for place in np.ndindex(*gradient.shape[:-1]):
+        starts = [i * stride - first for i, stride, first in zip(place, op.strides, before, strict=True)]
+        each = zip(starts, op.size, x.shape, strict=False)
+        window = tuple(slice(max(start, 0), min(start + k, n)) for start, k, n in each)
+        cells = x[window].reshape(-1, x.shape[-1])
+        shares = np.full(cells.shape, 1 / len(cells), x.dtype)
+        if op.kind is ops.PoolKind.MAX:
+            shares = (np.arange(len(cells))[:, None] == np.argmax(cells, axis=0)).astype(x.dtype)
+        total[window] += (shares * gradient[place]).reshape(x[window].shape)
+    return total
+
+
 @reference(ops.GlobalPool)
 def _global_pool(op: ops.GlobalPool, x: Array) -> Array:
     flat = x.reshape(-1, x.shape[-1])

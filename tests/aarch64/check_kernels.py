@@ -180,7 +180,10 @@ def others(random: np.random.Generator) -> Iterator[Case]:
             rows = max(1, size[0] - top - bottom) + int(random.integers(0, 10))
             columns = max(1, size[1] - left - right) + int(random.integers(0, 10))
             x = normal(random, rows, columns, int(random.integers(1, 21)))
-            yield ops.Pool(kind, size, strides, ((top, bottom), (left, right))), (x,)
+            pool = ops.Pool(kind, size, strides, ((top, bottom), (left, right)))
+            yield pool, (x,)
+            back = ops.PoolGradient(kind, size, strides, pool.sides)
+            yield back, (normal(random, *pool.shape(x.shape)), x)
     for _ in range(12):
         top, bottom, left, right = (int(n) for n in random.integers(0, 4, 4))
         rows, columns, channels = (int(n) for n in random.integers(1, 9, 3))
@@ -311,6 +314,8 @@ def _bound(op: ops.Op, inputs: Sequence[np.ndarray], exact: np.ndarray) -> np.nd
     if isinstance(op, ops.Affine):  # the difference is rounded, and then the result
         product = dataclasses.replace(op, offset=np.zeros_like(op.offset))
         return ulp + EPSILON * np.abs(reference.run(product, inputs[0]))
+    if isinstance(op, ops.PoolGradient):
+        return (math.prod(op.size) + 1) * EPSILON * reference.run(op, np.abs(inputs[0]), inputs[1])
     if isinstance(op, ops.RowWise | ops.GatedLinear | ops.GlobalPool | ops.Resample):
         return ulp + 1e-13 * max(1.0, float(np.max(np.abs(inputs[0]))))
     if isinstance(op, ops.Binary | ops.BinaryConstant | ops.FromBytes):

@@ -33,13 +33,18 @@ class Result:
     features: int = 0
 
 
+_SMALL_PARENT = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+"""libFuzzer limits memory by ru_maxrss, which begins with what the parent holds: after TensorFlow that is too much."""
+
+
 def fuzz(target: str, seconds: int, learnt: Path, seeds: Path, findings: Path) -> Result:
     """Fuzz one target; raises RuntimeError where the fuzzer itself fails."""
     learnt.mkdir(parents=True, exist_ok=True)
     guided = Path(__file__).with_name("guided.py")
     program = [sys.executable, *map(str, (guided, target, findings, learnt, seeds))]
+    options = [f"-max_total_time={seconds}", "-print_final_stats=1"]
     done = subprocess.run(
-        [*program, f"-max_total_time={seconds}", "-print_final_stats=1"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _SMALL_PARENT, *program, *options], capture_output=True, text=True, check=False
     )
     numbers = {
         key: [int(n) for n in re.findall(pattern, done.stderr)]
@@ -47,7 +52,7 @@ def fuzz(target: str, seconds: int, learnt: Path, seeds: Path, findings: Path) -
     }
     ended_by_input = re.search(r"artifact_prefix=.*Test unit written", done.stderr)
     if not numbers["edges"] or (done.returncode and not ended_by_input):
-        raise RuntimeError(f"fuzzing {target} failed:\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"fuzzing {target} ended with status {done.returncode}:\n{done.stderr[-3000:]}")
     return Result(sum(numbers["runs"]), max(numbers["edges"]), max(numbers["features"]))
 
 

@@ -14,6 +14,7 @@ from fastact.layers.base import (
     Shape,
     Tape,
     Value,
+    adder,
     only_tensors,
     refuse,
     register,
@@ -53,25 +54,14 @@ _KERAS: dict[str, Function] = {}
 
 def tensorflow(*names: str) -> Callable[[Function], Function]:
     """Makes a function the one that Keras 2 calls `names`."""
-    return _adder(_TENSORFLOW, names)
+    return adder(_TENSORFLOW, names)
 
 
 def keras(*names: str) -> Callable[[Function], Function]:
     """Makes a function the one of Keras 3's operations of classes `names`."""
     for name in names:
         register_operation(name)(Operation)
-    return _adder(_KERAS, names)
-
-
-def _adder(table: dict[str, Function], names: tuple[str, ...]) -> Callable[[Function], Function]:
-    def add(function: Function) -> Function:
-        for name in names:
-            if name in table:
-                raise ValueError(f"{name} is there twice")
-            table[name] = function
-        return function
-
-    return add
+    return adder(_KERAS, names)
 
 
 def tensorflow_functions() -> Mapping[str, Function]:

@@ -69,12 +69,13 @@ def _concat(op: ops.Concat, inputs: Sequence[Buffer], y: Buffer, registers: str)
 @encoder(ops.Interleave)
 def _interleave(op: ops.Interleave, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     made: list[Row] = []
-    if sum(math.prod(x.shape[:2]) for x in inputs) < math.prod(op.size):
-        made += copied(op.fill, y.place, y.shape, [0, 0, 1])
-    down, across, _ = strides(y.shape)
-    steps = [op.strides[0] * down, op.strides[1] * across, 1]
-    for (row, column), x in zip(op.origins, inputs, strict=True):
-        made += copied(x.place, y.place + 4 * (row * down + column * across), x.shape, strides(x.shape), steps)
+    if sum(math.prod(x.shape[:-1]) for x in inputs) < math.prod(op.size):
+        made += copied(op.fill, y.place, y.shape, [0] * len(op.size) + [1])
+    *cells, channel = strides(y.shape)
+    steps = [*(stride * cell for stride, cell in zip(op.strides, cells, strict=True)), channel]
+    for origin, x in zip(op.origins, inputs, strict=True):
+        first = sum(place * cell for place, cell in zip(origin, cells, strict=True))
+        made += copied(x.place, y.place + 4 * first, x.shape, strides(x.shape), steps)
     return made
 
 

@@ -1,1 +1,0 @@
-"""Model files of rivals, built from a network's weights."""

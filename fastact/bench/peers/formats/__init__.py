@@ -1,0 +1,1 @@
+"""Files of models that engines read, built from a network's weights."""

@@ -1,0 +1,70 @@
+"""A film of a lap: decoding, computing and drawing, and encoding run side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastact.errors import InputError
+from fastact.film.files import check_film, film_file
+from fastact.film.scenes import Look, scene_for
+from fastact.film.watching import Film
+from fastact.frames import prefetch
+from fastact.lap import Lap
+
+_DECODED, _DRAWN = 16, 4
+"""Frames that wait at most between decoding, computing and encoding."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A film's frames, its width and height, and how many records were left out as damaged."""
+
+    frames: int
+    size: tuple[int, int]
+    damaged: int
+
+
+def make_film(
+    film: Film,
+    lap: Lap,
+    path: str | os.PathLike[str],
+    *,
+    look: Look | None = None,
+    progress: Callable[[int, int], None] = lambda done, count: None,
+) -> Made:
+    """Writes a film of a lap, one frame a record. Memory does not grow with its length.
+
+    First the scales of colours are found from a few dozen records, so that they are the same for all frames. The film
+    is at `path` once it is whole; interrupted, nothing of it is left.
+
+    Args:
+        film: what is shown.
+        lap: the frames, for the same model.
+        path: ending with .mp4 (H.264, needs the extra `movie`), .gif or .webp.
+        look: size, speed and colours.
+        progress: called with the number of frames done and how many there are.
+
+    Raises:
+        InputError: the name is no film's; no record can be read; the film would be too large; an unknown colour map.
+        OutputError: it cannot be written.
+        MissingExtraError: PyAV is not installed.
+    """
+    look = look or Look()
+    check_film(path)
+    count = lap.count()
+    scales = film.scales(lap, count) if count else None
+    first = next(film.watch(lap), None)
+    if first is None or scales is None:
+        raise InputError(f"the tub {os.fspath(lap.tub.path)!r} has no record in that range whose picture can be read")
+    title = os.path.basename(film.model.source)  # noqa: PTH119
+    scene = scene_for(film, look, first, scales, title)
+    size, frames = (scene.width, scene.height), 0
+    with film_file(path, size, look.fps) as file:
+        shots = prefetch(lap, _DECODED)
+        for frame in prefetch(map(scene.draw, film.watch(shots)), _DRAWN):
+            file.add(frame)
+            frames += 1
+            progress(frames, count)
+    return Made(frames, size, lap.damaged)

@@ -1,0 +1,150 @@
+"""A tub as a model sees it: record by record, the camera's picture and what the model is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastact.errors import InputError
+from fastact.extractor import Frame
+from fastact.graph import Model
+from fastact.layers import show
+from fastact.pilots import Command, Feeding
+from fastact.tub import Record, Tub
+
+Array = npt.NDArray[Any]
+
+ANGLE, THROTTLE = "user/angle", "user/throttle"
+
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "imu_in": ("imu/acl_x", "imu/acl_y", "imu/acl_z", "imu/gyr_x", "imu/gyr_y", "imu/gyr_z"),
+    "xbehavior_in": ("behavior/one_hot_state_array",),
+}
+"""The fields of a record that donkeycar trains its pilots' other inputs on."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One record on its way to the model.
+
+    Attributes:
+        record: the record.
+        picture: its picture as the camera took it, uint8 (H, W, 3).
+        frame: what the extractor takes: the picture in the model's size, or a mapping with all inputs.
+    """
+
+    record: Record
+    picture: npt.NDArray[np.uint8]
+    frame: Frame
+
+
+class Lap:
+    """A model's walk over a tub, or over a part of it; every loop over it begins anew.
+
+        lap = Lap(Tub.open("data"), model)
+        for shot in prefetch(lap): ...
+
+    A picture of another size is resized as donkeycar does it, and runs of pictures are made as it makes them. Other
+    inputs are fed what donkeycar trains them on: imu_in and xbehavior_in fields of the record, mem_in the recorded
+    commands before it. Deleted and damaged records are skipped.
+
+    Args:
+        tub: the recording.
+        model: decides what is fed.
+        arrays: for inputs other than the picture, arrays that they get with every record, instead of its fields.
+        start: the lowest number of a record.
+        end: records from this number on are left out; None for none.
+        prepare: what is done to each picture before it is fed, such as a car's transformations.
+
+    Raises:
+        InputError: an input that neither an array nor the tub has.
+        UnsupportedError: no input of the model, or more than one, takes pictures.
+
+    Attributes:
+        damaged: records left out of the latest loop so far because they, or their pictures, cannot be read.
+    """
+
+    def __init__(
+        self,
+        tub: Tub,
+        model: Model,
+        *,
+        arrays: Mapping[str, Array] | None = None,
+        start: int = 0,
+        end: int | None = None,
+        prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None,
+    ) -> None:
+        self.tub, self.model, self.damaged = tub, model, 0
+        self._range = start, end
+        self._prepare = prepare
+        self._arrays = dict(arrays or {})
+        for name in Feeding(model).others:
+            fields = _FIELDS.get(name, ())
+            if name not in self._arrays and (not fields or any(field not in tub.fields for field in fields)):
+                raise InputError(
+                    f"the input {name!r} of {model.source}, which is {show(model.input_shapes[name])}, is not in the "
+                    f"tub: add --input {name}=FILE.npy"
+                )
+
+    def count(self) -> int:
+        """How many shots there are if every picture can be read; reads all records, and no picture."""
+        return sum(1 for _ in self.tub.records(*self._range))
+
+    def __iter__(self) -> Iterator[Shot]:
+        return self.every(1)
+
+    def every(self, stride: int) -> Iterator[Shot]:
+        """The first shot and each `stride`-th after it, damaged ones counted in.
+
+        The pictures between are not decoded, so that a model that takes runs gets others than in a whole loop.
+        """
+        feed = Feeding(self.model)
+        records = self.tub.records(*self._range)
+        unread = self.damaged = 0
+        for place, record in enumerate(records):
+            shot = None
+            if place % stride == 0:
+                try:
+                    shot = self._shot(record, feed)
+                except InputError:
+                    unread += 1
+            self.damaged = records.damaged + unread
+            if shot is not None:
+                yield shot
+            feed.remember(command(record) or Command(0.0, 0.0))
+        self.damaged = records.damaged + unread
+
+    def _shot(self, record: Record, feed: Feeding) -> Shot:
+        """A record's shot; raises InputError where something in the record cannot be read."""
+        picture = record.frame()
+        others = [self._arrays[name] if name in self._arrays else _numbers(record, name) for name in feed.others]
+        inputs = feed(picture if self._prepare is None else self._prepare(picture), *others)
+        return Shot(record, picture, inputs if len(inputs) > 1 else inputs[feed.input])
+
+
+def command(record: Record) -> Command | None:
+    """What the driver wanted, as the record has it; None where it does not."""
+    angle, throttle = (_number(record.fields.get(name)) for name in (ANGLE, THROTTLE))
+    return None if angle is None or throttle is None else Command(angle, throttle)
+
+
+def _numbers(record: Record, name: str) -> Sequence[float]:
+    """The numbers for an input from a record's fields; raises InputError where they are no numbers."""
+    numbers: list[float] = []
+    for field in _FIELDS[name]:
+        value = record.fields.get(field)
+        for one in value if isinstance(value, list) else [value]:
+            if (number := _number(one)) is None:
+                raise InputError(f"record {record.index} has no numbers in {field!r}")
+            numbers.append(number)
+    return numbers
+
+
+def _number(value: object) -> float | None:
+    """A finite number as a record has it; None for anything else."""
+    return float(value) if type(value) in (int, float) and isfinite(value) else None  # type: ignore[arg-type]

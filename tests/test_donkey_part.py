@@ -1,0 +1,185 @@
+"""The parts by themselves, as a loop calls them; in donkeycar's own loop they are in `test_donkey_vehicle.py`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastact import Extractor, samples
+from fastact.donkey import CvController, FeatureMapPart, Pilot
+from fastact.donkey.settings import Settings, values_of
+from fastact.errors import InputError
+from fastact.pilots import decoder
+from fastact.views.colors import PAGE
+from fastact.views.notice import notice
+
+MODEL = str(samples.pilot())
+FRAME = np.asarray(Image.open(samples.frame("160x120")).convert("RGB"))
+ALL = ["image", "angle", "throttle"]
+
+
+def car(**settings: object) -> SimpleNamespace:
+    return SimpleNamespace(**{f"FASTACT_{name.upper()}": value for name, value in settings.items()})
+
+
+def until(done: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def driven(part: FeatureMapPart, frame: np.ndarray = FRAME, *others: object) -> Any:
+    """What the part gives once it has drawn the frame."""
+    card = part.run(None)
+    picture = card[0] if isinstance(card, tuple) else card
+    results: list[Any] = [card]
+
+    def drawn() -> bool:
+        results.append(part.run(frame, *others))
+        latest = results[-1]
+        return not np.array_equal(latest[0] if isinstance(latest, tuple) else latest, picture)
+
+    until(drawn)
+    return results[-1]
+
+
+@lru_cache
+def extractor() -> Extractor:
+    return Extractor(samples.pilot(), "all")
+
+
+def command_of(frame: np.ndarray) -> tuple[float, float]:
+    return tuple(decoder(extractor().model)(extractor()(frame)))
+
+
+@pytest.mark.parametrize("style", ["mosaic", "overlay", "saliency"])
+def test_every_style_shows_the_frame_and_gives_the_command(style: str) -> None:
+    part = FeatureMapPart(car(model=MODEL, style=style, outputs=ALL))
+    picture, *command = driven(part)
+    assert picture.shape == (600, 800, 3)
+    assert picture.dtype == np.uint8
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1000
+    assert command == pytest.approx(list(command_of(FRAME)))
+    other = np.ascontiguousarray(FRAME[:, ::-1])
+    expected = pytest.approx(tuple(command_of(other)))
+    until(lambda: part.run(other)[1:] == expected)
+    part.shutdown()
+    assert "fastact" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_mosaic_without_the_camera_and_of_another_size() -> None:
+    picture = driven(FeatureMapPart(car(model=MODEL, camera=False, width=640, height=300, layers="*First*")))
+    assert picture.shape == (300, 640, 3)
+
+
+def test_an_overlay_of_a_chosen_layer_is_another_picture() -> None:
+    pictures = [
+        driven(FeatureMapPart(car(model=MODEL, style="overlay", overlay=name))) for name in ("*First*", "*Fifth*")
+    ]
+    assert (pictures[0] != pictures[1]).any(axis=-1).mean() > 0.2
+
+
+def test_a_pilot_steers_by_the_frame_it_is_given() -> None:
+    pilot = Pilot(None, model=samples.pilot())
+    for frame in (FRAME, FRAME[:, ::-1], FRAME[::-1]):
+        assert pilot.run(frame) == pytest.approx(command_of(np.ascontiguousarray(frame)))
+    assert pilot.run(None) == (0.0, 0.0)
+    assert pilot.run(FRAME[:0]) == (0.0, 0.0)
+
+
+def test_an_old_command_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = FeatureMapPart(car(model=MODEL, outputs=ALL))
+    driven(part)
+    monkeypatch.setattr("fastact.donkey.part.STALE_SECONDS", -1.0)
+    assert part.run(FRAME)[1:] == (0.0, 0.0)
+
+
+def test_transformations_are_applied_unless_they_are_not_wanted() -> None:
+    crop = {"TRANSFORMATIONS": ["CROP"], "ROI_CROP_TOP": 60}
+    cropped = np.concatenate([np.zeros_like(FRAME[:60]), FRAME[60:]])
+    assert Pilot(crop, model=MODEL).run(FRAME) == pytest.approx(command_of(cropped))
+    assert Pilot(crop | {"FASTACT_TRANSFORM": False}, model=MODEL).run(FRAME) == pytest.approx(command_of(FRAME))
+
+
+def test_what_goes_wrong_is_said_once_and_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, logger="fastact.donkey"):
+        part = FeatureMapPart(car(model="/nowhere/pilot.h5", outputs=ALL))
+        picture, *command = driven(part)
+        for _ in range(5):
+            part.run(FRAME)
+    assert command == [0.0, 0.0]
+    assert [record.getMessage() for record in caplog.records] == ["no feature maps: '/nowhere/pilot.h5' does not exist"]
+    np.testing.assert_array_equal(
+        picture, notice("no feature maps", "'/nowhere/pilot.h5' does not exist", width=800, height=600)
+    )
+
+
+def test_a_card_goes_when_a_frame_can_be_computed_again() -> None:
+    part = FeatureMapPart(car(model=MODEL))
+    driven(part)
+    good = driven(part, FRAME[:0])  # a card
+    until(lambda: (part.run(FRAME) != good).any())
+    until(lambda: len(np.unique(part.run(FRAME).reshape(-1, 3), axis=0)) > 1000)
+
+
+def test_outputs_are_as_many_as_asked_for() -> None:
+    assert FeatureMapPart(car(model=MODEL, outputs=[])).run(FRAME) is None
+    assert FeatureMapPart(car(model=MODEL, outputs="angle")).run(None) == 0.0
+    assert FeatureMapPart(car(model=MODEL, outputs=["throttle", "image"])).run(None)[0] == 0.0
+    broken = FeatureMapPart(car(model=MODEL, outputs=ALL, style="poster", width=400, height=300)).run(FRAME)
+    assert broken[0].shape == (300, 400, 3)
+    assert broken[1:] == (0.0, 0.0)
+
+
+def test_a_controller_gives_the_picture_later(tmp_path: Path) -> None:
+    controller = CvController(object(), car(model=MODEL))
+    first = controller.run(FRAME)
+    assert first[:2] == pytest.approx(command_of(FRAME))
+    until(lambda: (controller.run(FRAME)[2] != first[2]).any())
+    controller.shutdown()
+    assert controller.run(FRAME)[:2] == (0.0, 0.0)
+
+
+def test_parts_are_hashable_and_shut_down_twice() -> None:
+    for part in (FeatureMapPart(), Pilot(), CvController(None, None)):
+        assert len({part, part}) == 1
+        part.shutdown()
+        part.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("style", "poster"), ("width", 10), ("width", "wide"), ("height", 10**6), ("threads", 1.5), ("camera", "yes"),
+        ("outputs", ["speed"]), ("outputs", ["image", "image"]), ("opacity", 2), ("opacity", "x"), ("layers", [1]),
+        ("model", 5), ("throttle_range", 0), ("colormap", 3), ("layers", 7), ("outputs", 3), ("outputs", [["image"]]),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"FASTACT_{name.upper()} is"):
+        Settings.of(values_of(car(**{name: value})))
+    assert Settings.as_far_as_right(values_of(car(**{name: value}))) == Settings()
+
+
+def test_settings_come_from_objects_and_mappings() -> None:
+    wanted = Settings(model="a.h5", layers=("conv*",), throttle_range=0.8)
+    values = {"FASTACT_MODEL": "a.h5", "FASTACT_LAYERS": ["conv*"], "MODEL_CATEGORICAL_MAX_THROTTLE_RANGE": 0.8}
+    assert Settings.of(values) == Settings.of(values_of(SimpleNamespace(**values))) == wanted
+    assert Settings.of(values, Path("b.h5")).model == "b.h5"
+
+
+def test_a_notice_keeps_its_size_however_long_the_words() -> None:
+    picture = notice("title", "words " * 500, width=320, height=240)
+    assert picture.shape == (240, 320, 3)
+    assert (picture[:24] == PAGE).all()

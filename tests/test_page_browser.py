@@ -70,11 +70,11 @@ def tile(watched: Watched, shown: Column, name: str, plane: int) -> Any:
     return watched.page.locator(f'#layer-{place(shown, name)} [data-plane="{plane}"]')
 
 
-def point(watched: Watched, canvas: Any, shape: tuple[int, int], row: int, cell: int) -> None:
+def point(canvas: Any, shape: tuple[int, int], row: int, cell: int) -> None:
+    """Moves the pointer over a cell of a map that is drawn on `canvas`, once the page has come to rest."""
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
-    across, down = box["width"] / shape[1], box["height"] / shape[0]
-    watched.page.mouse.move(box["x"] + (cell + 0.5) * across, box["y"] + (row + 0.5) * down)
+    canvas.hover(position={"x": (cell + 0.5) * box["width"] / shape[1], "y": (row + 0.5) * box["height"] / shape[0]})
 
 
 def rectangle(rect: Any) -> tuple[int, int, int, int]:
@@ -91,7 +91,7 @@ def test_hover_says_numpy_s_values_and_draws_the_field(watched: Watched, shown: 
         for _ in range(6):
             row, cell, plane = (int(random.integers(n)) for n in array.shape)
             canvas = tile(watched, shown, name, plane).locator("canvas")
-            point(watched, canvas, array.shape[:2], row, cell)
+            point(canvas, array.shape[:2], row, cell)
             said = watched.page.locator("#reading .what").inner_text()
             assert said == f"{name}, filter {plane}, column {cell}, row {row}"
             assert numbered(watched.page.locator("#reading .value").inner_text()) == array[row, cell, plane]
@@ -137,7 +137,8 @@ def test_an_enlarged_map_is_read_by_keys(watched: Watched, shown: Column) -> Non
     assert numbered(watched.page.locator("#stage-value").inner_text()) == array[row, cell, 0]
     watched.page.keyboard.press("Escape")
     assert not watched.page.locator("#stage").is_visible()
-    assert watched.page.evaluate("document.activeElement.dataset.plane") == "0"
+    watched.page.locator(f'#layer-{place(shown, name)} [data-plane="0"][tabindex="0"]:focus').wait_for()
+    assert watched.page.locator(f'#layer-{place(shown, name)} .map[tabindex="0"]').count() == 1
 
 
 def test_an_enlarged_cell_lies_amid_what_it_sees(watched: Watched, shown: Column) -> None:
@@ -279,7 +280,7 @@ def test_two_sizes_stand_side_by_side(running: Any, tmp_path: Path) -> None:
             planes = watched.page.locator(f"{own} .map").evaluate_all("all => all.map(t => Number(t.dataset.plane))")
             assert planes == np.argsort(-small.maps[LAYERS[0]].astype(float).mean((0, 1)), kind="stable").tolist()
             array = each.maps[LAYERS[0]]
-            point(watched, watched.page.locator(f'{own} [data-plane="4"] canvas'), array.shape[:2], 20, 30)
+            point(watched.page.locator(f'{own} [data-plane="4"] canvas'), array.shape[:2], 20, 30)
             assert numbered(watched.page.locator("#reading .value").inner_text()) == array[20, 30, 4]
         watched.page.locator(f"{section} .map").first.click()
         watched.page.wait_for_selector("#stage[open]")
@@ -300,7 +301,7 @@ def test_quantised_values_are_said_to_be(
         watched.page.wait_for_selector(".map canvas")
         for row, cell, plane in ((3, 4, 5), (57, 77, 11), (30, 40, 0)):
             canvas = tile(watched, shown, "Conv2D_First_layer", plane).locator("canvas")
-            point(watched, canvas, array.shape[:2], row, cell)
+            point(canvas, array.shape[:2], row, cell)
             said = watched.page.locator("#reading .value").inner_text()
             assert said.startswith("≈ ")
             step = np.ptp(array[..., plane]) / 251
@@ -320,7 +321,7 @@ def test_values_that_are_no_numbers(running: Any, shown: Column, tmp_path: Path)
         watched.page.wait_for_selector(".map canvas")
         canvas = tile(watched, shown, "Conv2D_First_layer", 0).locator("canvas")
         for cell, words in enumerate(("not a number", "infinity", "minus infinity")):
-            point(watched, canvas, first.shape[:2], 0, cell)
+            point(canvas, first.shape[:2], 0, cell)
             assert watched.page.locator("#reading .value").inner_text() == words
             assert pixels(watched, canvas)[0, cell].tolist() == [255, 0, 255]
         flat = tile(watched, shown, "Conv2D_First_layer", 1)
@@ -365,7 +366,7 @@ def test_500_layers(running: Any, tmp_path: Path) -> None:
         last = watched.page.locator('#layer-498 [data-plane="7"] canvas')
         last.wait_for()
         watched.page.wait_for_timeout(300)
-        point(watched, last, (17, 19), 8, 9)
+        point(last, (17, 19), 8, 9)
         assert numbered(watched.page.locator("#reading .value").inner_text()) == maps["l497"][8, 9, 7]
         assert watched.page.locator(".map").count() < 500
         watched.page.fill("#search", "l123")
@@ -425,7 +426,7 @@ def test_a_map_of_a_run_stands_over_its_own_picture(running: Any, tmp_path: Path
         for plane, (step, number) in {0: (0, 0), 3: (1, 1), 4: (2, 0)}.items():
             tile = watched.page.locator(f'#layer-1 [data-plane="{plane}"]')
             assert tile.locator("b").inner_text() == f"{step}:{number}"
-            point(watched, tile.locator("canvas"), (10, 14), 4, 5)
+            point(tile.locator("canvas"), (10, 14), 4, 5)
             assert watched.page.locator("#reading .what").inner_text() == (
                 f"td, step {step}, filter {number}, column 5, row 4"
             )

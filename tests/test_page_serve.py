@@ -238,7 +238,7 @@ def test_a_browser_scrubs_through_the_tub(address: str, tub: Path) -> None:
             page.wait_for_timeout(500)
             array = maps_of(tub, number)["Conv2D_First_layer"]
             for row, cell, plane in ((3, 5, 7), (170, 310, 2)):
-                point(watched, page.locator(f'#layer-1 [data-plane="{plane}"] canvas'), array.shape[:2], row, cell)
+                point(page.locator(f'#layer-1 [data-plane="{plane}"] canvas'), array.shape[:2], row, cell)
                 assert numbered(page.locator("#reading .value").inner_text()) == array[row, cell, plane]
         assert watched.errors == []
         assert watched.requests_elsewhere(address) == []

@@ -38,6 +38,7 @@ class Grid {
     this.shown = FIRST;
     this.wanted = false;
     holder.addEventListener("keydown", (event) => this.key(event));
+    holder.addEventListener("focusin", (event) => this.stopAt(event.target.closest(".map")));
     holder.addEventListener("pointermove", (event) => this.point(event));
     holder.addEventListener("pointerdown", (event) => this.point(event));
     holder.addEventListener("pointerleave", () => read(null));
@@ -197,9 +198,14 @@ class Grid {
     if (!by) return;
     event.preventDefault();
     const to = tiles[Math.min(Math.max(here + by, 0), tiles.length - 1)];
-    tile.tabIndex = -1;
-    to.tabIndex = 0;
     to.focus();
+  }
+
+  // Of all maps of a layer, the one last focused is where the tab key stops.
+  stopAt(tile) {
+    if (!tile) return;
+    for (const other of this.holder.querySelectorAll('[tabindex="0"]')) other.tabIndex = -1;
+    tile.tabIndex = 0;
   }
 }
 

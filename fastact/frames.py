@@ -7,7 +7,6 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -65,7 +64,7 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
 
 def decode(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     """A picture file as it is, uint8 (H, W, 3), RGB; raises InputError as `read_picture` does."""
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - a third of the time of a Path's
         raise InputError(f"there is no picture {os.fspath(path)!r}")
     return np.ascontiguousarray(np.asarray(_eight_bit(path).convert("RGB"), np.uint8))
 

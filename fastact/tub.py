@@ -162,9 +162,9 @@ class Records:
         if type(index) is not int or index < 0 or not isinstance(name, str):
             raise ValueError("no number or no picture")
         if self._images is not None and _is_plain(name):
-            image = self._images / name
-            if not image.is_symlink():  # so that it is inside, without following every folder on the way to it
-                return Record(index, image, fields)
+            image = f"{self._images}{os.sep}{name}"  # joining paths as text is ten times as fast
+            if not os.path.islink(image):  # noqa: PTH114 - so that it is inside: no folder on the way need be followed
+                return Record(index, Path(image), fields)
         try:
             return Record(index, _inside(self.tub.path, f"{IMAGES}/{name}"), fields)
         except FileError as error:

@@ -1,4 +1,4 @@
-"""A film of a lap: decoding, computing and drawing, and encoding run side by side."""
+"""A film of a lap: decoding, computing, drawing and encoding run side by side."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fastact.film.watching import Film
 from fastact.frames import prefetch
 from fastact.lap import Lap
 
-_DECODED, _DRAWN = 16, 4
-"""Frames that wait at most between decoding, computing and encoding."""
+_DECODED, _SEEN, _DRAWN = 16, 2, 4
+"""Frames that wait at most between decoding, computing, drawing and encoding."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def make_film(
     scene = scene_for(film, look, first, scales, title)
     size, frames = (scene.width, scene.height), 0
     with film_file(path, size, look.fps) as file:
-        shots = prefetch(lap, _DECODED)
-        for frame in prefetch(map(scene.draw, film.watch(shots)), _DRAWN):
+        seen = prefetch(film.watch(prefetch(lap, _DECODED)), _SEEN)
+        for frame in prefetch(map(scene.draw, seen), _DRAWN):
             file.add(frame)
             frames += 1
             progress(frames, count)

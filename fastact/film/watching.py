@@ -95,7 +95,7 @@ class Film:
         return self._decode is not None
 
     def watch(self, shots: Iterable[Shot]) -> Iterator[Seen]:
-        """What is seen of each shot; maps and strength are overwritten by the next."""
+        """What is seen of each shot, in memory of its own."""
         strength: Floats | None
         for shot in shots:
             if self.style == "saliency":

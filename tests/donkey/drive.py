@@ -27,8 +27,8 @@ from fastact import samples
 from fastact.donkey import FeatureMapPart
 
 RATE = 20
-CONTROL = 6.0
-"""Seconds for which the same loop is driven without the part, before and after."""
+ROUNDS, ROUND_SECONDS = 3, 2.5
+"""Short drives with the part and without, by turns, since a machine's other work changes from second to second."""
 WARM_UP = 5.0
 """Seconds after which memory is first looked at."""
 
@@ -86,14 +86,16 @@ def main() -> None:
     cfg = SimpleNamespace(
         FASTACT_MODEL=options.model, FASTACT_STYLE=options.style, FASTACT_OUTPUTS=["image", "angle", "throttle"]
     )
-    alone = [drive(frame, CONTROL, None, port)[0]["rate"]]
     part = FeatureMapPart(cfg)
     print(f"port {port}", flush=True)
     figures, vehicle = drive(frame, options.seconds, part, port, threaded=not options.unthreaded)
     threads = [entry.get("thread") for entry in vehicle.parts if entry["part"] is part]
-    alone.append(drive(frame, CONTROL, None, port)[0]["rate"])
+    rates: dict[str, list[object]] = {"with": [], "without": []}
+    for number in range(1, ROUNDS + 1):
+        rates["without"].append(drive(frame, ROUND_SECONDS, None, port)[0]["rate"])
+        rates["with"].append(drive(frame, ROUND_SECONDS, FeatureMapPart(cfg), port + number)[0]["rate"])
     figures |= {
-        "rates_without": alone,
+        "rates_by_turns": rates,
         "thread_ended": not any(t.is_alive() for t in threads if t)
         and "fastact" not in {t.name for t in threading.enumerate()},
         "latency_ms": latency(cfg, frame),

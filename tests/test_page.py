@@ -266,3 +266,19 @@ def test_the_command_refuses(arguments: list[str], said: str, tmp_path: Path) ->
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("package", "serve"), [("jinja2", False), ("waitress", True)])
+def test_an_extra_that_is_absent_is_named(package: str, serve: bool, tmp_path: Path) -> None:
+    tub = write_tub(tmp_path / "tub")
+    more = ["--tub", str(tub), "--serve", "--no-open"] if serve else ["--out", str(tmp_path / "page.html")]
+    code = f"""
+import sys
+sys.modules[{package!r}] = None
+sys.argv = ["fastact", "view", "--model", {str(samples.pilot())!r}, *{more!r}]
+from fastact.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"needs {package}, which is not installed: pip install 'fastact[view]'\n")

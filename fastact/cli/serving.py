@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.options import say
+from fastact.cli.subjects import Subject, open_browser
 from fastact.errors import InputError
 from fastact.page.html import Live, page
 from fastact.page.serve import allowed_hosts, application, server, server_library
 
 if TYPE_CHECKING:
-    from fastact.cli.view import Subject
     from fastact.page.columns import Column
 
 
@@ -49,8 +49,6 @@ def serve_subjects(
     subjects: Sequence[Subject], title: str, host: str, port: int, colormap: str | None, *, opens: bool
 ) -> int:
     """Serves until it is interrupted; raises InputError where the address cannot be had."""
-    from fastact.cli.view import open_browser
-
     server_library()  # whether it is there, before anything is computed
     frames = TubFrames(subjects)
     start = _readable(frames)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-import webbrowser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Feed, Feeder, NamedFile, NamedFileType, Sources, as_pictures_have, read_array
+from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources, read_array
 from fastact.cli.options import CONFIG, SIZE, say, usable_cores
+from fastact.cli.subjects import Subject, open_browser
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.graph import Model, load
@@ -23,42 +22,11 @@ from fastact.node import Node
 from fastact.tub import Tub
 
 if TYPE_CHECKING:
-    from fastact.page.columns import Column, Fed
     from fastact.page.statistics import Told
 
 _SIDE_BY_SIDE = 2
 _LONGEST_RUN = 256
 """Pictures looked at in a tub for the first run of as many as the model takes."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model at one size, with what feeds it and what computes its maps."""
-
-    label: str
-    model: Model
-    feeder: Feeder | None
-    extract: Extractor | None
-
-    def column(self, number: int) -> Column:
-        """The page's column for one of the feeder's runs."""
-        from fastact.page.columns import Column
-
-        if self.feeder is None or self.extract is None:
-            return Column(self.label, self.model, {})
-        feed = self.feeder.feed(self.feeder.runs[number])
-        maps = self.extract(feed.inputs)
-        drawn = {name: as_pictures_have(self.model, array) for name, array in maps.items()}
-        return Column(self.label, self.model, drawn, _fed(feed))
-
-
-def _fed(feed: Feed) -> Fed:
-    from fastact.page.columns import Fed
-
-    shown = feed.shown
-    if shown is not None and shown.dtype.kind == "f":
-        shown = (shown.clip(0, 1) * 255).round().astype("uint8")
-    return Fed(", ".join(feed.files), shown, feed.notes)
 
 
 @click.command(short_help="Open a page that shows what every filter sees.")
@@ -229,9 +197,3 @@ def _give(text: str, out: str | None, opens: bool | None) -> None:
     click.echo(str(path))
     if (out is None) if opens is None else opens:
         open_browser(path.resolve().as_uri())
-
-
-def open_browser(address: str) -> None:
-    """Opens an address in the system's browser; says so where there is none."""
-    if not webbrowser.open(address):
-        say(f"fastact: no browser was found to open it: open {address}")

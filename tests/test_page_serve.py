@@ -44,10 +44,13 @@ def address(tub: Path) -> Iterator[str]:
         assert process.stderr is not None
         said = process.stdout.readline().strip()
         assert said.startswith("http://127.0.0.1:"), process.stderr.read()
-        yield said.rstrip("/")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-        assert "Traceback" not in process.stderr.read()
+        try:
+            yield said.rstrip("/")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
 
 
 def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:

@@ -142,8 +142,10 @@ def _follows(instruction: Instruction, before: Sequence[Instruction]) -> bool:
 def _in_strips(instructions: Sequence[Instruction], feeds: int, lanes: int) -> Band | None:
     """The instructions as a band of strips; None where that is impossible or serves nothing."""
     main = instructions[feeds]
+    if len(main.output.shape) != 3:
+        return None
     height = main.output.shape[0]
-    if len(main.output.shape) != 3 or not (_strip(main, 0, 1) and _strip(main, height - 1, height)):
+    if not (_strip(main, 0, 1) and _strip(main, height - 1, height)):
         return None
     if len(instructions) == 1 and len(encode.legalize(main.op)) == 1:
         return None

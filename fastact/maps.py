@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Iterator, Mapping
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +13,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from fastact.views import Style
-
-_ROWS_IN_A_NOTEBOOK = 40
 
 
 class FeatureMaps(Mapping[str, Floats]):
@@ -67,33 +62,10 @@ class FeatureMaps(Mapping[str, Floats]):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a line a layer, with its first filters."""
-        shown = list(self.items())[:_ROWS_IN_A_NOTEBOOK]
-        rows = [_row(name, array) for name, array in shown]
-        if len(shown) < len(self):
-            rows.append(f"<tr><td colspan=4>and {len(self) - len(shown)} more layers</td></tr>")
-        rows += [
-            f"<tr><td>{html.escape(name)}</td><td colspan=3>not computed: {html.escape(why)}</td></tr>"
-            for name, why in self.missing.items()
-        ]
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in ("layer", "shape", "values", "filters"))
-        caption = f"Feature maps of {len(self)} layers, each filter stretched over its own values"
-        return f"<table><caption>{caption}</caption><tr>{head}</tr>{''.join(rows)}</table>"
+        from fastact.views.notebook import table
+
+        return table(self, self.missing)
 
     def copy(self) -> FeatureMaps:
         """The same maps in memory of their own: what `stream` gives is overwritten by its next frame."""
         return FeatureMaps({name: np.array(a) for name, a in self.items()}, self.missing)
-
-
-def _row(name: str, array: Floats) -> str:
-    """A layer as a row of a table, its first filters as a picture in a data address."""
-    from fastact.views import strip
-
-    shape = " × ".join(map(str, array.shape))
-    if not array.size:
-        return f"<tr><td>{html.escape(name)}</td><td>{shape}</td><td></td><td></td></tr>"
-    stored, finite = BytesIO(), array[np.isfinite(array)]
-    strip(array).quantize(256).save(stored, "PNG", optimize=True)
-    address = "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode("ascii")
-    span = f"{finite.min():.4g} to {finite.max():.4g}" if finite.size else "none finite"
-    picture = f"<img src='{address}' alt='The first filters' style='max-width:none;image-rendering:pixelated'>"
-    return f"<tr><td>{html.escape(name)}</td><td>{shape}</td><td>{span}</td><td>{picture}</td></tr>"

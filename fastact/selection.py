@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -47,6 +46,8 @@ def _matching(model: Model, pattern: str) -> list[str]:
         return list(model.layers)
     names = fnmatch.filter(model.layers, pattern)
     if not names:
+        import difflib  # when something is misspelt, and not before
+
         near = difflib.get_close_matches(pattern, model.layers, 1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
         raise LayerNotFoundError(f"no layer of {model.source} matches {pattern!r}{hint}; {_existing(model)}")

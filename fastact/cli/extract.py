@@ -13,18 +13,18 @@ import click
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, as_pictures_have, feeding_options
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
 from fastact.cli.options import CONFIGS, networks_and_cars, say, usable_cores
-from fastact.donkey.camera import car_camera
 from fastact.extractor import Extractor
 from fastact.frames import read_picture
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
-from fastact.lap import Lap
 from fastact.layers import show
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
 from fastact.writing import make_folder
 
 if TYPE_CHECKING:
+    from fastact.donkey.camera import Camera
+    from fastact.lap import Lap
     from fastact.views import Style
 
 _FORMATS = ("png", "npz", "h5")
@@ -148,7 +148,7 @@ def command(
       fastact extract --model pilot.h5 --image frame.jpg --config mycar/myconfig.py
     """
     network, car = networks_and_cars(configs)
-    camera = car_camera(car) if car else None
+    camera = _camera(car) if car else None
     if tub is not None and not indexes and out.lower().endswith(_HDF5_NAMES):
         if raw or images:
             raise click.UsageError("--raw and --image do not go with the maps of a whole tub")
@@ -181,6 +181,12 @@ def command(
                 said.add(layer)
         click.echo(str(folder))
     return 0
+
+
+def _camera(path: str) -> Camera:
+    from fastact.donkey.camera import car_camera
+
+    return car_camera(path)
 
 
 def _extract_lap(extract: Extractor, lap: Lap, out: str, threads: int) -> int:

@@ -6,17 +6,18 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from fastact.cli.feeding import NamedFile, read_array
 from fastact.cli.options import say
-from fastact.donkey.camera import Camera
 from fastact.errors import InputError
 from fastact.graph import Model
-from fastact.lap import Lap
-from fastact.tub import Tub
+
+if TYPE_CHECKING:
+    from fastact.donkey.camera import Camera
+    from fastact.lap import Lap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +45,9 @@ def lap_of(
     camera: Camera | None = None,
 ) -> Lap:
     """The model's lap over a tub, or over the part of it from one number to another."""
+    from fastact.lap import Lap
+    from fastact.tub import Tub
+
     if end is not None and end <= start:
         raise click.BadParameter(f"{end} is not after --start {start}", param_hint="--end")
     shapes = model.input_shapes

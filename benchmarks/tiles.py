@@ -10,6 +10,7 @@ choice costs: 1.00 where it is the fastest there is.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -90,7 +91,9 @@ def measure(case: Any, kernels: library.Library, milliseconds: float) -> Timed:
     if groups == filters == shape[-1]:  # vectors of channels take the place of vectors of filters
         tiles, per_group = DEPTHWISE[kernels.registers], filters
     shown = np.random.default_rng(2).uniform(-1, 1.5, shape).astype(np.float32)
-    chosen = split(tiles, pixels, per_group)
+    weights = next(w for w in node.layer.weights.values() if w.ndim == 4) if node.layer else np.ones(1)
+    products = math.prod(weights.shape[:-1])
+    chosen = split(tiles, pixels, per_group, products)
     runs = {"": _prepared(model, name, shown, chosen, kernels)}
     expected = runs[""]()
     for number, tile in enumerate(tiles):
@@ -115,9 +118,9 @@ def _prepared(
 ) -> Callable[[], Array]:
     """One call of the convolution split into `blocks`; the plan is made here, with the planner's choice replaced."""
 
-    def chosen(table: tuple[Tile, ...], pixels: int, filters: int) -> tuple[Block, ...]:
+    def chosen(table: tuple[Tile, ...], pixels: int, filters: int, products: int) -> tuple[Block, ...]:
         fits = all(table[b.tile].pixels <= pixels for b in blocks)  # a strip of a map may have fewer pixels than a tile
-        return blocks if fits else split(table, pixels, filters)
+        return blocks if fits else split(table, pixels, filters, products)
 
     with mock.patch.object(convolution, "split", chosen), mock.patch.object(library, "load", return_value=kernels):
         extract = fastact.Extractor(model, name)

@@ -18,11 +18,12 @@ both = pytest.mark.parametrize("table", [kind[r] for kind in (TILES, DEPTHWISE) 
 
 
 @both
-def test_split_covers_every_filter_once_and_stays_inside(table: tuple[Tile, ...]):
+@pytest.mark.parametrize("products", [9, 2000])
+def test_split_covers_every_filter_once_and_stays_inside(table: tuple[Tile, ...], products: int):
     for filters in range(1, 301):
         for pixels in range(1, 41):
             covered = np.zeros(filters, int)
-            for block in split(table, pixels, filters):
+            for block in split(table, pixels, filters, products):
                 tile = table[block.tile]
                 assert tile.pixels <= pixels
                 starts, width = [v * tile.width for v in range(tile.vectors - 1)] + [block.last], tile.width

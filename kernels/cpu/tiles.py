@@ -81,6 +81,9 @@ PEAK = {"avx512": (16, 16), "avx2": (8, 12), "neon": (4, 24)}
 """Floats in a vector, and independent chains, of the loop that measures the peak (peak.py): enough chains to hide a
 multiply-add's latency (4 or 5 cycles times 2 units) and few enough to stay in registers."""
 
+_FIRST_CACHE = 32 * 1024
+"""Bytes of data that every CPU fastact has kernels for holds closest."""
+
 _NATIVE_WIDTH = {16: 8, 8: 8, 4: 4}
 """For a table's widest vectors the floats one multiply-add unit takes a cycle; a wider vector costs as many slots as
 it has such parts.
@@ -101,15 +104,16 @@ class Block:
 
 
 @functools.lru_cache(maxsize=1024)
-def split(table: tuple[Tile, ...], pixels: int, filters: int) -> tuple[Block, ...]:
+def split(table: tuple[Tile, ...], pixels: int, filters: int, products: int) -> tuple[Block, ...]:
     """The blocks of filters, each with its tile, that compute `filters` filters at `pixels` pixels fastest.
 
-    Every split into vectors of one width is costed by the slots its multiply-adds and loads take, and the cheapest is
-    taken. The last block may overlap the one before it, as may its last vector.
+    `products` are the multiplications behind each value: as many weights are there for each filter. Every split into
+    vectors of one width is costed by the slots its multiply-adds and loads take, and the cheapest is taken. The last
+    block may overlap the one before it, as may its last vector.
     """
 
     def cost(tile: int) -> float:
-        return _cost(table[tile], _NATIVE_WIDTH[max(t.width for t in table)], pixels)
+        return _cost(table[tile], _NATIVE_WIDTH[max(t.width for t in table)], pixels, products)
 
     splits: list[tuple[Block, ...]] = []
     for width in {t.width for t in table if t.width <= filters}:
@@ -140,9 +144,13 @@ def _rests(
     return rests
 
 
-def _cost(tile: Tile, native: int, pixels: int) -> float:
-    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more, two a cycle."""
+def _cost(tile: Tile, native: int, pixels: int, products: int) -> float:
+    """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more, two a cycle.
+
+    Weights that do not fit the first cache come from the second for every tile anew, at half the speed or less.
+    """
     slots = max(1, tile.width // native)
     multiply_adds = tile.pixels // tile.cluster * tile.vectors * slots
-    loads = tile.vectors * slots + tile.pixels
+    near = 4 * products * tile.vectors * tile.width <= _FIRST_CACHE
+    loads = tile.vectors * slots * (1 if near else 2) + tile.pixels
     return -(-pixels // tile.pixels) * (max(multiply_adds, loads) + 0.125 * loads)

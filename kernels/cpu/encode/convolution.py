@@ -41,7 +41,7 @@ def multiplied(op: ops.Conv2D | ops.Conv3D, x: Buffer, y: Buffer, registers: str
     segments, together = _segments(offsets, length)
     per_group = filters // op.groups
     made: list[Row] = []
-    for block in split(TILES[registers], rows * columns, per_group):
+    for block in split(TILES[registers], rows * columns, per_group, math.prod(op.weights.shape[:-1])):
         tile = TILES[registers][block.tile]
         # One row takes all blocks of a group, or the one block of all groups, whichever there are more of; a row for
         # each where pixels share vectors, since their weights are repeated.
@@ -72,7 +72,7 @@ def depthwise(op: ops.Conv2D | ops.DepthwiseConv2D, x: Buffer, y: Buffer, regist
     starts = [channels * dy * width * ky for ky in range(kh)]
     segments = np.array([(start, start + channels * dx * kw) for start in starts], np.int64)
     made: list[Row] = []
-    for block in split(DEPTHWISE[registers], rows * columns, channels):
+    for block in split(DEPTHWISE[registers], rows * columns, channels, kh * kw):
         made.append([
             depthwise_name(DEPTHWISE[registers][block.tile]), x.place + 4 * block.first, y.place + 4 * block.first,
             op.weights.reshape(-1)[block.first:], op.bias[block.first:],

@@ -10,6 +10,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from fastact.cost import PICTURE_RANKS, Cost, trace
 from fastact.errors import InputError, ModelError, UnsupportedError
@@ -18,6 +22,8 @@ from fastact.layers import Config, Layer, Shape, create
 from fastact.node import Node
 from fastact.topology import Topology, parse
 from fastact.wiring import LayerPath, wire
+
+D = TypeVar("D", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,22 @@ class Model:
         layers = (layer for layer in self._layers.values() if isinstance(layer, Layer))
         return sum(w.size for layer in layers for w in layer.weights.values())
 
-    @property
+    @cached_property
     def channels_first(self) -> bool:
         """Whether its layers take pictures with channels before rows and columns."""
         return any(isinstance(layer, Layer) and layer.channels_first for layer in self._layers.values())
+
+    def picture_shape(self, shape: Shape) -> Shape:
+        """The shape of an input or a map with its channels last, as pictures have them."""
+        return (*shape[:-3], *shape[-2:], shape[-3]) if self.channels_first and len(shape) > 2 else shape
+
+    def as_pictures_have(self, array: npt.NDArray[D]) -> npt.NDArray[D]:
+        """An input or a map with its channels last, as pictures have them; a view."""
+        return np.moveaxis(array, -3, -1) if self.channels_first and array.ndim > 2 else array
+
+    def as_layers_have(self, picture: npt.NDArray[D]) -> npt.NDArray[D]:
+        """A picture, or a run of them, with its channels where the layers have them; a view."""
+        return np.moveaxis(picture, -1, -3) if self.channels_first else picture
 
     def at_size(self, size: tuple[int, int]) -> Model:
         """The same weights planned for pictures of `size`, (rows, columns), or sequences of them.

@@ -131,8 +131,8 @@ class Feeding:
 
     def __init__(self, model: Model, start_speed: float = 0.0) -> None:
         self._shapes = dict(model.input_shapes)
-        self._channels_first = model.channels_first
-        pictures = [name for name in self._shapes if takes_pictures(self._picture(name))]
+        self._model = model
+        pictures = [name for name in self._shapes if takes_pictures(model.picture_shape(self._shapes[name]))]
         if len(pictures) != 1:
             raise UnsupportedError(
                 f"{model.source} has {len(pictures)} inputs for pictures, and a camera gives one: "
@@ -151,7 +151,7 @@ class Feeding:
     @property
     def size(self) -> tuple[int | None, int | None]:
         """Rows and columns of the pictures; None where any number will do."""
-        rows, columns = self._picture(self.input)[-3:-1]
+        rows, columns = self._model.picture_shape(self._shapes[self.input])[-3:-1]
         return rows, columns
 
     def __call__(self, frame: Array, *others: object) -> dict[str, Array]:
@@ -164,7 +164,7 @@ class Feeding:
         Raises:
             InputError: the frame is no picture, or numbers are missing or not as many as the input takes.
         """
-        picture = self.latest = fit(frame, self._picture(self.input)[-3:])
+        picture = self.latest = fit(frame, self._model.picture_shape(self._shapes[self.input])[-3:])
         inputs = {self.input: self._as_run(picture)}
         if MEMORY in self._shapes:
             inputs[MEMORY] = np.array(self._past, np.float32).reshape(self._shapes[MEMORY])
@@ -177,8 +177,7 @@ class Feeding:
         self._past.append(command)
 
     def _as_run(self, picture: Array) -> Array:
-        if self._channels_first:
-            picture = np.moveaxis(picture, -1, -3)
+        picture = self._model.as_layers_have(picture)
         if len(self._shapes[self.input]) == 3:
             return picture
         if self._run and self._run[-1].shape != picture.shape:
@@ -192,11 +191,6 @@ class Feeding:
     def _steps(self) -> int:
         shape = self._shapes[self.input]
         return (shape[0] or 1) if len(shape) == 4 else 1
-
-    def _picture(self, name: str) -> Shape:
-        """An input's shape with channels last, as pictures are."""
-        shape = self._shapes[name]
-        return (*shape[:-3], *shape[-2:], shape[-3]) if self._channels_first and len(shape) > 2 else shape
 
 
 def fit(frame: Array, shape: Shape) -> Array:

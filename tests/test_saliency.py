@@ -17,6 +17,7 @@ from fastact.frames import decode
 from fastact.saliency import GradCam, GradientSaliency, VisualBackProp
 from fastact.saliency.base import RESULT, normalized
 from fastact.saliency.chain import Windows
+from fastact.saliency.scalar import picture_input
 from fastact.saliency.visualbackprop import _along
 
 FRAME = decode(samples.frame("160x120"))
@@ -299,3 +300,21 @@ def test_normalizing() -> None:
 def test_a_result_takes_no_layer_s_name() -> None:
     model = load(samples.pilot())
     assert RESULT not in model.layers
+
+
+def test_the_picture_among_other_inputs_where_channels_come_first():
+    def layer(name: str, kind: str, config: dict[str, Any], *inputs: str) -> dict[str, Any]:
+        nodes = [[[i, 0, 0, {}] for i in inputs]] if inputs else []
+        return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": nodes}
+
+    conv = {"filters": 2, "kernel_size": [3, 3], "data_format": "channels_first"}
+    layers = [
+        layer("img", "InputLayer", {"batch_input_shape": [None, 3, 12, 16]}),
+        layer("numbers", "InputLayer", {"batch_input_shape": [None, 7]}),
+        layer("conv", "Conv2D", conv, "img"),
+        layer("dense", "Dense", {"units": 2}, "numbers"),
+    ]
+    ends = {"input_layers": [["img", 0, 0], ["numbers", 0, 0]], "output_layers": [["conv", 0, 0], ["dense", 0, 0]]}
+    model = handmade({"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}, (2, 15, 0))
+    assert model.channels_first
+    assert picture_input(model) == "img"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, as_pictures_have, feeding_options
+from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
 from fastact.cli.options import CONFIGS, networks_and_cars, say, usable_cores
 from fastact.extractor import Extractor
@@ -61,11 +61,11 @@ class Job:
     def _draw(self, feed: Feed, maps: FeatureMaps, folder: Path) -> None:
         from fastact.views import contact_sheet, mosaic, save_png  # not loaded where only arrays are asked for
 
-        drawn = {name: as_pictures_have(self.extract.model, array) for name, array in maps.items()}
+        drawn = {name: self.extract.model.as_pictures_have(array) for name, array in maps.items()}
         for (name, array), file_name in zip(drawn.items(), file_names(maps), strict=True):
             save_png(mosaic(array, name=name, style=self.style), folder / f"{file_name}.png")
         model = os.path.basename(self.extract.model.source)  # noqa: PTH119
-        inputs = {name: as_pictures_have(self.extract.model, array) for name, array in feed.inputs.items()}
+        inputs = {name: self.extract.model.as_pictures_have(array) for name, array in feed.inputs.items()}
         caption = [f"{model}, {', '.join(_in_words(name, a) for name, a in inputs.items())}"]
         caption += [f"fed: {', '.join(feed.files)}"] if len(feed.files) > 1 else []
         caption += [f"the picture was {note}" for note in feed.notes]

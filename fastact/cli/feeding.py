@@ -171,19 +171,15 @@ class Feeder:
         read: Callable[[Path, Shape], Picture] = read_picture,
     ) -> None:
         self._model, self._shapes, self._read = model, model.input_shapes, read
-        for name in sources.arrays:
-            if name not in self._shapes:
-                raise InputError(f"{model.source} has no input {name!r}: its inputs are {_listed(self._shapes)}")
         self._files = tuple(os.path.basename(path) for path in sources.arrays.values())  # noqa: PTH119
-        self._arrays = {name: read_array(path, name, self._shapes[name]) for name, path in sources.arrays.items()}
-        self._arrays |= made_up or {}
+        self._arrays = read_arrays(model, sources.arrays) | dict(made_up or {})
         self._pictures = self._input_of_pictures(sources.has_pictures)
         self.runs = self._runs(sources)
 
     def _input_of_pictures(self, given: bool) -> str | None:
         """The input that pictures go to; None where there are arrays for all."""
         absent = {name: shape for name, shape in self._shapes.items() if name not in self._arrays}
-        able = [name for name, shape in absent.items() if takes_pictures(self._picture_shape(name))]
+        able = [name for name, shape in absent.items() if takes_pictures(self._model.picture_shape(shape))]
         if given and not absent:
             raise InputError("pictures and arrays for all inputs are given: leave out one of them")
         if given and not able:
@@ -225,11 +221,6 @@ class Feeder:
             )
         return [images[end - steps : end] for end in range(steps, len(images) + 1)]
 
-    def _picture_shape(self, name: str) -> Shape:
-        """An input's shape with channels last, as pictures are."""
-        shape = self._shapes[name]
-        return (*shape[:-3], *shape[-2:], shape[-3]) if self._model.channels_first and len(shape) > 2 else shape
-
     def name(self, run: tuple[Path, ...]) -> str:
         """The name for the results of a run."""
         return run[-1].stem if run else Path((*self._files, "inputs")[0]).stem
@@ -238,15 +229,16 @@ class Feeder:
         """What to compute for one of :attr:`runs`; decodes its pictures."""
         inputs, notes, files = dict(self._arrays), dict[str, None](), (*(p.name for p in run), *self._files)
         if self._pictures is not None:
-            shape = self._picture_shape(self._pictures)
+            shape = self._model.picture_shape(self._shapes[self._pictures])
             pictures = [self._read(path, shape[-3:]) for path in run]
             if len({p.frame.shape for p in pictures}) > 1:
                 raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
             notes = dict.fromkeys(note for p in pictures for note in p.notes)
             frames = np.stack([p.frame for p in pictures])
-            inputs[self._pictures] = as_layers_have(self._model, frames if len(shape) == 4 else frames[0])
-        first = self._pictures or next((n for n in inputs if takes_pictures(self._picture_shape(n))), None)
-        shown = None if first is None else as_pictures_have(self._model, inputs[first])
+            inputs[self._pictures] = self._model.as_layers_have(frames if len(shape) == 4 else frames[0])
+        able = (n for n in inputs if takes_pictures(self._model.picture_shape(self._shapes[n])))
+        first = self._pictures or next(able, None)
+        shown = None if first is None else self._model.as_pictures_have(inputs[first])
         if shown is not None and shown.shape[-1] == 4:  # transparency is not shown
             shown = shown[..., :3]
         return Feed(self.name(run), files, inputs, shown, tuple(notes))
@@ -257,14 +249,14 @@ class Feeder:
         return {n: a.astype(np.float32) if n == name else a for n, a in feed.inputs.items()}
 
 
-def as_pictures_have(model: Model, array: Array) -> Array:
-    """A map or a frame of the model with its channels last, as pictures have them."""
-    return np.moveaxis(array, -3, -1) if model.channels_first and array.ndim > 2 else array
-
-
-def as_layers_have(model: Model, frame: Array) -> Array:
-    """A picture with its channels where the model's layers have them."""
-    return np.moveaxis(frame, -1, -3) if model.channels_first else frame
+def read_arrays(model: Model, files: Mapping[str, str]) -> dict[str, Array]:
+    """The arrays of .npy files for a model's inputs, by the inputs' names; raises InputError as `read_array` does, and
+    for a name that no input has."""
+    shapes = model.input_shapes
+    for name in files:
+        if name not in shapes:
+            raise InputError(f"{model.source} has no input {name!r}: its inputs are {_listed(shapes)}")
+    return {name: read_array(path, name, shapes[name]) for name, path in files.items()}
 
 
 def read_array(path: str, name: str, shape: Shape) -> Array:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fastact.cli.feeding import NamedFile, read_array
+from fastact.cli.feeding import NamedFile, read_arrays
 from fastact.cli.options import say
-from fastact.errors import InputError
 from fastact.graph import Model
 
 if TYPE_CHECKING:
@@ -50,13 +49,7 @@ def lap_of(
 
     if end is not None and end <= start:
         raise click.BadParameter(f"{end} is not after --start {start}", param_hint="--end")
-    shapes = model.input_shapes
-    files = [i for i in inputs if isinstance(i, NamedFile)]
-    for file in files:
-        if file.name not in shapes:
-            names = ", ".join(map(repr, shapes))
-            raise InputError(f"{model.source} has no input {file.name!r}: its inputs are {names}")
-    arrays = {file.name: read_array(file.path, file.name, shapes[file.name]) for file in files}
+    arrays = read_arrays(model, {i.name: i.path for i in inputs if isinstance(i, NamedFile)})
     return Lap(Tub.open(tub), model, arrays=arrays, start=start, end=end, prepare=camera)
 
 

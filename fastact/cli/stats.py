@@ -6,14 +6,14 @@ import io
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Array, Input, NamedFile, read_array
+from fastact.cli.feeding import Array, Input, NamedFile, Sources, read_arrays
 from fastact.cli.options import CONFIG, console, plain, say, usable_cores
 from fastact.errors import InputError
 from fastact.kernels.cpu.threads import MOST
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from fastact.extractor import Extractor
-    from fastact.graph import Model
     from fastact.stats import FilterStatistics, LayerStatistics, Statistics, TubFrames
 
 _INTERRUPTED = 130
@@ -78,8 +77,10 @@ def command(
     from fastact.stats import TubFrames
     from fastact.tub import Tub
 
-    model = _sized(load(model_path, config=config_path), inputs)
-    frames = TubFrames(model, Tub.open(tub), start, end, limit, _arrays(model, inputs))
+    sources = Sources.of((), inputs, None, ())
+    model = load(model_path, config=config_path)
+    model = model.at_size(sources.size) if sources.size else model
+    frames = TubFrames(model, Tub.open(tub), start, end, limit, read_arrays(model, sources.arrays))
     statistics = collect(Extractor(model, list(layers) or None, threads=threads), frames)
     for note, count in frames.notes.items():
         say(f"fastact: {_many(count, 'picture')} of the tub: {note}")
@@ -92,25 +93,6 @@ def command(
         say(f"fastact: interrupted: these are figures of {_many(statistics.frames, 'frame')}")
         return _INTERRUPTED
     return 0
-
-
-def _sized(model: Model, inputs: Sequence[tuple[int, int] | NamedFile]) -> Model:
-    sizes = [i for i in inputs if not isinstance(i, NamedFile)]
-    if len(sizes) > 1:
-        raise click.BadParameter("give one size", param_hint="--input")
-    return model.at_size(sizes[0]) if sizes else model
-
-
-def _arrays(model: Model, inputs: Sequence[tuple[int, int] | NamedFile]) -> dict[str, Array]:
-    files = [i for i in inputs if isinstance(i, NamedFile)]
-    if len({f.name for f in files}) < len(files):
-        raise click.BadParameter("an input is given twice", param_hint="--input")
-    shapes = model.input_shapes
-    for file in files:
-        if file.name not in shapes:
-            listed = ", ".join(map(repr, shapes))
-            raise InputError(f"{model.source} has no input {file.name!r}: its inputs are {listed}")
-    return {f.name: read_array(f.path, f.name, shapes[f.name]) for f in files}
 
 
 def collect(extract: Extractor, frames: TubFrames) -> Statistics:

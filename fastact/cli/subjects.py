@@ -6,7 +6,7 @@ import webbrowser
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastact.cli.feeding import Feed, Feeder, as_pictures_have
+from fastact.cli.feeding import Feed, Feeder
 from fastact.cli.options import say
 from fastact.extractor import Extractor
 from fastact.graph import Model
@@ -32,7 +32,7 @@ class Subject:
             return Column(self.label, self.model, {})
         feed = self.feeder.feed(self.feeder.runs[number])
         maps = self.extract(feed.inputs)
-        drawn = {name: as_pictures_have(self.model, array) for name, array in maps.items()}
+        drawn = {name: self.model.as_pictures_have(array) for name, array in maps.items()}
         return Column(self.label, self.model, drawn, _fed(feed))
 
 

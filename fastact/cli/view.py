@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources, read_array
+from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources, read_arrays
 from fastact.cli.options import CONFIG, SIZE, say, usable_cores
 from fastact.cli.subjects import Subject, open_browser
 from fastact.errors import InputError
@@ -163,9 +163,8 @@ def _told(subject: Subject, path: str, arrays: Mapping[str, str], limit: int | N
 
     if subject.extract is None:
         return None
-    tub, shapes = Tub.open(path), subject.model.input_shapes
-    read = {name: read_array(file, name, shapes[name]) for name, file in arrays.items()}
-    frames = TubFrames(subject.model, tub, limit=limit, arrays=read)
+    tub = Tub.open(path)
+    frames = TubFrames(subject.model, tub, limit=limit, arrays=read_arrays(subject.model, arrays))
     return Told(collect(subject.extract, frames), lambda image: decode(tub.path / image))
 
 

@@ -82,7 +82,7 @@ class Film:
             return
         if style not in ("mosaic", "overlay"):
             raise InputError(f"unknown style {style!r}: choose mosaic, overlay or saliency")
-        nodes = [n for n in select(model, layers) if n.shape is not None and is_map(_channels_last(model, n.shape))]
+        nodes = [n for n in select(model, layers) if n.shape is not None and is_map(model.picture_shape(n.shape))]
         if not nodes:
             raise UnsupportedError("a film needs a layer with maps, which have a height, a width and channels")
         self.names = tuple(n.name for n in (nodes[-1:] if style == "overlay" else nodes))
@@ -128,15 +128,9 @@ def _decoder(model: Model) -> Decoder | None:
         return None
 
 
-def _channels_last(model: Model, shape: Sequence[int | None]) -> tuple[int | None, ...]:
-    if not model.channels_first or len(shape) < 3:
-        return tuple(shape)
-    return (*shape[:-3], *shape[-2:], shape[-3])
-
-
 def _pictures(model: Model, maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """A layer's maps (H, W, C); of those with time steps the last."""
-    maps = np.moveaxis(maps, -3, -1) if model.channels_first else maps
+    maps = model.as_pictures_have(maps)
     latest: npt.NDArray[np.float32] = maps.reshape(-1, *maps.shape[-3:])[-1]
     return latest
 

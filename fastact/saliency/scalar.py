@@ -90,11 +90,7 @@ def _is_softmax(recorder: Recorder, value: Value) -> bool:
 
 def picture_input(model: Model) -> str:
     """The one input that takes pictures, or a run of them; raises InputError where there is not exactly one."""
-    able = [
-        name
-        for name, shape in model.input_shapes.items()
-        if takes_pictures((*shape[:-3], *shape[-2:], shape[-3]) if model.channels_first else shape)
-    ]
+    able = [name for name, shape in model.input_shapes.items() if takes_pictures(model.picture_shape(shape))]
     if len(able) != 1:
         raise InputError(f"{model.source} has {len(able)} inputs that take pictures: name the one that is meant")
     return able[0]

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-import numpy as np
-
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.fields import Field, receptive_fields
 from fastact.maps import FeatureMaps
 from fastact.stats.gather import Gatherer
 from fastact.stats.layer import About, describe
-from fastact.stats.moments import Floats
 from fastact.stats.result import Statistics
 
 PEAKS = 5
@@ -38,7 +35,6 @@ class Collector:
         if not 1 <= peaks <= 100 or apart < 1:
             raise InputError(f"a filter has 1 to 100 peaks, and 1 or more frames apart, not {peaks} and {apart}")
         self._model, self._peaks, self._apart = extract.model, peaks, apart
-        self._channels_first = extract.model.channels_first
         self._names: tuple[str, ...] = ()
         self._gatherer: Gatherer | None = None
         self._shapes: dict[str, tuple[int, ...]] = {}
@@ -64,7 +60,7 @@ class Collector:
         gatherer = self._gatherer or self._begin(maps)
         if {name: array.shape for name, array in maps.items()} != self._shapes:
             raise InputError("the frames are not of one size: statistics are over maps of the same shapes")
-        gatherer.add([self._filters_last(maps[name]) for name in self._names], record)
+        gatherer.add([self._model.as_pictures_have(maps[name]) for name in self._names], record)
         if image:
             self._images[record] = image
             self._forget(gatherer)
@@ -77,7 +73,7 @@ class Collector:
         self._fields = receptive_fields(self._model)
         self._shapes = {name: array.shape for name, array in maps.items()}
         self._names = tuple(name for name, array in maps.items() if array.size)
-        shapes = [self._filters_last(maps[name]).shape for name in self._names]
+        shapes = [self._model.as_pictures_have(maps[name]).shape for name in self._names]
         if not shapes:
             raise InputError("none of the layers has a value to make statistics of")
         self._gatherer = Gatherer(shapes, self._peaks, self._apart)
@@ -123,7 +119,3 @@ class Collector:
         return About(
             name, model.layers[name].class_name, self._shapes[name], sight, self._fields.get(name), self._images
         )
-
-    def _filters_last(self, array: Floats) -> Floats:
-        """A map with its filters along the last axis, where Keras's default has them."""
-        return np.moveaxis(array, -3, -1) if self._channels_first and array.ndim > 2 else array

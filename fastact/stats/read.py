@@ -95,16 +95,13 @@ class TubFrames:
 
     def _array(self, run: deque[npt.NDArray[np.uint8]]) -> Array:
         frames = run[0] if len(self._shape) == 3 else np.stack(run)
-        return np.ascontiguousarray(np.moveaxis(frames, -1, -3)) if self.model.channels_first else frames
+        return np.ascontiguousarray(self.model.as_layers_have(frames))
 
 
 def _pictures_input(model: Model, arrays: Mapping[str, Array]) -> tuple[str, Shape]:
     """The one input for pictures, and its shape with the channels last."""
     absent = {name: shape for name, shape in model.input_shapes.items() if name not in arrays}
-    able = {
-        name: (*shape[:-3], *shape[-2:], shape[-3]) if model.channels_first and len(shape) > 2 else shape
-        for name, shape in absent.items()
-    }
+    able = {name: model.picture_shape(shape) for name, shape in absent.items()}
     able = {name: shape for name, shape in able.items() if takes_pictures(shape)}
     if not able:
         raise InputError(f"{model.source} takes no pictures, which are all that a tub is asked for")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,10 @@ class Tub:
         """
         return Records(self, start, end)
 
+    def inside(self, record: Record) -> str:
+        """The path of a record's picture, as seen from the tub's folder."""
+        return os.path.relpath(record.image, self.path.resolve())
+
     def __iter__(self) -> Iterator[Record]:
         """The same as :meth:`records`."""
         return self.records()
@@ -96,15 +101,16 @@ class Tub:
                 continue
             yield record, frame
 
-    def run(self, index: int, count: int) -> list[Record]:
-        """`count` records in a row of which record number `index` is the last, as a car has seen them by then.
+    def run(self, index: int, count: int, further: int = 0) -> list[Record]:
+        """`count` records in a row of which record number `index` is the last, as a car has seen them by then, and up
+        to `further` before them.
 
         Raises:
             InputError: there is no such record, or there are not so many up to it.
         """
-        run: list[Record] = []
+        run: deque[Record] = deque(maxlen=count + further)
         for record in self.records():
-            run = [*run[-(count - 1) :], record] if count > 1 else [record]
+            run.append(record)
             if record.index == index:
                 break
         else:
@@ -115,7 +121,7 @@ class Tub:
                 f"the tub {os.fspath(self.path)!r} has {len(run)} records up to number {index}, and the model takes a "
                 f"run of {count}: give a later --index"
             )
-        return run
+        return list(run)
 
 
 @dataclass

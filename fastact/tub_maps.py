@@ -81,7 +81,7 @@ def write_tub_maps(
     shots = prefetch(iter(lap), MOST_IN_BATCH)
     first = next(shots, None)
     if first is None:
-        raise InputError(f"the tub {os.fspath(lap.tub.path)!r} has no record in that range whose picture can be read")
+        raise lap.empty()
     layout = _Layout.of(extract, lap, first)
     if not target.exists():
         create(target, h5py, layout.fill)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from fastact.donkey.config import ConfigFile, read_config
 from fastact.donkey.transformations import Pixels, Transformations
 from fastact.errors import InputError
-from fastact.frames import Picture, read_picture
+from fastact.frames import Picture, fit, read_picture
 from fastact.layers import Shape, show
-from fastact.pilots import fit
 
 _SIDES = ("IMAGE_H", "IMAGE_W", "IMAGE_DEPTH")
 _LARGEST = 65536
@@ -33,7 +32,7 @@ class Camera:
 
     def __call__(self, picture: Pixels) -> Pixels:
         """What the pilot gets of a picture, uint8 (H, W, 3 or 1), of any size."""
-        return self.transformations(fit(picture, self.shape))
+        return self.transformations(fit(picture, self.shape).frame)
 
     def read(self, path: str | os.PathLike[str], shape: Shape) -> Picture:
         """A picture file as the pilot gets it, for an input of `shape`, (rows, columns, channels).

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-from fastact.kernels import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -19,6 +18,8 @@ from kernel_checks import (
     small,
     tables,
 )
+
+from fastact.kernels import ops
 
 
 @st.composite

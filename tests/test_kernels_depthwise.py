@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from fastact.kernels import ops
-from fastact.kernels.cpu import library
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -16,6 +14,9 @@ from kernel_checks import (
     run,
     seeds,
 )
+
+from fastact.kernels import ops
+from fastact.kernels.cpu import library
 
 
 @st.composite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from fastact.kernels import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -15,6 +14,8 @@ from kernel_checks import (
     seeds,
     tables,
 )
+
+from fastact.kernels import ops
 
 
 @st.composite

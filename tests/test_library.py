@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 import pytest
-from fastact.kernels.cpu import build, levels, library, search
-from fastact.kernels.cpu.levels import LEVELS
 from PIL import Image
 
 from fastact import cli, samples
 from fastact.errors import KernelError
 from fastact.extractor import Extractor
+from fastact.kernels.cpu import build, levels, library, search
+from fastact.kernels.cpu.levels import LEVELS
 
 LEVEL = search.best_level()
 REGISTERS = LEVELS[LEVEL].registers

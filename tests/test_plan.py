@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import KERAS3
-from fastact.kernels.cpu import bands, encode, library
-from fastact.kernels.cpu.steps import Place
-from fastact.kernels.cpu.threads import Team
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import handmade, reference_maps
 
 from fastact import Extractor, Model
 from fastact.errors import InputError, ModelError
+from fastact.kernels.cpu import bands, encode, library
+from fastact.kernels.cpu.steps import Place
+from fastact.kernels.cpu.threads import Team
 from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _copied_inputs, _Layout, ancestors, record
 
 Json = dict[str, Any]

@@ -19,15 +19,15 @@ import types
 
 import numpy as np
 import pytest
-from fastact.kernels import ops
-from fastact.kernels.cpu import encode, library
-from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
-from fastact.kernels.cpu.threads import MOST, Team
 
 from fastact import samples
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.graph import load
+from fastact.kernels import ops
+from fastact.kernels.cpu import encode, library
+from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
+from fastact.kernels.cpu.threads import MOST, Team
 
 TEAMS = (2, 3, 7, 16)
 PATIENCE = 90

@@ -17,13 +17,14 @@ from pathlib import Path
 
 import numpy as np
 from elf import read
+from rows import cases, normal
+
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import bands, bins, encode, library
 from fastact.kernels.cpu.steps import Buffer, Place, Table
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.cpu.tiles import PEAK
 from fastact.kernels.program import Instruction, Value
-from rows import cases, normal
 
 SEED = 20_260_301
 EPSILON = 2.0**-24

@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 from cases import KERAS2
+from configurations import conv, entry, image, model, on
 from oracles import handmade
 from PIL import Image
-from test_topology import conv, entry, image, model, on
 from tubs import COUNT, SIZE, pixels, record, write_manifest, write_tub
 
 import fastact

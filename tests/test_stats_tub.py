@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from configurations import conv, entry, image, model, on
 from oracles import handmade
 from pilots_with_faults import faulty
-from test_topology import conv, entry, image, model, on
 from tubs import COUNT, SIZE, write_manifest, write_tub
 
 from fastact import Extractor, Model, samples

@@ -47,7 +47,7 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
         InputError: not a picture that can be read, of more than 8 bits a channel, or no picture fits `shape`.
     """
     if len(shape) != 3 or shape[-1] not in _MODE_FOR_CHANNELS:
-        raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays from Python")
+        raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays, --input NAME=FILE.npy")
     return _fitted(_eight_bit(path), shape)
 
 
@@ -115,7 +115,7 @@ def _open(path: str | os.PathLike[str]) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"there is no picture {name}") from None
     except IsADirectoryError:
-        raise InputError(f"{name} is a folder, not a picture") from None
+        raise InputError(f"{name} is a folder, not a picture: give a file in it") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InputError(f"the picture {name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return image

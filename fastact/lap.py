@@ -100,7 +100,7 @@ class Lap:
             if not fields or any(field not in tub.fields for field in fields):
                 raise InputError(
                     f"the input {name!r} of {model.source}, which is {show(model.input_shapes[name])}, is not in the "
-                    f"tub: add --input {name}=FILE.npy"
+                    f"tub {os.fspath(tub.path)!r}: add --input {name}=FILE.npy"
                 )
 
     def empty(self) -> InputError:

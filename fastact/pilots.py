@@ -223,7 +223,10 @@ class Feeding:
 def _numbers(name: str, values: object, shape: Shape) -> Array:
     """Numbers from another part as an input takes them."""
     if values is None:
-        raise InputError(f"the model also takes {show(shape)} numbers as {name!r}, and nothing gives them")
+        raise InputError(
+            f"the model also takes {show(shape)} numbers as {name!r}, and nothing gives them: add their channel to the "
+            "part's inputs"
+        )
     try:
         array = np.asarray(values, np.float32).reshape(-1)
     except (TypeError, ValueError):

@@ -115,7 +115,9 @@ class Tub:
                 break
         else:
             what = "is marked as deleted" if index in self.deleted else "is not in it, or is damaged"
-            raise InputError(f"the tub {os.fspath(self.path)!r} cannot give record {index}, which {what}")
+            raise InputError(
+                f"the tub {os.fspath(self.path)!r} cannot give record {index}, which {what}: give another --index"
+            )
         if len(run) < count:
             raise InputError(
                 f"the tub {os.fspath(self.path)!r} has {len(run)} records up to number {index}, and the model takes a "
@@ -188,7 +190,9 @@ def _manifest(folder: Path) -> tuple[list[str], list[str], Mapping[str, Any]]:
                 f"{os.fspath(folder)!r} is a tub of donkeycar 3 or older: convert it with donkeycar's "
                 "convert_to_tub_v2.py"
             ) from None
-        raise FileError(f"{os.fspath(folder)!r} is no tub: it has no {MANIFEST}") from None
+        raise FileError(
+            f"{os.fspath(folder)!r} is no tub: give the folder that has {MANIFEST}, such as mycar/data"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileError(f"the tub {os.fspath(folder)!r} cannot be read: {reason}") from None
@@ -205,7 +209,10 @@ def _manifest(folder: Path) -> tuple[list[str], list[str], Mapping[str, Any]]:
 
 
 def _damaged(folder: Path) -> FileError:
-    return FileError(f"the tub {os.fspath(folder)!r} is damaged: its {MANIFEST} is not donkeycar's five lines of JSON")
+    return FileError(
+        f"the tub {os.fspath(folder)!r} is damaged: its {MANIFEST} is not donkeycar's five lines of JSON, so copy it "
+        "from the car again"
+    )
 
 
 def _is_list_of(kind: type, value: object) -> bool:
@@ -220,7 +227,7 @@ def _inside(folder: Path, name: str) -> Path:
             return path
     except (OSError, ValueError, RuntimeError):  # a zero byte; a circle of links
         pass
-    raise FileError(f"the tub {os.fspath(folder)!r} is damaged: {name[:60]!r} leads out of it")
+    raise FileError(f"the tub {os.fspath(folder)!r} is damaged: {name[:60]!r} leads out of it, so copy it again")
 
 
 def _folder_of_images(folder: Path) -> Path | None:
@@ -239,7 +246,7 @@ def _is_plain(name: str) -> bool:
 def _lines(catalog: Path) -> Iterator[bytes]:
     """The lines of a catalog, an empty one for a line too long to be a record; raises FileError."""
     if not catalog.is_file():
-        raise FileError(f"the tub's catalog {os.fspath(catalog)!r} is not there")
+        raise FileError(f"the tub's catalog {os.fspath(catalog)!r} is not there: copy the whole tub again")
     try:
         with catalog.open("rb") as file:
             while line := file.readline(LONGEST_LINE + 1):

@@ -142,7 +142,7 @@ def test_a_lap_feeds_what_the_model_takes(tmp_path: Path):
 def test_a_lap_of_runs_of_pictures(tmp_path: Path):
     folder = write_tub(tmp_path / "tub")
     model = fastact.load(RNN)
-    with pytest.raises(InputError, match=r"'in_1'.*not in the tub: add --input"):
+    with pytest.raises(InputError, match=r"'in_1'.*not in the tub '.*/tub': add --input"):
         Lap(Tub.open(folder), model)
     numbers = np.linspace(-1, 1, 4)
     shots = list(Lap(Tub.open(folder), model, arrays={"in_1": numbers}))
@@ -156,7 +156,7 @@ def test_fields_of_the_records_are_fed(tmp_path: Path):
     tub, pilot = write_imu_tub(tmp_path / "tub"), with_numbers("imu_in", 6)
     fed = [shot.frame["imu_in"].tolist() for shot in Lap(Tub.open(tub), pilot)]
     assert fed == [[i + k for k in range(6)] for i in range(4)]
-    with pytest.raises(InputError, match=r"'imu_in'.*not in the tub"):
+    with pytest.raises(InputError, match=r"'imu_in'.*not in the tub '.*/other': add --input"):
         Lap(Tub.open(write_tub(tmp_path / "other")), pilot)
 
 

@@ -255,7 +255,10 @@ class Feeder:
             shape = self._model.picture_shape(self._shapes[self._pictures])
             pictures = [self._read(path, shape[-3:]) for path in run.pictures]
             if len({p.frame.shape for p in pictures}) > 1:
-                raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
+                raise InputError(
+                    f"the pictures of the run that ends with {run.pictures[-1].name!r} have different sizes, and the "
+                    "model takes any: make them one size, or give it with --input WIDTHxHEIGHT"
+                )
             notes = dict.fromkeys(note for p in pictures for note in p.notes)
             frames = np.stack([p.frame for p in pictures])
             inputs[self._pictures] = self._model.as_layers_have(frames if len(shape) == 4 else frames[0])
@@ -298,7 +301,7 @@ def read_array(path: str, name: str, shape: Shape) -> Array:
                 hint = ", without the batch axis" if len(found) == len(shape) + 1 else ""
                 raise InputError(f"{path!r} is {show(found)}, and the input {name!r} is {show(shape)}{hint}")
             if file.tell() + dtype.itemsize * math.prod(found) > Path(path).stat().st_size:
-                raise InputError(f"{path!r} is damaged: it has fewer values than it says")
+                raise InputError(f"{path!r} is damaged: it has fewer values than it says, so save it again")
             file.seek(0)
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
     except FileNotFoundError:

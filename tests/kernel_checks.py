@@ -12,8 +12,9 @@ import pytest
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import encode, library
 from fastact.kernels.cpu.levels import LEVELS, supported
-from fastact.kernels.cpu.steps import Buffer, Place, Table
+from fastact.kernels.cpu.steps import Table
 from fastact.kernels.cpu.tiles import TILES
+from fastact.kernels.places import Buffer, Place
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 

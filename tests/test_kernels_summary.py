@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fastact.kernels.cpu import bins, library
-from fastact.kernels.cpu.steps import Place, Row, Table
+from fastact.kernels.cpu.steps import Row, Table
+from fastact.kernels.places import Place
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import Guarded, examples, seeds

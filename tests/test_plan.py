@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from cases import KERAS3
 from fastact.kernels.cpu import bands, encode, library
-from fastact.kernels.cpu.steps import Place
 from fastact.kernels.cpu.threads import Team
+from fastact.kernels.places import Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import handmade, reference_maps

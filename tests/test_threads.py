@@ -21,8 +21,9 @@ import numpy as np
 import pytest
 from fastact.kernels import ops
 from fastact.kernels.cpu import encode, library
-from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
+from fastact.kernels.cpu.steps import Row, Table
 from fastact.kernels.cpu.threads import MOST, Team
+from fastact.kernels.places import Buffer, Place
 
 from fastact import samples
 from fastact.errors import InputError

@@ -1,0 +1,37 @@
+"""Every kernel, a row each: its name, its parameters and the threads of a block.
+
+Parameters are letters: F, B and I for pointers to float32, uint8 and int32; u, i and f for a uint32, int32 and float32;
+l for a uint64, which frame strides are. A name's function lies in a module of :mod:`.code` and is looked up by what
+compiles it (:func:`function`), so that a process that launches kernels loads no Numba.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+THREADS = 256
+"""Threads of a block, where a thread makes one value."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel in module `module` of :mod:`.code`: what it takes, and the threads of its blocks."""
+
+    module: str
+    parameters: str
+    threads: int = THREADS
+
+
+KERNELS: dict[str, Kernel] = {
+    "u8_f32_scale": Kernel("moving", "BFufll"),
+}
+
+
+def function(name: str) -> Callable[..., Any]:
+    """The Python function of a kernel; loads Numba."""
+    module = importlib.import_module(f"{__package__}.code.{KERNELS[name].module}")
+    found: Callable[..., Any] = getattr(module, name)
+    return found

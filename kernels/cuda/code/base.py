@@ -1,0 +1,26 @@
+"""What kernels share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import cuda
+
+__all__ = ["U", "frame", "part", "value"]
+
+part = cuda.jit(device=True)
+"""Makes a function one that kernels can call."""
+
+U = np.uint32
+"""An index."""
+
+
+@part
+def value():
+    """The number of this thread among all of its frame."""
+    return U(cuda.blockIdx.x) * U(cuda.blockDim.x) + U(cuda.threadIdx.x)
+
+
+@part
+def frame(stride):
+    """Where this block's frame begins in a region whose frames lie `stride` items apart."""
+    return np.uint64(cuda.blockIdx.z) * stride

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from convolution_cases import convolutions, depthwise, volumes
 from cuda_simulation import run
 from fastact.kernels import ops
 from fastact.kernels.cuda import tiles
-from kernel_checks import assert_sums, normal
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_checks import assert_sums, examples, normal
 
 FRAMES = 2
 
@@ -15,6 +18,10 @@ FRAMES = 2
 def checked(op: ops.Op, *shape: int) -> None:
     x = normal(3, FRAMES, *shape)
     x[(0, *(n // 2 for n in shape))] = np.nan
+    checked_on(op, x)
+
+
+def checked_on(op: ops.Op, x: np.ndarray) -> None:
     for actual, frame in zip(run(op, x), x, strict=True):
         assert_sums(op, actual, frame)
 
@@ -58,3 +65,13 @@ def test_conv3d(groups: int):
 @pytest.mark.parametrize("shape", [(7,), (1100,), (3, 20), (4, 3, 20)], ids=str)
 def test_dense(shape: tuple[int, ...]):
     checked(ops.Dense(normal(1, shape[-1], 11), normal(2, 11), low=-3.0), *shape)
+
+
+few = st.one_of(st.integers(1, 9), st.sampled_from([24, 33]))
+
+
+@examples(15)
+@given(st.one_of(convolutions(few, 3), depthwise(9, 3), volumes(few)))
+def test_any(case: tuple[ops.Op, np.ndarray]):
+    op, x = case
+    checked_on(op, np.stack([x, x[::-1]]))

@@ -19,8 +19,9 @@ from fastact.kernels.cpu import bands, encode
 from fastact.kernels.cpu.bands import Band
 from fastact.kernels.cpu.library import Library
 from fastact.kernels.cpu.memory import aligned
-from fastact.kernels.cpu.steps import Place, Row, Table
+from fastact.kernels.cpu.steps import Row, Table
 from fastact.kernels.cpu.threads import Team
+from fastact.kernels.places import Place
 from fastact.kernels.program import Instruction, Value
 from fastact.layers import Tape
 from fastact.node import Node

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import signal
 import socket
@@ -141,9 +140,8 @@ def test_what_is_no_request_ends(address: str, garbage: bytes) -> None:
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(65536):
                 pass
-        except OSError as error:  # the server may close before all was sent
-            if not isinstance(error, ConnectionError) and error.errno != errno.ENOTCONN:
-                raise
+        except OSError:  # the server may close before all was sent
+            pass
     assert get(f"{address}/frames/0")[0] == 200
 
 

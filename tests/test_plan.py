@@ -18,8 +18,8 @@ from oracles import handmade, reference_maps
 from fastact import Extractor, Model
 from fastact.errors import InputError, ModelError
 from fastact.kernels.cpu import bands, encode, library
-from fastact.kernels.cpu.steps import Place
 from fastact.kernels.cpu.threads import Team
+from fastact.kernels.places import Place
 from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _copied_inputs, _Layout, ancestors, record
 
 Json = dict[str, Any]

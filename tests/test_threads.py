@@ -19,8 +19,9 @@ from fastact.extractor import Extractor
 from fastact.graph import load
 from fastact.kernels import ops
 from fastact.kernels.cpu import encode, library
-from fastact.kernels.cpu.steps import Buffer, Place, Row, Table
+from fastact.kernels.cpu.steps import Row, Table
 from fastact.kernels.cpu.threads import MOST, Team
+from fastact.kernels.places import Buffer, Place
 
 TEAMS = (2, 3, 7, 16)
 IDLE_LIMIT = 0.06

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from fastact.kernels.cpu import bins
 from fastact.kernels.cpu.library import load
-from fastact.kernels.cpu.steps import Place, Row, Table
+from fastact.kernels.cpu.steps import Row, Table
+from fastact.kernels.places import Place
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Doubles: TypeAlias = npt.NDArray[np.float64]

@@ -18,10 +18,11 @@ from typing import TypeAlias
 import numpy as np
 
 from .. import ops
+from ..places import Buffer, Place
 from ..program import Instruction, Value
 from . import encode
 from .memory import aligned
-from .steps import Buffer, Place, Row
+from .steps import Row
 
 SCRATCH = 24 * 1024, 128 * 1024
 """The least and the most bytes of scratch that all lanes of a band may take together; between them an eighth of the

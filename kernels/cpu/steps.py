@@ -1,6 +1,6 @@
 """The table of steps that the native entry walks, and what stands in it.
 
-An address is given as :class:`Place`, a region and an offset into it, since a frame's input and output lie elsewhere at
+An address is given as a place, a region and an offset into it, since a frame's input and output lie elsewhere at
 each call: :class:`Table` writes the regions' addresses in. How an operation becomes rows is in :mod:`.encode`.
 """
 
@@ -13,30 +13,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .. import ops
+from ..places import Place
 from .fields import FIELDS
 
 PREFIX = "fastact_kernel_"
 """What a kernel's name begins with in the compiled library."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """`offset` bytes into region number `region` (see :class:`Table`)."""
-
-    region: int
-    offset: int = 0
-
-    def __add__(self, offset: int) -> Place:
-        return Place(self.region, self.offset + offset)
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """Where an input or output of an operation lies, and its shape."""
-
-    place: Place
-    shape: ops.Shape
 
 
 Field: TypeAlias = "int | str | Place | npt.NDArray[Any] | list[Row]"

@@ -21,9 +21,10 @@ from rows import cases, normal
 
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import bands, bins, encode, library
-from fastact.kernels.cpu.steps import Buffer, Place, Table
+from fastact.kernels.cpu.steps import Table
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.cpu.tiles import PEAK
+from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
 
 SEED = 20_260_301

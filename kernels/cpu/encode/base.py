@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from ... import ops
-from ..steps import Buffer, Row
+from ...places import Buffer
+from ..steps import Row
 
 Encoder = Callable[..., list[Row]]
 O = TypeVar("O", bound=ops.Op)  # noqa: E741

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import ops
-from ..steps import Buffer, Row
+from ...places import Buffer
+from ..steps import Row
 from ..tiles import DEPTHWISE, TILES, depthwise_name, split
 from .base import bits, count, encoder
 

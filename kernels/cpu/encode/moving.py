@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ... import ops
-from ..steps import Buffer, Place, Row
+from ...places import Buffer, Place
+from ..steps import Row
 from .base import bits, count, encoder
 
 AXES = 5

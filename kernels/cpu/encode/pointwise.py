@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import ops
-from ..steps import Buffer, Place, Row
+from ...places import Buffer, Place
+from ..steps import Row
 from .base import count, encoder
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ... import ops
-from ..steps import Buffer, Row
+from ...places import Buffer
+from ..steps import Row
 from .base import count, encoder
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ... import ops
-from ..steps import Buffer, Row
+from ...places import Buffer
+from ..steps import Row
 from .base import encoder
 
 

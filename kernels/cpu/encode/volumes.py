@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ... import ops
-from ..steps import Buffer, Row
+from ...places import Buffer
+from ..steps import Row
 from .base import encoder
 from .convolution import multiplied
 

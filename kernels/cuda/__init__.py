@@ -1,0 +1,9 @@
+"""CUDA kernels: Python functions that Numba compiles to PTX ahead of time, and the driver alone to run them.
+
+launch       what an encoder gives: a kernel's name, its blocks and its arguments
+encode       how an operation becomes launches (addresses and integers)
+code         the kernels, written in Python; only what compiles or simulates them loads Numba
+catalog      every kernel by name: its function, its parameters, its threads
+boards       what a GPU has: multiprocessors, registers, shared memory
+build        Numba compiles the catalog to PTX; needs no GPU
+"""

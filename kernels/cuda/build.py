@@ -1,0 +1,93 @@
+"""Compiles the catalog to PTX, for one compute capability; needs Numba's CUDA compiler and no GPU.
+
+    python -m fastact.kernels.cuda.build 5.0 FILE
+
+All compile flags are decided here. The result is a zip archive with a member NAME.ptx for each kernel, in which the
+kernel has its name. Run as a program of its own by :mod:`.search`, so that the process that launches kernels never
+loads Numba.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from .catalog import KERNELS, function
+
+TARGETS: dict[tuple[int, int], str] = {(5, 0): "6.0", (7, 2): "6.1", (8, 7): "7.4", (9, 0): "7.8"}
+"""The capabilities that PTX is made for, each with the least version of PTX's language that knows it.
+
+A GPU takes the PTX of the highest one that it reaches. The version decides which drivers can load it: CUDA 10.2, the
+last for a Jetson Nano, reads 6.5 at most.
+"""
+
+
+def main(capability: str, path: str) -> None:
+    """Writes the PTX of every kernel for `capability`, such as 5.0, to `path`."""
+    if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "0":
+        sys.exit("NUMBA_ENABLE_CUDASIM is set: Numba would simulate a GPU, and not compile for one")
+    major, _, minor = capability.partition(".")
+    target = int(major), int(minor)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in KERNELS:
+            # A date of its own makes the same archive from the same source, whenever it is made.
+            archive.writestr(zipfile.ZipInfo(f"{name}.ptx"), compile_ptx(name, target), zipfile.ZIP_DEFLATED)
+
+
+def compile_ptx(name: str, target: tuple[int, int]) -> str:
+    """One kernel as PTX."""
+    from numba import cuda, types
+
+    signature = types.void(*_types(KERNELS[name].parameters))
+    with _as_if_on(target):
+        text, _ = cuda.compile_ptx(function(name), signature, cc=target, fastmath=False)
+    return _named(text, name, TARGETS[target])
+
+
+@contextlib.contextmanager
+def _as_if_on(target: tuple[int, int]) -> Iterator[None]:
+    """Functions that kernels call are compiled for `target`: Numba asks the GPU that is there, and none may be."""
+    from numba.cuda import dispatcher
+
+    asked = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=target)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = asked
+
+
+def _types(parameters: str) -> Sequence[Any]:
+    from numba import types
+
+    return [
+        {
+            "F": types.CPointer(types.float32),
+            "B": types.CPointer(types.uint8),
+            "I": types.CPointer(types.int32),
+            "u": types.uint32,
+            "i": types.int32,
+            "l": types.uint64,
+            "f": types.float32,
+        }[letter]
+        for letter in parameters
+    ]
+
+
+def _named(text: str, name: str, version: str) -> str:
+    """PTX in which the kernel is called `name`, in the oldest version of the language that says it."""
+    (entry,) = re.findall(r"\.visible \.entry (\w+)\(", text)
+    text = re.sub(rf"\b{entry}", name, text)  # its parameters' names begin with its own
+    # Python's environment of the function, which only a kernel that raises would look at.
+    text = re.sub(r"^\.common \.global .*NumbaEnv.*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^\.version .*$", f".version {version}", text, count=1, flags=re.MULTILINE)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

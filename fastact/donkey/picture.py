@@ -13,8 +13,7 @@ from fastact.donkey.settings import Settings
 from fastact.donkey.transformations import Pixels
 from fastact.errors import UnsupportedError
 from fastact.pilots import Command
-from fastact.views.colors import DIM, FAINT, PAGE, RGB, TEXT
-from fastact.views.gauge import gauge
+from fastact.views.colors import DIM, FAINT, PAGE, PLOT, RGB, RULE, TEXT
 from fastact.views.live import Mosaic, Scale, is_map
 from fastact.views.overlay import COLORMAP, blend
 from fastact.views.style import Style
@@ -127,7 +126,15 @@ def _gauges(draw: ImageDraw.ImageDraw, command: Command | None, left: int, top: 
     for name, value in (("steering", command.angle), ("throttle", command.throttle)):
         write(draw, (left, top), name, _TEXT, DIM)
         if width >= _LEAST_GAUGE:
-            box = (left + before, top + 2, left + before + width, top + 2 + _GAUGE)
-            gauge(draw, value, box, _FILL)
+            _bar(draw, value, left + before, top + 2, width)
         write(draw, (left + before + max(width, 0) + behind, top), f"{value:+.2f}", _TEXT, TEXT, "ra")
         top += line_height(_GAUGE + 4)
+
+
+def _bar(draw: ImageDraw.ImageDraw, value: float, left: int, top: int, width: int) -> None:
+    middle = left + width // 2
+    bottom = top + _GAUGE
+    draw.rectangle((left, top, left + width, bottom), fill=PLOT)
+    reach = middle + round(max(-1.0, min(1.0, value if value == value else 0.0)) * (width // 2))
+    draw.rectangle((min(middle, reach), top, max(middle, reach), bottom), fill=_FILL)
+    draw.line((middle, top - 2, middle, bottom + 2), fill=RULE)

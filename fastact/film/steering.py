@@ -14,7 +14,6 @@ from PIL import Image, ImageDraw
 
 from fastact.pilots import Command
 from fastact.views.colors import COLORS, DIM, FAINT, PAGE, PLOT, RGB, RULE, TEXT, color_table
-from fastact.views.gauge import clipped, gauge
 from fastact.views.text import line_height, shorten, text_width, write
 
 DRIVER: RGB = (94, 201, 98)
@@ -47,7 +46,7 @@ def draw_commands(draw: ImageDraw.ImageDraw, size: tuple[int, int], driver: floa
 
 def _draw_line(draw: ImageDraw.ImageDraw, size: tuple[int, int], angle: float, color: RGB, times: int) -> None:
     width, height = size
-    turn = clipped(angle) * _FULL_LOCK
+    turn = _clipped(angle) * _FULL_LOCK
     foot = (width / 2, height - 1)
     tip = (foot[0] + math.sin(turn) * height * 0.45, foot[1] - math.cos(turn) * height * 0.45)
     thick = max(2, round(width / 130)) * times
@@ -94,7 +93,7 @@ class Panel:
             self._past[i].append(math.nan if command is None else command.angle)
             top = self._top + i * _ROW
             if command is not None:
-                gauge(draw, command.angle, (self._left, top + 2, self._right, top + 2 + _BAR), color)
+                self._bar(draw, command.angle, top, color)
                 for column, value in enumerate((command.angle, command.throttle), 1):
                     number = _number(f"{value:+.2f}")
                     image.paste(number, (self._right + column * _NUMBER_ROOM - number.width, top))
@@ -145,6 +144,12 @@ class Panel:
         page.paste(Image.fromarray(np.broadcast_to(colors, (_BAR, _SCALE, 3)).copy()), (left, top + 3))
         write(draw, (left + _SCALE + 6, top), shorten(high, _TEXT, room - left - _SCALE), _TEXT, FAINT)
 
+    def _bar(self, draw: ImageDraw.ImageDraw, angle: float, top: int, color: RGB) -> None:
+        middle = (self._left + self._right) // 2
+        reach = middle + round(_clipped(angle) * (self._right - self._left) / 2)
+        draw.rectangle((min(middle, reach), top + 2, max(middle, reach), top + 2 + _BAR), fill=color)
+        draw.line((middle, top, middle, top + 4 + _BAR), fill=RULE)
+
     def _curve(
         self, draw: ImageDraw.ImageDraw, past: deque[float], color: RGB, place: tuple[int, int, int, int]
     ) -> None:
@@ -172,3 +177,7 @@ def _number(text: str) -> Image.Image:
     image = Image.new("RGB", (text_width(text, _TEXT), line_height(_TEXT)), PAGE)
     write(ImageDraw.Draw(image), (0, 0), text, _TEXT, TEXT)
     return image
+
+
+def _clipped(angle: float) -> float:
+    return max(-1.0, min(1.0, angle if angle == angle else 0.0))

@@ -310,7 +310,7 @@ def test_a_size_that_is_none(size: tuple[int, int]):
 
 def test_at_size_needs_one_picture():
     numbers = model([entry("InputLayer", "in", [], batch_shape=[None, 4]), entry("ReLU", "r", ["in"])])
-    with pytest.raises(InputError, match="one picture"):
+    with pytest.raises(InputError, match="0 inputs for pictures, and another size is for one"):
         numbers.at_size((10, 10))
 
 

@@ -19,7 +19,6 @@ from fastact.errors import InputError
 from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.layers import Shape, show
-from fastact.tub import Tub
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -212,7 +211,8 @@ class Feeder:
 
     def _runs_of_tub(self, sources: Sources, path: str) -> list[Run]:
         """The feeds of a tub's records: of those chosen, or of all that have a picture."""
-        from fastact.lap import Lap
+        from fastact.lap import Lap  # as in laps.py: pictures need none of it
+        from fastact.tub import Tub
 
         lap = Lap(Tub.open(path), self._model, arrays=self._arrays)
         shape = self._shapes[str(self._pictures)]

@@ -126,6 +126,8 @@ class Lap:
         unread = given = self.damaged = 0
         self.notes = Counter()
         for place, record in enumerate(records):
+            if given == self.limit:
+                return
             shot = None
             if place % stride == 0:
                 try:
@@ -136,8 +138,6 @@ class Lap:
             if shot is not None:
                 yield shot
                 given += 1
-                if given == self.limit:
-                    return
             feed.remember(command(record) or Command(0.0, 0.0))
         self.damaged = records.damaged + unread
 

@@ -96,7 +96,14 @@ def test_a_range_without_records_is_refused_and_help_says_the_rule(run, tmp_path
 
 @pytest.mark.parametrize(
     ("start", "end", "limit", "expected"),
-    [(2, 5, None, [2, 3, 4]), (5, None, None, [5, 6]), (0, None, 2, [0, 1]), (3, 100, 3, [3, 4, 5]), (7, None, 1, [])],
+    [
+        (2, 5, None, [2, 3, 4]),
+        (5, None, None, [5, 6]),
+        (0, None, 2, [0, 1]),
+        (3, 100, 3, [3, 4, 5]),
+        (7, None, 1, []),
+        (0, None, 0, []),
+    ],
 )
 def test_ranges(tmp_path: Path, start: int, end: int | None, limit: int | None, expected: list[int]):
     lap = Lap(Tub.open(write_tub(tmp_path / "tub")), fastact.load(samples.pilot()), start=start, end=end, limit=limit)

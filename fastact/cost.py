@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers import Tape, Value
 from fastact.node import Node
 

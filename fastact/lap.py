@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from fastact.errors import InputError
 from fastact.extractor import Frame
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import show
 from fastact.pilots import Command, Feeding
 from fastact.tub import Record, Tub

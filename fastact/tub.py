@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from fastact.errors import FileError, InputError
 from fastact.frames import decode
+from fastact.kernels.records import dataclass
 
 MANIFEST, IMAGES = "manifest.json", "images"
 PICTURE_FIELD = "cam/image_array"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.kernels.program import Value as Value
+from fastact.kernels.records import dataclass
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"

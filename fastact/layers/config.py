@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastact.errors import ModelError
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 
 LARGEST = 2**24
 """No length, count or stride in a configuration may be larger."""

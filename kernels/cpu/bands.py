@@ -12,13 +12,13 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from .. import ops
 from ..program import Instruction, Value
+from ..records import dataclass
 from . import encode
 from .memory import aligned
 from .steps import Buffer, Place, Row

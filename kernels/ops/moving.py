@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ..records import dataclass
 from .base import Floats, Op, Shape, Sides, Strip, Window, same_rows
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import field
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from fastact.kernels import ops
 from fastact.kernels.records import dataclass
 from fastact.layers import Tape, Value
 from fastact.node import Node
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 PICTURE_RANKS = (3, 4)
 """Axes of a picture, (rows, columns, channels), and of a sequence of pictures or a volume, which has one more."""

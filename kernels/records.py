@@ -34,26 +34,25 @@ else:
 
 
 def _init(self: Any, /, *given: object, **named: object) -> None:
-    names = self.__match_args__
+    kind = type(self)
+    names = kind.__match_args__
     values = dict(zip(names, given, strict=False)) | named
-    if len(values) < len(given) + len(named):
-        raise TypeError(f"{type(self).__name__}() takes the {len(names)} values {', '.join(names)}, each once")
-    own = vars(self)
-    for name in names:
-        own[name] = values.pop(name) if name in values else _default(self, name)
-    if values:
-        raise TypeError(f"{type(self).__name__}() takes no {next(iter(values))!r}")
-    if hasattr(self, "__post_init__"):
+    if len(values) < len(given) + len(named) or not named.keys() <= kind.__dataclass_fields__.keys():
+        raise TypeError(f"{kind.__name__}() takes {', '.join(names)}, each once")
+    if len(values) < len(names):
+        values |= {name: _default(kind, name) for name in names if name not in values}
+    vars(self).update(values)
+    if hasattr(kind, "__post_init__"):
         self.__post_init__()
 
 
-def _default(self: Any, name: str) -> object:
-    field = self.__dataclass_fields__[name]
+def _default(kind: Any, name: str) -> object:
+    field = kind.__dataclass_fields__[name]
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     if field.default is not dataclasses.MISSING:
         return field.default
-    raise TypeError(f"{type(self).__name__}() needs {name!r}")
+    raise TypeError(f"{kind.__name__}() needs {name!r}")
 
 
 def _repr(self: Any) -> str:

@@ -57,10 +57,9 @@ def best_level() -> str:
 
 
 def cache_folder() -> Path:
-    """Where this user's compiled kernels are kept."""
-    import platformdirs  # not loaded where the library was shipped
-
-    return platformdirs.user_cache_path("fastact") / "kernels"
+    """Where this user's compiled kernels are kept: as the XDG Base Directory Specification says."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache")) / "fastact" / "kernels"  # noqa: PTH111, PTH117
 
 
 def candidates(level: str, registers: str) -> Iterator[Candidate]:
@@ -176,9 +175,13 @@ def _suffix(level: str) -> str:
 @functools.cache
 def source_hash() -> str:
     """Changes with the source of what is compiled: the modules beside this one, and the operations."""
-    here, digest = Path(__file__).parent, sha256()
-    for source in sorted([*here.glob("*.py"), *here.parent.glob("ops/*.py")]):
-        digest.update(source.read_bytes())
+    here = os.path.dirname(__file__)  # noqa: PTH120  # pathlib would take longer than the hash itself
+    folders = (here, os.path.join(os.path.dirname(here), "ops"))  # noqa: PTH118, PTH120
+    digest = sha256()
+    for path in sorted(entry.path for folder in folders for entry in os.scandir(folder)):
+        if path.endswith(".py"):
+            with open(path, "rb", buffering=0) as source:  # noqa: PTH123
+                digest.update(source.read())
     return digest.hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ import functools
 from ..records import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tile:
     """`pixels` output pixels x `vectors` vectors of `width` filters.
 

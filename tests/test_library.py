@@ -12,12 +12,12 @@ import shutil
 import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import pytest
 from fastact.kernels.cpu import build, levels, library, search
 from fastact.kernels.cpu.levels import LEVELS
@@ -29,6 +29,7 @@ from fastact.extractor import Extractor
 
 LEVEL = search.best_level()
 REGISTERS = LEVELS[LEVEL].registers
+CACHES = search.cache_folder().parents[1]
 FRAME = np.asarray(Image.open(samples.frame("160x120")))
 LARGEST = 300_000
 """Bytes a shared library may have: three of them are a wheel's native code."""
@@ -65,8 +66,8 @@ print(json.dumps({
 """Finds or builds kernels with none shipped, computes the sample frame's maps and says what it used."""
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def checksum(content: bytes) -> str:
+    return f"{zlib.crc32(content):08x}"
 
 
 def maps_digest(maps) -> str:
@@ -75,7 +76,7 @@ def maps_digest(maps) -> str:
 
 def child(cache: Path | str, copy: Path | str = "", **environment: str) -> subprocess.Popen[str]:
     # The linker's own cache stays where it is: to fill a new one takes it half a minute.
-    zig = os.environ.get("ZIG_GLOBAL_CACHE_DIR", str(platformdirs.user_cache_path("zig")))
+    zig = os.environ.get("ZIG_GLOBAL_CACHE_DIR", str(CACHES / "zig"))
     env = os.environ | {"XDG_CACHE_HOME": str(cache), "ZIG_GLOBAL_CACHE_DIR": zig} | environment
     command = [sys.executable, "-c", CHILD, str(copy)]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -155,7 +156,7 @@ class Place:
         """Writes kernels, or `content` under a name that fits it, into a folder."""
         body = self.good.read_bytes() if content is None else content
         hashes = {"source": search.source_hash(), "compiler": search.compiler_hash()}
-        hashes["digest"] = hashlib.sha256(body).hexdigest()[:16]
+        hashes["checksum"] = checksum(body)
         path = where / f"{LEVEL}-{REGISTERS}-{'-'.join((hashes | parts).values())}{self.good.suffix}"
         where.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(body)
@@ -286,7 +287,7 @@ GARBAGE = {
 @needs_linker
 @pytest.mark.parametrize("kind", GARBAGE)
 def test_what_the_loader_refuses_is_passed_over(place, caplog, kind) -> None:
-    """Its name is right, digest included, and yet it is no library of ours."""
+    """Its name is right, checksum included, and yet it is no library of ours."""
     garbage = place.put(place.shipped, GARBAGE[kind](place.good.read_bytes()))
     cached = place.put(place.cache)
     assert place.refusals()[garbage] is None
@@ -350,7 +351,7 @@ def test_two_processes_at_once_both_succeed(race) -> None:
     for talk in race.talk:
         assert re.search(r"compiling the kernels for \S+, once: this takes about", talk)
     (kept,) = race.folder.iterdir()  # the same code, so the same name; and no folder of a build is left
-    assert kept.stem.endswith(f"-{digest(kept)}")
+    assert kept.stem.endswith(f"-{checksum(kept.read_bytes())}")
     assert oct(race.folder.stat().st_mode & 0o777) == "0o700"
 
 

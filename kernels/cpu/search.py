@@ -2,7 +2,7 @@
 
 In order: what was shipped with fastact; the user's cache; else built now, by a program of its own, and kept in the
 cache. A file's name has in it the level, the tile table, hashes of the kernels' source and of the compiler's
-version, and a hash of the file itself, so that a stale or damaged one is not loaded.
+version, and a checksum of the file itself, so that a stale or damaged one is not loaded.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def _refusal(path: Path, prefix: str, wanted: tuple[str, ...], private: bool) ->
     if private and not (_private(path) and _private(path.parent)):
         return "others than this user can write to it"
     try:
-        return None if parts[-1] == _digest(path) else "it is damaged"
+        return None if parts[-1] == _checksum(path) else "it is damaged"
     except OSError as error:
         return f"it cannot be read ({error.strerror})"
 
@@ -162,7 +163,7 @@ def _build_folder() -> tuple[Path, bool]:
 
 def file_name(level: str, registers: str, made: Path) -> str:
     """The name a compiled file is kept under."""
-    return f"{level}-{registers}-{source_hash()}-{compiler_hash()}-{_digest(made)}{made.suffix}"
+    return f"{level}-{registers}-{source_hash()}-{compiler_hash()}-{_checksum(made)}{made.suffix}"
 
 
 def _suffix(level: str) -> str:
@@ -199,8 +200,9 @@ def compiler_hash() -> str:
     return digest.hexdigest()[:8]
 
 
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:16]
+def _checksum(path: Path) -> str:
+    """Of a file's content: it tells a damaged file; who may have written it is another question."""
+    return f"{zlib.crc32(path.read_bytes()):08x}"
 
 
 def _private(path: Path) -> bool:

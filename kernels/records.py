@@ -22,7 +22,7 @@ else:
         """As `dataclasses.dataclass`, with the two of its options that fastact uses."""
         if cls is None:
             return functools.partial(dataclass, frozen=frozen, eq=eq)
-        methods = {"__init__": _init, "__repr__": _repr}
+        methods = {"__init__": _init_and_check if hasattr(cls, "__post_init__") else _init, "__repr__": _repr}
         if eq:
             methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
         if frozen:
@@ -37,13 +37,16 @@ def _init(self: Any, /, *given: object, **named: object) -> None:
     kind = type(self)
     names = kind.__match_args__
     values = dict(zip(names, given, strict=False)) | named
-    if len(values) < len(given) + len(named) or not named.keys() <= kind.__dataclass_fields__.keys():
+    if len(values) < len(given) + len(named) or not values.keys() <= set(names):
         raise TypeError(f"{kind.__name__}() takes {', '.join(names)}, each once")
-    if len(values) < len(names):
-        values |= {name: _default(kind, name) for name in names if name not in values}
+    if tuple(values) != names:
+        values = {name: values[name] if name in values else _default(kind, name) for name in names}
     vars(self).update(values)
-    if hasattr(kind, "__post_init__"):
-        self.__post_init__()
+
+
+def _init_and_check(self: Any, /, *given: object, **named: object) -> None:
+    _init(self, *given, **named)
+    self.__post_init__()
 
 
 def _default(kind: Any, name: str) -> object:

@@ -18,7 +18,6 @@ from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
-from fastact.tub import Tub
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -207,6 +206,8 @@ class Feeder:
         if sources.tub is not None:
             if steps is None:
                 raise InputError(f"the input {self._pictures!r} takes any number of pictures: give them with --image")
+            from fastact.tub import Tub  # as in laps.py: pictures need none of it
+
             tub = Tub.open(sources.tub)
             return [tuple(record.image for record in tub.run(index, steps)) for index in sources.indexes]
         images = tuple(map(Path, sources.images))

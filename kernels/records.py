@@ -34,19 +34,25 @@ else:
 
 
 def _init(self: Any, /, *given: object, **named: object) -> None:
-    kind = type(self)
-    names = kind.__match_args__
-    values = dict(zip(names, given, strict=False)) | named
-    if len(values) < len(given) + len(named) or not values.keys() <= set(names):
-        raise TypeError(f"{kind.__name__}() takes {', '.join(names)}, each once")
-    if tuple(values) != names:
-        values = {name: values[name] if name in values else _default(kind, name) for name in names}
-    vars(self).update(values)
+    names = self.__match_args__
+    values = dict(zip(names, given, strict=False), **named)
+    if tuple(values) != names or len(given) + len(named) > len(names):
+        values = _in_order(type(self), given, named)
+    self.__dict__.update(values)
 
 
 def _init_and_check(self: Any, /, *given: object, **named: object) -> None:
     _init(self, *given, **named)
     self.__post_init__()
+
+
+def _in_order(kind: Any, given: tuple[object, ...], named: dict[str, object]) -> dict[str, object]:
+    """Every field's value, where not all are given or not in order; raises TypeError for what cannot be."""
+    names = kind.__match_args__
+    values = dict(zip(names, given, strict=False), **named)
+    if len(values) < len(given) + len(named) or not values.keys() <= set(names):
+        raise TypeError(f"{kind.__name__}() takes {', '.join(names)}, each once")
+    return {name: values[name] if name in values else _default(kind, name) for name in names}
 
 
 def _default(kind: Any, name: str) -> object:

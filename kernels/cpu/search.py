@@ -17,10 +17,10 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..digest import sha256
+from ..records import dataclass
 from .levels import LEVELS, supported
 
 log = logging.getLogger("fastact.kernels")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from fastact.errors import InputError
 from fastact.kernels.ops import Floats
 
 if TYPE_CHECKING:
@@ -15,16 +16,37 @@ if TYPE_CHECKING:
     from fastact.views import Style
 
 
+class DeviceArray(Protocol):
+    """An array in the memory of a GPU, as CUDA's array interface and DLPack describe it.
+
+    Attributes:
+        shape: without the batch axis; with it for a batch.
+        strides: bytes.
+        address: of the first value.
+    """
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    address: int
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]: ...
+
+    def __dlpack__(self, **options: Any) -> object: ...
+
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+
 class FeatureMaps(Mapping[str, Floats]):
     """The maps of one frame by layer name, each (H, W, C) float32, channels last, as Keras gives it without batch axis.
 
     Attributes:
         missing: layers that were asked for and cannot be computed, each with the reason.
-        home: for the extractor that gave them: what computes into them, and their block's address.
+        home: for the extractor that gave them: what computes into them, and where.
     """
 
     def __init__(
-        self, arrays: Mapping[str, Floats], missing: Mapping[str, str], home: tuple[object, int] | None = None
+        self, arrays: Mapping[str, Floats], missing: Mapping[str, str], home: tuple[object, Any] | None = None
     ) -> None:
         self._arrays = dict(arrays)
         self.missing = dict(missing)
@@ -48,6 +70,15 @@ class FeatureMaps(Mapping[str, Floats]):
         lines = [f"    {name!r}: {'x'.join(map(str, a.shape))}" for name, a in self.items()]
         lines += [f"    {name!r}: not computed: {why}" for name, why in self.missing.items()]
         return "\n".join([f"FeatureMaps of {len(self)} layers:", *lines])
+
+    def on_device(self, name: str) -> DeviceArray:
+        """A layer's maps where they lie in the memory of a GPU, for other libraries to take without a copy.
+
+        Raises:
+            KeyError: there is no map of that name.
+            InputError: the maps are the CPU's.
+        """
+        raise InputError(f"the maps of {name!r} lie in the CPU's memory: give the Extractor device='cuda'")
 
     def mosaic(self, name: str, style: Style | None = None) -> Image.Image:
         """One picture of all filters of a layer; see :func:`fastact.views.mosaic`.

@@ -38,7 +38,7 @@ from fastact.bench.result import (
     Size,
     Subject,
 )  # fmt: skip
-from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
+from fastact.bench.runner import Array, Runner, inputs_of, own_size, sized
 from fastact.bench.times import Times
 from fastact.bench.words import waited
 from fastact.errors import FastactError, InputError, KernelError
@@ -171,7 +171,7 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
     made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     report = Report(
         VERSION, _version(), made, complete, _subject(request.model), request.threads,
-        layers_clock(request.threads), kernels.level, machine, before, after,
+        stages[0].runner.profile.clock, kernels.level, machine, before, after,
         Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), _peers(request, contests), (), noted,
     )  # fmt: skip
     report = dataclasses.replace(report, projections=project(report, request.boards))
@@ -196,7 +196,7 @@ def _sizes(request: Request) -> list[tuple[int, int]]:
 
 def _stage(request: Request, kernels: library.Library, size: tuple[int, int], image: Path) -> _Stage:
     model = sized(request.model, size, request.layers)
-    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image), kernels), size)
+    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image)), size)
 
 
 def _warm_up(runner: Runner) -> None:

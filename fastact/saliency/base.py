@@ -12,7 +12,7 @@ from fastact.extractor import Extractor, Frame
 from fastact.graph import Model, load
 from fastact.kernels.ops import Floats
 from fastact.maps import FeatureMaps
-from fastact.plan import Further
+from fastact.recording import Further
 from fastact.selection import select
 
 RESULT = "saliency()"

@@ -16,7 +16,7 @@ from fastact.graph import Model
 from fastact.kernels import ops
 from fastact.kernels.ops import INF, Unary
 from fastact.layers import Value
-from fastact.plan import Further, Recorder
+from fastact.recording import Further, Recorder
 from fastact.saliency.backward import gradient_of
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import convolution, recorded

@@ -17,7 +17,7 @@ from fastact.extractor import Frame
 from fastact.graph import Model
 from fastact.kernels.ops import Floats
 from fastact.layers import Value
-from fastact.plan import Further, Recorder
+from fastact.recording import Further, Recorder
 from fastact.saliency.backward import gradient_of
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import recorded

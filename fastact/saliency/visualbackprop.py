@@ -18,7 +18,7 @@ from fastact.errors import UnsupportedError
 from fastact.graph import Model
 from fastact.kernels import ops
 from fastact.layers import Tape, Value
-from fastact.plan import Further, Recorder
+from fastact.recording import Further, Recorder
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import Maps, Windows, follow, followed, last_convolution, recorded
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.feeding import Array, Input, NamedFile, Sources, read_arrays
-from fastact.cli.options import CONFIG, console, plain, say, usable_cores
+from fastact.cli.options import CONFIG, DEVICE, console, plain, say, usable_cores
 from fastact.errors import InputError
 from fastact.kernels.cpu.threads import MOST
 from fastact.writing import whole_file
@@ -50,13 +50,14 @@ _INTERRUPTED = 130
     help="How to print them."
 )  # fmt: skip
 @click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, not to stdout.")
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
 )  # fmt: skip
 def command(
     model_path: str, config_path: str | None, tub: str, layers: tuple[str, ...], start: int, end: int | None,
-    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, threads: int,
+    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, device: str, threads: int,
 ) -> int:  # fmt: skip
     """Show what a tub says about a model's filters.
 
@@ -81,7 +82,7 @@ def command(
     model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model
     frames = TubFrames(model, Tub.open(tub), start, end, limit, read_arrays(model, sources.arrays))
-    statistics = collect(Extractor(model, list(layers) or None, threads=threads), frames)
+    statistics = collect(Extractor(model, list(layers) or None, threads=threads, device=device), frames)
     for note, count in frames.notes.items():
         say(f"fastact: {_many(count, 'picture')} of the tub: {note}")
     if statistics.damaged:

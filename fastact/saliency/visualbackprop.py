@@ -37,6 +37,7 @@ class VisualBackProp(Saliency):
         model: a model, or the path of its file.
         layer: the convolution the chain ends with; None for the last to which one leads from a picture.
         threads: how many compute a frame together; None for one.
+        device: "cpu", "cuda" or "auto", as for `Extractor`.
         outputs: names or patterns of other layers whose maps are wanted, too, such as a pilot's outputs.
 
     Raises:
@@ -57,11 +58,12 @@ class VisualBackProp(Saliency):
         *,
         threads: int | None = None,
         outputs: Iterable[str] = (),
+        device: str = "cpu",
     ) -> None:
         model = opened(model)
         last = last_convolution(model, layer).name
         self.convolutions = follow(*recorded(model, {last}), last).layers
-        super().__init__(model, self.convolutions, outputs, _Backwards(last, followed(model, last)), threads)
+        super().__init__(model, self.convolutions, outputs, _Backwards(last, followed(model, last)), threads, device)
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ class _Homes:
         """Those given longest ago, or new ones where they are not of this plan."""
         if self._of is not prepared:
             self._of, self._maps = prepared, deque()
-        maps = self._maps.popleft() if len(self._maps) == self._count else prepared.maps()
+        maps = self._maps.popleft() if len(self._maps) == self._count else prepared.stream_maps()
         self._maps.append(maps)
         return maps
 

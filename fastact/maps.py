@@ -58,7 +58,7 @@ class FeatureMaps(Mapping[str, Floats]):
         except KeyError:
             if name in self.missing:
                 raise KeyError(f"{name!r} is not computed: {self.missing[name]}") from None
-            raise KeyError(f"there is no map {name!r}; there are {', '.join(self._arrays)}") from None
+            raise KeyError(f"there is no map {name!r}; there are {', '.join(self)}") from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -67,9 +67,14 @@ class FeatureMaps(Mapping[str, Floats]):
         return len(self._arrays)
 
     def __repr__(self) -> str:
-        lines = [f"    {name!r}: {'x'.join(map(str, a.shape))}" for name, a in self.items()]
+        lines = [f"    {name!r}: {'x'.join(map(str, shape))}" for name, shape in self.shapes.items()]
         lines += [f"    {name!r}: not computed: {why}" for name, why in self.missing.items()]
         return "\n".join([f"FeatureMaps of {len(self)} layers:", *lines])
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The maps' shapes by name, for which nothing is copied from a GPU."""
+        return {name: array.shape for name, array in self._arrays.items()}
 
     def on_device(self, name: str) -> DeviceArray:
         """A layer's maps where they lie in the memory of a GPU, for other libraries to take without a copy.
@@ -78,6 +83,8 @@ class FeatureMaps(Mapping[str, Floats]):
             KeyError: there is no map of that name.
             InputError: the maps are the CPU's.
         """
+        if name not in self:
+            self[name]  # says what is wrong
         raise InputError(f"the maps of {name!r} lie in the CPU's memory: give the Extractor device='cuda'")
 
     def mosaic(self, name: str, style: Style | None = None) -> Image.Image:

@@ -157,7 +157,10 @@ def command(
         model = load(model_path, config=network)
         model = model.at_size(sources.size) if sources.size else model
         return _extract_lap(
-            Extractor(model, list(layers) or None, device=device), lap_of(model, tub, inputs, start, end, camera), out, threads
+            Extractor(model, list(layers) or None, device=device),
+            lap_of(model, tub, inputs, start, end, camera),
+            out,
+            threads,
         )
     if start or end is not None:
         raise click.UsageError("--start and --end are for a whole tub: add --tub DIR and --out FILE.h5")

@@ -57,7 +57,8 @@ _INTERRUPTED = 130
 )  # fmt: skip
 def command(
     model_path: str, config_path: str | None, tub: str, layers: tuple[str, ...], start: int, end: int | None,
-    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, device: str, threads: int,
+    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, device: str,
+    threads: int,
 ) -> int:  # fmt: skip
     """Show what a tub says about a model's filters.
 

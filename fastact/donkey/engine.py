@@ -101,7 +101,9 @@ class _Saliency:
     """The maps of a chain of convolutions, and the mask that VisualBackProp makes of them in the same call."""
 
     def __init__(self, model: Model, settings: Settings, outputs: Sequence[str]) -> None:
-        self._see = VisualBackProp(model, settings.overlay, threads=settings.threads, device=settings.device, outputs=outputs)
+        self._see = VisualBackProp(
+            model, settings.overlay, threads=settings.threads, device=settings.device, outputs=outputs
+        )
         self.layers = self._see.convolutions
         self.mask = np.zeros((0, 0), np.float32)
 

@@ -94,6 +94,10 @@ class Prepared(ABC):
     def maps(self) -> FeatureMaps:
         """Maps in memory of their own, not computed yet."""
 
+    def stream_maps(self) -> FeatureMaps:
+        """The same for `start` and `finish`."""
+        return self.maps()
+
     @abstractmethod
     def run(self, inputs: Sequence[Array], maps: FeatureMaps) -> None:
         """Computes the maps of one frame into `maps`, which are from here; they are there when it returns."""

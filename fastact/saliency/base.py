@@ -31,13 +31,20 @@ class Saliency:
     """
 
     def __init__(
-        self, model: Model, layers: Sequence[str], outputs: Iterable[str], further: Further, threads: int | None,
+        self,
+        model: Model,
+        layers: Sequence[str],
+        outputs: Iterable[str],
+        further: Further,
+        threads: int | None,
         device: str = "cpu",
     ) -> None:
         others = [outputs] if isinstance(outputs, str) else list(outputs)
         wanted = [*layers, *(n.name for n in select(model, others))] if others else list(layers)
         self.model = model
-        self._extract = Extractor(model, wanted, threads=1 if threads is None else threads, further=further, device=device)
+        self._extract = Extractor(
+            model, wanted, threads=1 if threads is None else threads, further=further, device=device
+        )
         self.maps = FeatureMaps({}, {})
         self.strength: Floats = np.zeros((0, 0), np.float32)
 

@@ -17,22 +17,31 @@ if TYPE_CHECKING:
 
 
 class DeviceArray(Protocol):
-    """An array in the memory of a GPU, as CUDA's array interface and DLPack describe it.
+    """An array in the memory of a GPU, as CUDA's array interface and DLPack describe it."""
 
-    Attributes:
-        shape: without the batch axis; with it for a batch.
-        strides: bytes.
-        address: of the first value.
-    """
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Without the batch axis; with it for a batch."""
 
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    address: int
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes."""
+
+    @property
+    def address(self) -> int:
+        """Of the first value."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]: ...
 
-    def __dlpack__(self, **options: Any) -> object: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: object = None,
+        max_version: object = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> object: ...
 
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
@@ -59,6 +68,9 @@ class FeatureMaps(Mapping[str, Floats]):
             if name in self.missing:
                 raise KeyError(f"{name!r} is not computed: {self.missing[name]}") from None
             raise KeyError(f"there is no map {name!r}; there are {', '.join(self)}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

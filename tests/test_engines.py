@@ -75,7 +75,7 @@ def test_maps_of_the_cpu_are_on_no_device(random: np.random.Generator):
 
 def test_devices():
     assert engine("cpu").device == "cpu"
-    with pytest.raises(InputError, match="'gpu'.*cpu, cuda, auto"):
+    with pytest.raises(InputError, match=r"'gpu'.*cpu, cuda, auto"):
         Extractor(pilot(), device="gpu")
     assert DEVICES == ("cpu", "cuda", "auto")
 

@@ -90,7 +90,8 @@ class _OnCpu(Prepared):
 def _frames(output: Output, frames: int, size: int, block: Array) -> Floats:
     """One output of all frames, which lie `size` bytes apart."""
     one = np.ndarray(output.shape, np.float32, block, output.offset)
-    return np.ndarray((frames, *output.shape), np.float32, block, output.offset, (size, *one.strides))
+    made: Floats = np.ndarray((frames, *output.shape), np.float32, block, output.offset, (size, *one.strides))
+    return made
 
 
 class _CpuProfile(Profile):

@@ -102,6 +102,9 @@ class CudaMaps(FeatureMaps):
             self._arrays[name] = self._fetched(self._outputs[name])
         return super().__getitem__(name)
 
+    def __contains__(self, name: object) -> bool:
+        return name in (self._outputs or self._arrays)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._outputs or self._arrays)
 
@@ -116,7 +119,7 @@ class CudaMaps(FeatureMaps):
         if not self._outputs:
             raise InputError(f"the maps of {name!r} lie in the CPU's memory, since the GPU failed and is not used")
         if name not in self._outputs:
-            return super().on_device(name)  # says what is wrong
+            self[name]  # says what is wrong
         output, memory = self._outputs[name], self.batch.outputs
         shape = self._shape(output)
         steps = (4 * math.prod(shape[axis + 1 :]) for axis in range(len(shape)))

@@ -47,17 +47,18 @@ _keep, _let_go = ctypes.pythonapi.Py_IncRef, ctypes.pythonapi.Py_DecRef
 _keep.argtypes, _let_go.argtypes = (ctypes.py_object,), (ctypes.py_object,)
 
 
-@_Deleter
 def _delete(managed: Any) -> None:
     """Lets go of what keeps the memory, the struct among it."""
     _let_go(managed.contents.context)
 
 
-@_Destructor
 def _destroy(capsule: int) -> None:
     """A capsule that nobody took."""
     if _is_valid(capsule, _NAME):
         _delete(_pointer(capsule, _NAME))
+
+
+_DELETE, _DESTROY = _Deleter(_delete), _Destructor(_destroy)
 
 
 def capsule(
@@ -69,6 +70,6 @@ def capsule(
     pointers = (ctypes.cast(array, ctypes.POINTER(ctypes.c_int64)) for array in (sizes, steps))
     managed = _Managed(_Tensor(address, *device, len(shape), _FLOAT, 32, 1, *pointers, 0))
     kept = [managed, owner]  # `managed` keeps it in turn, until it is deleted
-    managed.context, managed.deleter = kept, ctypes.cast(_delete, ctypes.c_void_p).value
+    managed.context, managed.deleter = kept, ctypes.cast(_DELETE, ctypes.c_void_p).value
     _keep(kept)
-    return _capsule(ctypes.pointer(managed), _NAME, _destroy)
+    return _capsule(ctypes.pointer(managed), _NAME, _DESTROY)

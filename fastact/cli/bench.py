@@ -229,7 +229,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 def _compare(first: str, second: str) -> int:
     from fastact.bench.compare import compare
-    from fastact.bench.result import read_report
+    from fastact.bench.reading import read_report
 
     found = compare(read_report(first), read_report(second))
     out = console()

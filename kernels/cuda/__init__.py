@@ -5,5 +5,6 @@ encode       how an operation becomes launches (addresses and integers)
 code         the kernels, written in Python; only what compiles or simulates them loads Numba
 catalog      every kernel by name: its function, its parameters, its threads
 boards       what a GPU has: multiprocessors, registers, shared memory
+occupancy    how many blocks of a kernel a multiprocessor holds at once
 build        Numba compiles the catalog to PTX; needs no GPU
 """

@@ -12,26 +12,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .tiles import TILES, Tile, kernel_name
+
 THREADS = 256
 """Threads of a block, where a thread makes one value."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel in module `module` of :mod:`.code`: what it takes, and the threads of its blocks."""
+    """A kernel in module `module` of :mod:`.code`: what it takes, and the threads of its blocks.
+
+    Attributes:
+        made_by: where several kernels are made by one function: that function, and what it is given.
+    """
 
     module: str
     parameters: str
     threads: int = THREADS
+    made_by: tuple[str, tuple[Any, ...]] | None = None
+
+
+def _convolution(tile: Tile, *, padded: bool) -> Kernel:
+    return Kernel("convolution", "FIIFFFuuuuuuuffuuuull", tile.threads, ("tiled", (tile, padded)))
 
 
 KERNELS: dict[str, Kernel] = {
     "u8_f32_scale": Kernel("moving", "BFufll"),
+    **{
+        kernel_name(tile, padded=padded): _convolution(tile, padded=padded)
+        for tile in TILES
+        for padded in (False, True)
+    },
+    "depthwise": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
+    "depthwise_padded": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
+    "dense_parts": Kernel("dense", "FFFuuuul"),
+    "dense_sum": Kernel("dense", "FFFuuuffl"),
 }
 
 
 def function(name: str) -> Callable[..., Any]:
     """The Python function of a kernel; loads Numba."""
-    module = importlib.import_module(f"{__package__}.code.{KERNELS[name].module}")
-    found: Callable[..., Any] = getattr(module, name)
-    return found
+    kernel = KERNELS[name]
+    module = importlib.import_module(f"{__package__}.code.{kernel.module}")
+    maker, given = kernel.made_by or (name, None)
+    found: Callable[..., Any] = getattr(module, maker)
+    return found if given is None else found(*given)

@@ -6,5 +6,6 @@ code         the kernels, written in Python; only what compiles or simulates the
 catalog      every kernel by name: its function, its parameters, its threads
 boards       what a GPU has: multiprocessors, registers, shared memory
 occupancy    how many blocks of a kernel a multiprocessor holds at once
+ceilings     launches that show what a GPU can do at most
 build        Numba compiles the catalog to PTX; needs no GPU
 """

@@ -12,7 +12,6 @@ What lies between launches is not counted, nor what memory's latency costs, so t
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,74 +19,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fastact.kernels import ops
 from fastact.kernels.cuda.boards import NANO, ORIN_NANO, WARP, XAVIER_NX, Board
 from fastact.kernels.cuda.catalog import KERNELS
-from fastact.kernels.cuda.encode import encode
-from fastact.kernels.cuda.encode.base import Target
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.cuda.occupancy import Occupancy, occupancy
 from fastact.kernels.cuda.tiles import Tile
-from fastact.kernels.places import Buffer, Place
-from fastact.kernels.program import Instruction
 
-import fastact
 from benchmarks.cases import pilots
-from benchmarks.common import markdown
+from benchmarks.common import Section, markdown
 from benchmarks.cuda_build import Built
-from fastact.plan import Recorder, ancestors, record
+from benchmarks.cuda_lowered import Step, lowered
 
 JETSONS = (NANO, XAVIER_NX, ORIN_NANO)
 
+PROJECTION = Section("projection")
 LABEL = "A projection from data sheets, not a measurement"
 
 _PARTS = 4
 """Parts of a multiprocessor, each of which needs a warp of its own to run."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operation as it would be launched.
-
-    Attributes:
-        name: the layer it is made for.
-        flops: floating-point operations, a multiply-add being two.
-        moved: bytes read and written, each once.
-    """
-
-    name: str
-    launches: tuple[Launch, ...]
-    flops: int
-    moved: int
-
-
-def steps(model: fastact.Model, board: Board, frames: int = 1) -> list[Step]:
-    """What computes every convolution's map of a batch of uint8 frames, in order."""
-    recorder, nodes = Recorder(), model.nodes
-    wanted = {node.name for node in nodes if node.is_convolution}
-    given, _ = record(recorder, nodes, ancestors(nodes, wanted), {node.name: True for node in nodes if node.is_input})
-
-    def place(number: int, shape: ops.Shape) -> Buffer:
-        return Buffer(Place(number), shape)
-
-    made = []
-    for i in recorder.program:
-        inputs = [place(recorder.root(v), v.shape) for v in i.inputs]
-        launches = encode(i.op, inputs, place(recorder.root(i.output), i.output.shape), Target(board, frames))
-        of_bytes = {v.number for v in i.inputs if v.number in given and isinstance(i.op, ops.FromBytes)}
-        flops = 2 * frames * i.op.multiply_adds(*(v.shape for v in i.inputs))
-        moved = _moved(i, of_bytes, frames)
-        made.append(Step(recorder.makers[i.output.number], tuple(launches), flops, moved))
-    return made
-
-
-def _moved(instruction: Instruction, of_bytes: set[int], frames: int) -> int:
-    """Bytes of the inputs, of the operation's arrays and of the output."""
-    op = instruction.op
-    fields = (getattr(op, field.name) for field in dataclasses.fields(op)) if dataclasses.is_dataclass(op) else ()
-    arrays = sum(field.nbytes for field in fields if isinstance(field, np.ndarray))
-    read = sum(math.prod(v.shape) * (1 if v.number in of_bytes else 4) for v in instruction.inputs)
-    return arrays + frames * (read + 4 * math.prod(instruction.output.shape))
 
 
 @dataclass(frozen=True)
@@ -130,7 +79,7 @@ def _tile_flops(step: Step, launch: Launch, frames: int) -> float:
     tile = next((given for given in maker[1] if isinstance(given, Tile)), None) if maker else None
     if tile is None or not step.flops:
         return step.flops
-    pixels, filters = launch.blocks[0] * frames, 0
+    pixels = launch.blocks[0] * frames
     across, down, _ = launch.grid(frames)
     weights = next(a for a in launch.arguments if isinstance(a, np.ndarray) and a.ndim > 1)
     filters = weights.shape[-1]
@@ -152,7 +101,7 @@ def projections(made: Built) -> list[Projection]:
         for case in pilots(Path(folder)):
             model = case.model()
             shape = next(iter(model.input_shapes.values()))
-            by_board = {board: [(s, floor(s, board, made)) for s in steps(model, board)] for board in JETSONS}
+            by_board = {b: [(s, floor(s, b, made)) for s in lowered(model, b).steps] for b in JETSONS}
             found.append(Projection(case.label([n or 1 for n in shape]), by_board))
     return found
 
@@ -160,13 +109,11 @@ def projections(made: Built) -> list[Projection]:
 def document(made: Built) -> str:
     """The tables of projections, in Markdown."""
     found = projections(made)
-    boards = (
-        f"{b.name} {b.gflops:.0f} GFLOP/s and {b.bandwidth / 1e9:g} GB/s" for b in JETSONS
-    )
+    boards = (f"{b.name} {b.gflops:.0f} GFLOP/s and {b.bandwidth / 1e9:g} GB/s" for b in JETSONS)
     parts = [
-        f"**{LABEL}.** One uint8 frame to the maps of all convolutions. An operation takes the larger of its arithmetic "
-        f"and its traffic with memory; data sheets say: {', '.join(boards)}. Milliseconds, and in brackets the "
-        "arithmetic and the traffic alone; a board will be slower, since launches and latencies are not counted.",
+        f"**{LABEL}.** One uint8 frame to the maps of all convolutions. An operation takes the larger of its "
+        f"arithmetic and its traffic with memory; data sheets say: {', '.join(boards)}. Milliseconds, and in brackets "
+        "the arithmetic and the traffic alone; a board will be slower, since launches and latencies are not counted.",
         markdown(("maps", "launches", "MFLOP", "MB", *(b.name for b in JETSONS)), [_total(p) for p in found]),
         "The article's network layer by layer: microseconds, and the blocks of its launch.",
         markdown(("layer", "MFLOP", "kB", *(b.name for b in JETSONS)), [row for p in found[:2] for row in _layers(p)]),
@@ -182,8 +129,7 @@ def _total(found: Projection) -> tuple[str, ...]:
     for board in JETSONS:
         floors = [floor for _, floor in found.made[board]]
         time, arithmetic, traffic = (
-            1e3 * sum(times)
-            for times in zip(*((f.seconds, f.arithmetic, f.traffic) for f in floors), strict=True)
+            1e3 * sum(times) for times in zip(*((f.seconds, f.arithmetic, f.traffic) for f in floors), strict=True)
         )
         cells.append(f"{time:.2f} ({arithmetic:.2f}, {traffic:.2f})")
     return (found.label, str(launches), f"{flops / 1e6:.1f}", f"{moved / 1e6:.2f}", *cells)

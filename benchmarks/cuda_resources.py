@@ -14,18 +14,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastact.kernels.cuda.boards import BOARDS, Board
 from fastact.kernels.cuda.catalog import KERNELS
 from fastact.kernels.cuda.occupancy import Occupancy, occupancy
 
-from benchmarks.common import BenchmarkError, markdown, replace_file, run_command, table
+from benchmarks import cuda_projection
+from benchmarks.common import Section, markdown, replace_file, run_command, table
 from benchmarks.cuda_build import Built, Resources, built, versions
 
 LOCAL: dict[str, str] = {}
 """Kernels that are known to have local memory or to spill registers, each with the reason."""
+
+DOUBLE: dict[str, str] = {}
+"""Kernels that compute in float64, each with the reason: boards have few lanes for it, 1 for 32 of float32."""
 
 HEAD = ("kernels", "threads", "shared, bytes", *(board.name for board in BOARDS))
 _NAMED = 3
@@ -91,44 +94,12 @@ def _local(made: Built) -> str:
     return "Local memory and spilled registers have these kernels alone:\n\n" + "\n".join(listed)
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of a document that a command writes, between marks of its own."""
-
-    name: str
-
-    @property
-    def marks(self) -> tuple[str, str]:
-        """The lines before and after it."""
-        return f"<!-- {self.name}: begin -->", f"<!-- {self.name}: end -->"
-
-    def read(self, text: str) -> str:
-        """What lies between the marks.
-
-        Raises:
-            BenchmarkError: they are not there once each, in order.
-        """
-        begin, end = self.marks
-        before, found, rest = text.partition(begin)
-        inside, closed, after = rest.partition(end)
-        if not (found and closed) or any(mark in before + inside + after for mark in self.marks):
-            raise BenchmarkError(f"the marks {begin} and {end} must be there once each, in this order")
-        return inside.strip()
-
-    def write(self, text: str, body: str) -> str:
-        """The document with `body` between the marks."""
-        self.read(text)
-        begin, end = self.marks
-        before, _, rest = text.partition(begin)
-        return f"{before}{begin}\n\n{body}\n\n{end}{rest.partition(end)[2]}"
-
-
 RESOURCES = Section("resources")
 
 
 def sections(made: Built) -> Mapping[Section, str]:
     """Everything that the command writes."""
-    return {RESOURCES: resources(made)}
+    return {RESOURCES: resources(made), cuda_projection.PROJECTION: cuda_projection.document(made)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -75,8 +75,9 @@ golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow t
 
 wheel: $(VENV)/.runs             ## a wheel with compiled kernels for every machine, in dist/
 	rm -rf build  # setuptools would pack the libraries of earlier builds, which lie there, too
-	$(PIP) install build ziglang
+	$(PIP) install build ziglang -e '.[jit,cuda]'
 	$(BIN)/python -m fastact.kernels.cpu.ship kernels/cpu/lib
+	$(BIN)/python -m fastact.kernels.cuda.ship kernels/cuda/ptx
 	$(BIN)/python -m build --wheel --outdir dist .
 
 test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the first time fetches about 80 MB
@@ -85,7 +86,7 @@ test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the fir
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(CAR) .types .fuzz build dist *.egg-info demo kernels/cpu/lib .aarch64
+	rm -rf $(VENV) $(BENCH) $(CAR) .types .fuzz build dist *.egg-info demo kernels/cpu/lib kernels/cuda/ptx .aarch64
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

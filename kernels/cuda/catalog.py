@@ -8,11 +8,12 @@ compiles it (:func:`function`), so that a process that launches kernels loads no
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .tiles import TILES, Tile, kernel_name
+from .tiles import TILES, kernel_name
 
 THREADS = 256
 """Threads of a block, where a thread makes one value."""
@@ -32,21 +33,27 @@ class Kernel:
     made_by: tuple[str, tuple[Any, ...]] | None = None
 
 
-def _convolution(tile: Tile, *, padded: bool) -> Kernel:
-    return Kernel("convolution", "FIIFFFuuuuuuuffuuuull", tile.threads, ("tiled", (tile, padded)))
+def _convolutions() -> dict[str, Kernel]:
+    """A kernel for each tile, for inputs with and without zeros around them, in floats and in bytes."""
+    made = {}
+    for tile, padded, in_bytes in itertools.product(TILES, (False, True), (False, True)):
+        parameters = f"{'B' if in_bytes else 'F'}IIFFFuuuuuuuffuuuuffll"
+        given = ("tiled", (tile, padded, in_bytes))
+        made[kernel_name(tile, padded=padded, in_bytes=in_bytes)] = Kernel(
+            "convolution", parameters, tile.threads, given
+        )
+    return made
 
 
 KERNELS: dict[str, Kernel] = {
     "u8_f32_scale": Kernel("moving", "BFufll"),
-    **{
-        kernel_name(tile, padded=padded): _convolution(tile, padded=padded)
-        for tile in TILES
-        for padded in (False, True)
-    },
+    **_convolutions(),
     "depthwise": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
     "depthwise_padded": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
     "dense_parts": Kernel("dense", "FFFuuuul"),
     "dense_sum": Kernel("dense", "FFFuuuffl"),
+    "ceiling_multiply_adds": Kernel("ceilings", "Fuf"),
+    "ceiling_copy": Kernel("ceilings", "FFu"),
 }
 
 

@@ -63,9 +63,9 @@ TILES = (
 32768 registers and the 48 KB that a block of any of these is far from."""
 
 
-def kernel_name(tile: Tile, *, padded: bool) -> str:
-    """As the kernel of a tile is called, for an input with or without zeros around it."""
-    return f"{tile.name}{'_padded' * padded}"
+def kernel_name(tile: Tile, *, padded: bool, in_bytes: bool) -> str:
+    """As the kernel of a tile is called, for an input with or without zeros around it, in bytes or in floats."""
+    return f"{tile.name}{'_padded' * padded}{'_u8' * in_bytes}"
 
 
 LANES = 128

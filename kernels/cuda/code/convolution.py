@@ -7,16 +7,30 @@ import math
 import numpy as np
 from numba import cuda, float32
 
-from .base import FOUR_FLOATS, U
+from .base import FOUR_FLOATS, U, part
 
 
-def tiled(tile, padded):
+@part
+def seen(place, height, width, top, left):
+    """Whether a place of the padded input lies in the input itself."""
+    return U((place >> U(16)) - top) < height and U((place & U(65535)) - left) < width
+
+
+@part
+def divided(value, divisor, inverse):
+    """A byte's value / divisor, correctly rounded, without a division (the encoder has tried all of them)."""
+    quotient = value * inverse
+    return cuda.fma(cuda.fma(-quotient, divisor, value), inverse, quotient)
+
+
+def tiled(tile, padded, in_bytes):
     """The convolution with one tile.
 
     Block (i, j, 0) makes the values of its pixels, counted over all frames, and of its filters. Cell k of pixel p's
     receptive field lies at starts[p] + cells[k], both as the encoder has laid them out; where the input is `padded`,
-    each comes with its row and column (the row in the upper 16 bits), and what lies outside counts as zero. While a
-    slice is multiplied the next one is on its way from memory: it goes to the other half of `a` and `b`.
+    each comes with its row and column (the row in the upper 16 bits), and what lies outside counts as zero. An input
+    `in_bytes` is divided by `divisor`. While a slice is multiplied the next one is on its way from memory: it goes to
+    the other half of `a` and `b`.
     """
     pixels, filters, depth, splits = tile.pixels, tile.filters, tile.depth, tile.splits
     team, block_pixels, block_filters = tile.team, U(tile.block_pixels), U(tile.block_filters)
@@ -34,7 +48,8 @@ def tiled(tile, padded):
 
     def kernel(
         x, starts, cells, weights, bias, y, all_pixels, frame_pixels, products, all_filters, group_filters,
-        group_blocks, group_depth, low, high, height, width, top, left, x_frame, y_frame,
+        group_blocks, group_depth, low, high, height, width, top, left,
+        divisor, inverse, x_frame, y_frame,
     ):  # fmt: skip
         a = cuda.shared.array(a_size, float32, alignment=FOUR_FLOATS)
         b = cuda.shared.array(b_size, float32, alignment=FOUR_FLOATS)
@@ -71,13 +86,11 @@ def tiled(tile, padded):
                     cell = U(cells[item * k])
                     place = U(cells[item * k + U(1)]) if padded else U(0)
                     for i in range(a_loads):
-                        if padded:
-                            there = U(places[i] + place)
-                            seen = U((there >> U(16)) - top) < height and U((there & U(65535)) - left) < width
-                            if seen:
-                                a_next[i] = float32(x[U(begins[i] + cell)])
-                        else:
+                        there = U(places[i] + place)
+                        if not padded or seen(there, height, width, top, left):
                             a_next[i] = float32(x[U(begins[i] + cell)])
+                            if in_bytes:
+                                a_next[i] = divided(a_next[i], divisor, inverse)
                 for i in range(b_loads):
                     e = U(me + U(i) * u_team)
                     k, j = U(first + e // block_filters), U(first_filter + e % block_filters)

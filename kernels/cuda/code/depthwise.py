@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import cuda, float32
 
 from .base import U, frame, value
+from .convolution import seen
 
 
 def depthwise(
@@ -37,7 +38,7 @@ def depthwise_padded(
         total = float32(0)
         for tap in range(U(0), taps):
             there = U(place + U(cells[U(2) * tap + U(1)]))
-            if U((there >> U(16)) - top) < height and U((there & U(65535)) - left) < width:
+            if seen(there, height, width, top, left):
                 cell = U(start + U(cells[U(2) * tap]))
                 total = cuda.fma(x[at + cell], weights[U(tap) * filters + filter], total)
         total += bias[filter]

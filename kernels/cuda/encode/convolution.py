@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ... import ops
 from ...places import Buffer
 from .. import tiles
+from ..fusion import Conv2DFromBytes, inverse
 from ..launch import Argument, Count, Launch
 from .base import Target, each_value, encoder, stride
 
@@ -44,6 +45,8 @@ def fields(op: ops.Conv2D | ops.Conv3D | ops.DepthwiseConv2D, x: ops.Shape, y: o
     pads = op.pads if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) else ops.NO_PADS
     channels = np.arange(depth)
     padded = pads != ops.NO_PADS
+    if padded and max(x[0] + sum(pads[:2]), x[1] + sum(pads[2:])) >= 1 << 16:
+        raise ValueError(f"a convolution of {x[0]} x {x[1]} cells with zeros around them is too large: 65535 at most")
     if padded:
         top, _, left, _ = pads
         cells = cells - top * steps[0] - left * steps[1]
@@ -82,8 +85,19 @@ def _conv2d(op: ops.Conv2D, inputs: Sequence[Buffer], y: Buffer, target: Target)
     return multiplied(op, fields(op, x.shape, y.shape, op.weights.shape[2]), x, y, target)
 
 
-def multiplied(op: ops.Conv2D | ops.Conv3D, seen: Fields, x: Buffer, y: Buffer, target: Target) -> list[Launch]:
-    """The launch of a convolution: a matrix product of its receptive fields and its weights."""
+@encoder(Conv2DFromBytes)
+def _conv2d_from_bytes(op: Conv2DFromBytes, inputs: Sequence[Buffer], y: Buffer, target: Target) -> list[Launch]:
+    (x,) = inputs
+    return multiplied(op.conv, fields(op.conv, x.shape, y.shape, op.conv.weights.shape[2]), x, y, target, op.divisor)
+
+
+def multiplied(
+    op: ops.Conv2D | ops.Conv3D, seen: Fields, x: Buffer, y: Buffer, target: Target, divisor: float | None = None
+) -> list[Launch]:
+    """The launch of a convolution: a matrix product of its receptive fields and its weights.
+
+    The input is floats, or, where there is a `divisor`, bytes to be divided by it.
+    """
     *kernel, depth, filters = op.weights.shape
     group_filters, products, pixels = filters // op.groups, math.prod(kernel) * depth, math.prod(y.shape[:-1])
     tile = tiles.choose(pixels * target.frames, group_filters, products, op.groups, target.board)
@@ -91,9 +105,11 @@ def multiplied(op: ops.Conv2D | ops.Conv3D, seen: Fields, x: Buffer, y: Buffer, 
     arguments: tuple[Argument, ...] = (
         x.place, seen.starts, seen.cells, op.weights, op.bias, y.place,
         Count(pixels), pixels, products, filters, group_filters, down // op.groups, depth,
-        float(op.low), float(op.high), *_frame_of(op, x), stride(x), stride(y),
+        float(op.low), float(op.high), *_frame_of(op, x),
+        divisor or 1.0, inverse(divisor or 1.0), stride(x, 4 if divisor is None else 1), stride(y),
     )  # fmt: skip
-    return [Launch(tiles.kernel_name(tile, padded=seen.padded), (pixels, down), arguments, tile.block_pixels)]
+    name = tiles.kernel_name(tile, padded=seen.padded, in_bytes=divisor is not None)
+    return [Launch(name, (pixels, down), arguments, tile.block_pixels)]
 
 
 def _frame_of(op: ops.Conv2D | ops.Conv3D | ops.DepthwiseConv2D, x: Buffer) -> tuple[int, int, int, int]:

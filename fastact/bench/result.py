@@ -179,7 +179,7 @@ class Gpu:
         memory: bytes; of an integrated GPU the machine's.
         clock: cycles a second at most.
         bandwidth: bytes a second from and to its memory at most; None where the driver does not say.
-        lanes: multiply-adds that a multiprocessor begins in a cycle, as NVIDIA publishes; None where not known.
+        lanes: multiply-adds that a multiprocessor begins in a cycle, as NVIDIA publishes.
     """
 
     name: str
@@ -189,12 +189,12 @@ class Gpu:
     multiprocessors: int
     clock: float
     bandwidth: float | None
-    lanes: int | None
+    lanes: int
 
     @property
     def peak(self) -> float | None:
-        """FLOP/s in float32 at that clock."""
-        return 2 * self.multiprocessors * self.lanes * self.clock if self.lanes else None
+        """FLOP/s in float32 at that clock; None where the driver does not say it."""
+        return 2 * self.multiprocessors * self.lanes * self.clock or None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,7 @@ class Runner:
         inputs: by name.
         groups: what `steps` times, in order.
         profile: what times them.
+        device: what computes, "cpu" or "cuda".
     """
 
     def __init__(
@@ -99,7 +101,12 @@ class Runner:
         self._frame = next(iter(inputs.values())) if len(inputs) == 1 else inputs
         self.extract = Extractor(model, layers, threads=threads, device=device)
         self.maps = self.extract(self._frame)
-        self.profile = engine(device, threads).profile(Task.of(model.nodes, tuple(self.maps), inputs), inputs)
+        self.device = self.extract.device
+        if device != self.device:  # "auto", which must not change its mind while it is measured
+            self.extract = Extractor(model, layers, threads=threads, device=self.device)
+            self.maps = self.extract(self._frame)
+        task = Task.of(model.nodes, tuple(self.maps), inputs)
+        self.profile = engine(self.device, threads).profile(task, inputs)
         self.groups = _grouped(self.profile.stretches)
 
     def frame(self) -> tuple[float, float]:
@@ -154,7 +161,7 @@ class Runner:
     @property
     def map_bytes(self) -> int:
         """Of the maps asked for."""
-        return sum(array.nbytes for array in self.maps.values())
+        return sum(4 * math.prod(shape) for shape in self.maps.shapes.values())
 
 
 def _grouped(stretches: Sequence[Stretch]) -> tuple[_Group, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fastact.errors import KernelError
 from fastact.kernels.cuda.boards import Board
 from fastact.kernels.cuda.encode import Target, can_encode, encode
+from fastact.kernels.cuda.fusion import fuse
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer
 from fastact.kernels.program import Instruction
@@ -45,16 +46,18 @@ class CudaPlan:
 
         Raises KernelError for an operation that there is no kernel for, naming the layer.
         """
-        for instruction in recording.recorder.program:
+        recorder = recording.recorder
+        kept = {recorder.root(value) for value in recording.results.values()}
+        self._recording, self._program = recording, fuse(recorder.program, kept, recorder.root)
+        for instruction in self._program:
             if not can_encode(instruction.op):
                 (layer,) = recording.makers([instruction])
                 raise KernelError(
                     f"the CUDA kernels lack {type(instruction.op).__name__}, which layer {layer!r} needs: compute on "
                     "the CPU, with device='cpu' or --device cpu"
                 )
-        self._recording = recording
         # In place would save memory alone, and every launch would have to read all before it writes.
-        stages = [_Alone((instruction,)) for instruction in recording.recorder.program]
+        stages = [_Alone((instruction,)) for instruction in self._program]
         self._layout = Layout(recording, stages, LINE, lambda op: False)
         self.inputs, self.outputs = recording.inputs, self._layout.outputs
         taken = [
@@ -74,7 +77,7 @@ class CudaPlan:
         target, place = Target(board, frames), self._layout.place
         launches: list[Launch] = []
         stretches: list[Stretch] = []
-        for instruction in self._recording.recorder.program:
+        for instruction in self._program:
             first = len(launches)
             inputs = [Buffer(place(value), value.shape) for value in instruction.inputs]
             output = Buffer(place(instruction.output), instruction.output.shape)

@@ -65,9 +65,9 @@ def test_a_report(report: Report) -> None:
         assert [layer.names for layer in size.layers] == [(name,) for name in LAYERS]
         assert size.copies is not None
         # The driver's clock goes on by a quarter of a millisecond an event, and by one a launch.
-        assert size.copies.upload.median == pytest.approx(0.25e-3)
-        for layer in size.layers:
-            assert layer.times.median >= 1.25e-3
+        assert size.copies.upload.median < 1e-3
+        assert size.copies.download.median < 1e-3
+        assert all(layer.times.median == pytest.approx(1.25e-3) for layer in size.layers)
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
 
 
@@ -102,7 +102,7 @@ def test_auto_takes_the_cpu_for_all_sizes_where_one_does_not_fit(fake: FakeDrive
     require = Device.require
 
     def small(self: Device, size: int, what: str) -> None:
-        require(self, size if size < 300_000 else 1 << 50, what)
+        require(self, size if size < 200_000 else 1 << 50, what)
 
     monkeypatch.setattr(Device, "require", small)
     report = measured("auto")

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -184,14 +185,15 @@ def test_layers_that_are_not_wanted_may_be_left_behind(pilot: fastact.Model) -> 
 
 def test_steps_one_by_one_give_the_same_maps(pilot: fastact.Model) -> None:
     image = samples.frame("160x120")
-    runner = Runner(pilot, "all", 1, inputs_of(pilot, image), library.load())
+    runner = Runner(pilot, "all", 1, inputs_of(pilot, image))
+    profile: Any = runner.profile
     assert len(runner.steps()) == len(runner.groups)
-    block = runner._memory[1].bytes
-    for output in runner._plan.outputs:
+    block = profile._memory[1].bytes
+    for output in profile._plan.outputs:
         made = np.ndarray(output.shape, np.float32, block, output.offset)
         np.testing.assert_array_equal(made, runner.maps[output.name])
     steps = sorted(step for group in runner.groups for step in group.steps)
-    assert [step for pair in steps for step in range(*pair)] == list(range(runner._plan.table.steps))
+    assert [step for pair in steps for step in range(*pair)] == list(range(profile._plan.table.steps))
 
 
 def test_energy_where_the_board_has_a_sensor(pilot, tmp_path: Path, monkeypatch) -> None:
@@ -229,7 +231,7 @@ def test_copying_copies_all() -> None:
 
 def test_a_fresh_process_that_fails_tells_no_memory(pilot: fastact.Model) -> None:
     gone = dataclasses.replace(pilot, source="absent.h5")
-    assert fresh.peak_bytes(gone, None, 1, samples.frame("160x120"), ["Conv2D_First_layer"]) is None
+    assert fresh.peak_bytes(gone, None, 1, "cpu", samples.frame("160x120"), ["Conv2D_First_layer"]) is None
 
 
 def interrupt_at(doing: str) -> Callable[[str, float], None]:

@@ -81,6 +81,13 @@ class CudaPlan:
             first = len(launches)
             inputs = [Buffer(place(value), value.shape) for value in instruction.inputs]
             output = Buffer(place(instruction.output), instruction.output.shape)
-            launches += encode(instruction.op, inputs, output, target)
-            stretches.append(Stretch(first, len(launches), self._recording.makers([instruction])))
+            nodes = self._recording.makers([instruction])
+            try:
+                launches += encode(instruction.op, inputs, output, target)
+            except ValueError as error:
+                raise KernelError(
+                    f"layer {nodes[0]!r} cannot be computed on a GPU: {error}; compute on the CPU, with device='cpu' or "
+                    "--device cpu"
+                ) from error
+            stretches.append(Stretch(first, len(launches), nodes))
         return launches, tuple(stretches)

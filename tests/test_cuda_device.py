@@ -110,7 +110,7 @@ def test_threads_open_it_once(fake, gpu) -> None:
 def test_a_device_without_memory_for_a_context(fake, gpu) -> None:
     fake.fail("cuDevicePrimaryCtxRetain", 2)
     with pytest.raises(
-        OutOfMemoryError, match="^H200 has too little free memory to be used at all: end other programs"
+        OutOfMemoryError, match=r"^H200 has too little free memory to be used at all: end other programs"
     ):
         gpu.allocate(1)
     gpu.allocate(1)

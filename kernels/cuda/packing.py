@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,8 @@ import numpy.typing as npt
 from ..places import Place
 from .catalog import KERNELS
 from .device import Device, Memory
-from .launch import Argument, Count, Launch, Stride
+from .errors import CudaError
+from .launch import Argument, Launch, Stride
 
 _ALIGNED = 256
 _SLOT = 8
@@ -53,13 +55,19 @@ class Resident:
             return
         memory = self._device.allocate(sum(aligned(array.nbytes) for array in new))
         stream, address, places = self._device.stream(), memory.address, {}
+        for array in new:
+            places[id(array)] = array, address
+            address += aligned(array.nbytes)
         with self._device as device:
-            for array in new:
-                places[id(array)] = array, address
-                if array.nbytes:
-                    device.driver.copy_in(address, array.ctypes.data, array.nbytes, stream.value)
-                address += aligned(array.nbytes)
-            device.driver.synchronize(stream.value)
+            try:
+                for array, place in places.values():
+                    if array.nbytes:
+                        device.driver.copy_in(place, array.ctypes.data, array.nbytes, stream.value)
+                device.driver.synchronize(stream.value)
+            except CudaError:
+                with contextlib.suppress(CudaError):  # memory is not freed before nothing is copied to it
+                    device.driver.synchronize(stream.value)
+                raise
         self._memory.append(memory)
         self._arrays |= places
 
@@ -91,15 +99,10 @@ def pack(
     taken = list(zip(kernel.parameters, launch.arguments, strict=True))
     values = (ctypes.c_ubyte * (_SLOT * max(len(taken), 1)))()
     for i, (letter, argument) in enumerate(taken):
-        _put(values, i * _SLOT, letter, given(argument, frames), regions, strides, resident)
+        _put(values, i * _SLOT, letter, argument, regions, strides, resident)
     first = ctypes.addressof(values)
     pointers = (ctypes.c_void_p * max(len(taken), 1))(*(first + i * _SLOT for i in range(len(taken))))
-    return Packed(function, launch.grid(frames), kernel.threads, pointers, values)
-
-
-def given(argument: Argument, frames: int) -> Argument:
-    """An argument for a batch of `frames`."""
-    return argument.each * frames if isinstance(argument, Count) else argument
+    return Packed(function, (*launch.blocks, frames), kernel.threads, pointers, values)
 
 
 def _put(
@@ -125,8 +128,8 @@ def _put(
         struct.pack_into("<Q", values, offset, items)
     elif letter == "i" and isinstance(argument, np.int32):
         struct.pack_into("<i", values, offset, int(argument))
-    elif letter == "u" and type(argument) is int:
-        struct.pack_into("<I", values, offset, argument)
+    elif letter in ("u", "l") and type(argument) is int:
+        struct.pack_into("<I" if letter == "u" else "<Q", values, offset, argument)
     elif letter == "f" and isinstance(argument, (float, np.floating)):
         struct.pack_into("<f", values, offset, float(argument))
     else:

@@ -18,7 +18,7 @@ from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
 
 import fastact
-from fastact.plan import Recorder, ancestors, record
+from fastact.recording import Recorder, ancestors, record
 
 _UNIT = 256
 """Bytes that a buffer's size is rounded up to."""
@@ -91,7 +91,7 @@ def lowered(model: fastact.Model, board: Board, frames: int = 1) -> Lowered:
     given, values = record(recorder, nodes, needed, {node.name: True for node in nodes if node.is_input})
     program = recorder.program
     (frame,) = given
-    roots = [frame, *(i.output.number for i in program)]
+    roots = [frame.number, *(i.output.number for i in program)]
     regions = {root: place for place, root in enumerate(roots)}
 
     def buffer(value: Value) -> Buffer:

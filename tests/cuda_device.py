@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cuda_simulation  # noqa: F401  # turns the simulator on, before Numba is loaded
 from fake_driver import FakeDriver, Gpu, simulated
+
 from fastact.kernels.cuda import catalog
 from fastact.kernels.cuda.device import Device, cards
 from fastact.kernels.cuda.driver import Driver

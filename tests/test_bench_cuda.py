@@ -10,9 +10,6 @@ import jsonschema
 import pytest
 from cuda_device import archive
 from fake_driver import FakeDriver, Gpu
-from fastact.kernels.cuda import catalog
-from fastact.kernels.cuda.device import Device, cards
-from fastact.kernels.cuda.driver import Driver
 
 import fastact
 from fastact import samples
@@ -28,6 +25,9 @@ from fastact.bench.reading import read_report
 from fastact.bench.result import Report, to_json
 from fastact.engines import cuda
 from fastact.errors import InputError
+from fastact.kernels.cuda import catalog
+from fastact.kernels.cuda.device import Device, cards
+from fastact.kernels.cuda.driver import Driver
 
 SCHEMA = json.loads((Path(measuring.__file__).parent / "report.schema.json").read_text())
 SIZES = ((60, 80), (90, 120))

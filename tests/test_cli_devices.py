@@ -10,10 +10,6 @@ import numpy as np
 import pytest
 from cli_runs import PILOT, SMALL
 from fake_driver import FakeDriver, Gpu
-from fastact.kernels import shelf
-from fastact.kernels.cuda import search
-from fastact.kernels.cuda.driver import Driver
-from fastact.kernels.cuda.errors import UnavailableError
 from tubs import write_tub
 
 from fastact import cli
@@ -21,6 +17,10 @@ from fastact.cli import gpus
 from fastact.donkey.settings import Settings
 from fastact.engines import DEVICES, auto, cuda
 from fastact.errors import InputError
+from fastact.kernels import shelf
+from fastact.kernels.cuda import search
+from fastact.kernels.cuda.driver import Driver
+from fastact.kernels.cuda.errors import UnavailableError
 
 COMMANDS = {
     "bench": (PILOT, "--seconds", "0.1"),

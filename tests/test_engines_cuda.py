@@ -9,16 +9,16 @@ import cuda_device
 import numpy as np
 import pytest
 from fake_driver import FakeDriver, Gpu
-from fastact.kernels.cuda import device as devices
-from fastact.kernels.cuda import encode, search
-from fastact.kernels.cuda.device import Device
-from fastact.kernels.cuda.errors import UnavailableError
 from oracles import handmade
 from test_topology import conv, entry, image, model, on
 
 from fastact import Extractor, FeatureMaps, Model
 from fastact.engines import auto, cuda, dlpack
 from fastact.errors import InputError, KernelError
+from fastact.kernels.cuda import device as devices
+from fastact.kernels.cuda import encode, search
+from fastact.kernels.cuda.device import Device
+from fastact.kernels.cuda.errors import UnavailableError
 
 SHAPE = (6, 7, 3)
 LAYERS = ["c*", "out"]

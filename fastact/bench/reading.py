@@ -38,7 +38,9 @@ def read_report(path: str | os.PathLike[str]) -> Report:
     if isinstance(value, dict) and value.get("version") == 1:
         value = _second_form(value)
     if isinstance(value, dict) and value.get("version") != VERSION:
-        raise FileError(f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}")
+        raise FileError(
+            f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}: measure again"
+        )
     try:
         report: Report = _decode(Report, value, "report")
     except _MisfitError as error:

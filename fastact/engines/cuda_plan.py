@@ -86,8 +86,8 @@ class CudaPlan:
                 launches += encode(instruction.op, inputs, output, target)
             except ValueError as error:
                 raise KernelError(
-                    f"layer {nodes[0]!r} cannot be computed on a GPU: {error}; compute on the CPU, with device='cpu' or "
-                    "--device cpu"
+                    f"layer {nodes[0]!r} cannot be computed on a GPU: {error}; compute on the CPU, with "
+                    "device='cpu' or --device cpu"
                 ) from error
             stretches.append(Stretch(first, len(launches), nodes))
         return launches, tuple(stretches)

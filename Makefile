@@ -16,7 +16,7 @@ CAR    ?= .donkey
 # What `make fuzz` lets the coverage-guided fuzzer take. Hypothesis and random mutations run after it, for some minutes.
 FUZZ_SECONDS ?= 3600
 
-.PHONY: demo test car lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
+.PHONY: demo test car lint types format bench bench-peers figures tiles cuda-report bench-check fuzz corpus exactness golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -54,6 +54,9 @@ figures: $(BENCH)/.rivals        ## the same, written into README.md and docs/be
 tiles: $(BENCH)/.rivals          ## time every tile, and write docs/tiles.md
 	$(BENCH)/bin/python -m benchmarks.tiles --write docs/tiles.md
 
+cuda-report: $(VENV)/.tests      ## what CUDA kernels need and boards could do, without a GPU, written into docs/cuda.md
+	$(BIN)/python -m benchmarks.cuda_resources --write docs/cuda.md
+
 bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runtime on one thread
 	$(BIN)/python -m benchmarks.peers --threads 1 --engine 'ONNX Runtime'
 
@@ -72,8 +75,9 @@ golden: $(VENV)/.tests           ## make tests/golden anew with the TensorFlow t
 
 wheel: $(VENV)/.runs             ## a wheel with compiled kernels for every machine, in dist/
 	rm -rf build  # setuptools would pack the libraries of earlier builds, which lie there, too
-	$(PIP) install build ziglang
+	$(PIP) install build ziglang -e '.[jit,cuda]'
 	$(BIN)/python -m fastact.kernels.cpu.ship kernels/cpu/lib
+	$(BIN)/python -m fastact.kernels.cuda.ship kernels/cuda/ptx
 	$(BIN)/python -m build --wheel --outdir dist .
 
 test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the first time fetches about 80 MB
@@ -82,7 +86,7 @@ test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the fir
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(CAR) .types .fuzz build dist *.egg-info demo kernels/cpu/lib .aarch64
+	rm -rf $(VENV) $(BENCH) $(CAR) .types .fuzz build dist *.egg-info demo kernels/cpu/lib kernels/cuda/ptx .aarch64
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -27,6 +27,9 @@ class Kernel:
 
 KERNELS: dict[str, Kernel] = {
     "u8_f32_scale": Kernel("moving", "BFufll"),
+    "f32_copy": Kernel("moving", "FF" + 11 * "u" + "ll"),
+    "f32_copy_5": Kernel("moving", "FF" + 17 * "u" + "ll"),
+    "f32_pad": Kernel("moving", "FF" + 10 * "u" + "ll"),
 }
 
 

@@ -24,7 +24,10 @@ class Stride:
 
 
 Argument: TypeAlias = "Place | Stride | int | float | np.int32 | npt.NDArray[Any]"
-"""A pointer into a region, a stride, a uint32, a float32, an int32, or a pointer to what an array holds."""
+"""A pointer into a region, a stride, a uint32, a float32, an int32, or a pointer to what an array holds.
+
+An int is a uint64 where the kernel has one: 0 as the frame stride of an array, which all frames share.
+"""
 
 
 @dataclass(frozen=True)

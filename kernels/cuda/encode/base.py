@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from ... import ops
-from ...places import Buffer
+from ...places import Buffer, Place
 from ..boards import Board
 from ..catalog import KERNELS
 from ..launch import Argument, Launch, Stride
@@ -34,10 +37,30 @@ def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, board: Board) -
 
 def each_value(kernel: str, y: Buffer, *arguments: Argument) -> Launch:
     """A launch with a thread for each value of `y`."""
-    threads = KERNELS[kernel].threads
-    return Launch(kernel, (-(-math.prod(y.shape) // threads), 1), arguments)
+    return each_of(kernel, math.prod(y.shape), *arguments)
+
+
+def each_of(kernel: str, count: int, *arguments: Argument) -> Launch:
+    """A launch with a thread for each of `count` values."""
+    return Launch(kernel, (-(-count // KERNELS[kernel].threads), 1), arguments)
 
 
 def stride(buffer: Buffer, item: int = 4) -> Stride:
     """From a frame's buffer to the next frame's."""
     return Stride(buffer.place.region, item)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a kernel reads: a buffer, or an array that all frames share; with the frame stride of it."""
+
+    pointer: Place | ops.Floats
+    shape: ops.Shape
+    stride: Stride | int
+
+
+def source(x: Buffer | ops.Floats) -> Source:
+    """A buffer or an array as something that a kernel reads."""
+    if isinstance(x, Buffer):
+        return Source(x.place, x.shape, stride(x))
+    return Source(np.ascontiguousarray(x), x.shape, 0)

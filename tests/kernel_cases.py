@@ -1,0 +1,116 @@
+"""Operations with inputs, generated: the cases that the kernels of every back end are held against their references by.
+
+`longest` is the most that an axis has, `values` the most that the largest array has: the CPU's kernels take what comes,
+a simulator takes milliseconds for every value.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from fastact.kernels import ops
+from hypothesis import strategies as st
+from kernel_checks import normal, seeds
+
+Case: TypeAlias = tuple[ops.Op, tuple[np.ndarray, ...]]
+ANY = 10**9
+
+
+def shapes(most_axes: int = 4, longest: int = 9, values: int = ANY) -> st.SearchStrategy[list[int]]:
+    """Shapes of one axis or more."""
+    lists = st.lists(st.integers(1, longest), min_size=1, max_size=most_axes)
+    return lists.filter(lambda shape: math.prod(shape) <= values)
+
+
+# Values moved ---------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def pads(draw: st.DrawFn, longest: int = 6, values: int = ANY) -> Case:
+    """A frame along three axes at most, one after the other."""
+    shape = draw(shapes(5, longest, values))
+    first = draw(st.integers(0, len(shape) - 1))
+    framed = draw(st.integers(0, min(3, len(shape) - first)))
+    sides = [(0, 0)] * first
+    for _ in range(framed):
+        sides.append((draw(st.integers(0, 4)), draw(st.integers(0, 4))))
+        if math.prod(ops.Pad(tuple(sides)).shape(tuple(shape))) > values:
+            sides[-1] = (0, 0)
+    return ops.Pad(tuple(sides)), (normal(draw(seeds), *shape),)
+
+
+@st.composite
+def repeats(draw: st.DrawFn, longest: int = 5, values: int = ANY) -> Case:
+    """Up to three axes."""
+    shape, times = draw(shapes(4, longest, values)), draw(st.lists(st.integers(1, 4), max_size=3))
+    while math.prod(shape) * math.prod(times) > values:
+        times.pop()
+    return ops.Repeat(tuple(times[: len(shape)])), (normal(draw(seeds), *shape),)
+
+
+@st.composite
+def concats(draw: st.DrawFn, longest: int = 9, values: int = ANY) -> Case:
+    """One to four inputs along any axis."""
+    shape, lengths = draw(shapes(4, longest, values)), draw(shapes(4, longest))
+    axis, seed = draw(st.integers(-len(shape), len(shape) - 1)), draw(seeds)
+    inputs = []
+    for i, length in enumerate(lengths):
+        shape[axis] = length
+        inputs.append(normal(seed + i, *shape))
+    while sum(x.size for x in inputs[1:]) > values:
+        inputs.pop()
+    return ops.Concat(axis), tuple(inputs)
+
+
+@st.composite
+def interleaves(draw: st.DrawFn, longest: int = 9, channels: int = 12) -> Case:
+    """Maps in between each other, or with gaps."""
+    rows, columns = (draw(st.integers(1, longest)) for _ in range(2))
+    strides = draw(st.tuples(*[st.integers(1, 4)] * 2))
+    depth, seed = draw(st.integers(1, channels)), draw(seeds)
+    everywhere = [(r, c) for r in range(min(rows, strides[0])) for c in range(min(columns, strides[1]))]
+    origins = draw(st.lists(st.sampled_from(everywhere), min_size=1, unique=True))
+    inputs, starts = [], []
+    for n, (row, column) in enumerate(origins):
+        row += strides[0] * draw(st.integers(0, (rows - 1 - row) // strides[0]))
+        height = draw(st.integers(1, (rows - 1 - row) // strides[0] + 1))
+        width = (columns - 1 - column) // strides[1] + 1
+        starts.append((row, column))
+        inputs.append(normal(seed + n, height, width, depth))
+    return ops.Interleave((rows, columns), strides, tuple(starts), normal(seed, depth)), tuple(inputs)
+
+
+@st.composite
+def interleaved_volumes(draw: st.DrawFn, longest: int = 5) -> Case:
+    """As :func:`interleaves` along three axes."""
+    size = draw(st.tuples(*[st.integers(1, longest)] * 3))
+    strides = draw(st.tuples(*[st.integers(1, 3)] * 3))
+    channels, seed = draw(st.integers(1, longest)), draw(seeds)
+    origins = list(np.ndindex(*(min(n, s) for n, s in zip(size, strides, strict=True))))[:: 1 + seed % 2]
+    inputs = [
+        normal(seed + i, *((n - 1 - o) // s + 1 for n, s, o in zip(size, strides, origin, strict=True)), channels)
+        for i, origin in enumerate(origins)
+    ]
+    return ops.Interleave(size, strides, tuple(origins), normal(seed, channels)), tuple(inputs)
+
+
+@st.composite
+def slices(draw: st.DrawFn, longest: int = 9, values: int = ANY) -> Case:
+    """Along any axis, forwards and backwards."""
+    shape = draw(shapes(5, longest, values))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    start = draw(st.integers(0, shape[axis] - 1))
+    step = draw(st.sampled_from([-3, -2, -1, 1, 2, 5]))
+    room = (shape[axis] - 1 - start if step > 0 else start) // abs(step) + 1
+    return ops.Slice(axis, start, draw(st.integers(1, room)), step), (normal(draw(seeds), *shape),)
+
+
+@st.composite
+def transposes(draw: st.DrawFn, longest: int = 9, values: int = 20_000) -> Case:
+    """Up to five axes in any order, some of them long where there is room."""
+    shape = draw(st.lists(st.one_of(st.integers(1, longest), st.just(40)), min_size=1, max_size=5))
+    while math.prod(shape) > values:
+        shape.remove(max(shape))
+    return ops.Transpose(tuple(draw(st.permutations(range(len(shape)))))), (normal(draw(seeds), *shape),)

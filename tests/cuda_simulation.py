@@ -86,7 +86,7 @@ class Single:
     """What `math` is to a kernel: functions of float32 that give infinities and NaN where Python's raise."""
 
     def __getattr__(self, name: str) -> Callable[..., np.float32]:
-        exact = {"erf": _erf, "erfc": _erfc, "pow": np.power}.get(name) or getattr(np, name)
+        exact = {"erf": _erf, "erfc": _erfc, "pow": np.float_power}.get(name) or getattr(np, name)
         return lambda *values: np.float32(exact(*(np.float64(value) for value in values)))
 
 
@@ -110,7 +110,17 @@ class Block:
     def run(self, place: tuple[int, ...], *arguments: object) -> None:
         me: Any = threading.current_thread()  # where the simulator looks up which thread of which block runs
         me.blockIdx = Dim3(*place)
-        me.syncthreads = greenlet.getcurrent().switch
+        me.syncthreads = meet = greenlet.getcurrent().switch
+        votes: list[bool] = []
+
+        def syncthreads_or(vote: object) -> bool:
+            votes.append(bool(vote))
+            meet()
+            result = any(votes[-math.prod(self._shape) :])
+            meet()  # until all have read it
+            return result
+
+        me.syncthreads_or = syncthreads_or
         threads = [(Dim3(*index), greenlet.greenlet(self._function)) for index in np.ndindex(*self._shape)]
         for _, thread in threads:
             thread.gr_context = contextvars.copy_context()

@@ -114,3 +114,88 @@ def transposes(draw: st.DrawFn, longest: int = 9, values: int = 20_000) -> Case:
     while math.prod(shape) > values:
         shape.remove(max(shape))
     return ops.Transpose(tuple(draw(st.permutations(range(len(shape)))))), (normal(draw(seeds), *shape),)
+
+
+# Value by value, or along one axis ------------------------------------------------------------------------------------
+
+EXTREMES = np.array(
+    [
+        0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 1e-20, -1e-8, 1e-4, -1e-4, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0,
+        6.0, -6.0, 9.5, -9.5, 16.0, -16.0, 20.0, -37.0, 88.0, -88.0, 100.0, -104.0, 709.0, -745.0, 1e4, -1e4, 1e19,
+        -1e19, 3e38, -3e38, np.inf, -np.inf, np.nan,
+    ],
+    np.float32,
+)  # fmt: skip
+
+
+PARAMETERS = {
+    ops.Unary.CLIP: [(0.0, math.inf), (0.0, 6.0), (-1.0, 1.0), (-math.inf, 0.5)],
+    ops.Unary.LEAKY_RELU: [(0.2, 0.0), (1.5, 0.0), (0.0, 0.0)],
+    ops.Unary.RELU: [(0.0, 0.5), (0.25, 0.5), (0.1, -1.0)],
+    ops.Unary.ELU: [(1.0, 0.0), (0.3, 0.0)],
+    ops.Unary.CELU: [(1.0, 0.0), (0.3, 0.0), (7.0, 0.0)],
+    ops.Unary.SQUAREPLUS: [(4.0, 0.0), (0.5, 0.0)],
+    ops.Unary.SOFT_SHRINK: [(0.5, 0.0), (0.0, 0.0)],
+    ops.Unary.HARD_SHRINK: [(0.5, 0.0), (0.0, 0.0)],
+    ops.Unary.THRESHOLD: [(0.5, -2.0)],
+    ops.Unary.HARD_SIGMOID: [(0.2, 0.5), (1 / 6, 0.5)],
+}
+
+
+@st.composite
+def elementwise(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Any function, with the first of its parameters."""
+    function = draw(st.sampled_from(list(ops.Unary)))
+    op = ops.Elementwise(function, *PARAMETERS.get(function, [(0.0, 0.0)])[0])
+    return op, (3 * normal(draw(seeds), *draw(shapes(values=values))),)
+
+
+@st.composite
+def arrays_with_axis(draw: st.DrawFn, values: int = ANY) -> tuple[np.ndarray, int]:
+    """Small, usual and huge values."""
+    shape = draw(shapes(values=values))
+    scale = draw(st.sampled_from([0.01, 1.0, 30.0, 1e4, 1e30]))
+    return np.float32(scale) * normal(draw(seeds), *shape), draw(st.integers(-len(shape), len(shape) - 1))
+
+
+@st.composite
+def ties(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Rows that hold each value many times."""
+    x, axis = draw(arrays_with_axis(values))
+    x = np.random.default_rng(draw(seeds)).integers(-1, 2, x.shape).astype(np.float32)
+    return ops.RowWise(ops.Row.SPARSEMAX, axis), (x,)
+
+
+@st.composite
+def affine(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Parameters along any axis."""
+    (x, axis), seed = draw(arrays_with_axis(values)), draw(seeds)
+    mean, scale, offset = (normal(seed + i, x.shape[axis]) for i in range(3))
+    return ops.Affine(mean, scale, offset, axis), (x,)
+
+
+@st.composite
+def gated_linear(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Along any axis."""
+    shape = draw(shapes(values=values))
+    axis = draw(st.integers(0, len(shape) - 1))
+    shape[axis] *= 2
+    return ops.GatedLinear(axis), (4 * normal(draw(seeds), *shape),)
+
+
+@st.composite
+def binary(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Inputs of which either is stretched along some axes."""
+    shape, seed = draw(shapes(values=values)), draw(seeds)
+    x, y = (normal(seed + i, *(draw(st.sampled_from([n, n, 1])) for n in shape)) for i in range(2))
+    return ops.Binary(draw(st.sampled_from(list(ops.Merge)))), (x, y)
+
+
+@st.composite
+def binary_constant(draw: st.DrawFn, values: int = ANY) -> Case:
+    """A constant of as many axes as the input or fewer, stretched along some."""
+    shape, seed = draw(shapes(values=values)), draw(seeds)
+    fewer = shape[draw(st.integers(0, len(shape))) :]
+    constant = normal(seed + 1, *(draw(st.sampled_from([n, n, 1])) for n in fewer))
+    op = ops.BinaryConstant(draw(st.sampled_from(list(ops.Merge))), constant, draw(st.booleans()))
+    return op, (normal(seed, *shape),)

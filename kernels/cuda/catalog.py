@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .. import ops
+
 THREADS = 256
 """Threads of a block, where a thread makes one value."""
 
@@ -30,11 +32,18 @@ KERNELS: dict[str, Kernel] = {
     "f32_copy": Kernel("moving", "FF" + 11 * "u" + "ll"),
     "f32_copy_5": Kernel("moving", "FF" + 17 * "u" + "ll"),
     "f32_pad": Kernel("moving", "FF" + 10 * "u" + "ll"),
+    **{f"f32_{kind.name.lower()}": Kernel("pointwise", "FFuffll") for kind in ops.Unary},
+    **{f"f32_{kind.name.lower()}": Kernel("pointwise", "FFF" + 12 * "u" + "lll") for kind in ops.Merge},
+    **{f"f32_{kind.name.lower()}": Kernel("rowwise", "FF" + 5 * "u" + "ll") for kind in ops.Row},
+    "f32_affine": Kernel("pointwise", "FFuuuFFFll"),
+    "f32_gated_linear": Kernel("pointwise", "FFuull"),
 }
 
 
 def function(name: str) -> Callable[..., Any]:
-    """The Python function of a kernel; loads Numba."""
+    """The Python function of a kernel, which its module has by this name or, made by a function, in KERNELS; loads
+    Numba."""
     module = importlib.import_module(f"{__package__}.code.{KERNELS[name].module}")
-    found: Callable[..., Any] = getattr(module, name)
+    made: dict[str, Callable[..., Any]] = getattr(module, "KERNELS", {})
+    found: Callable[..., Any] = made[name] if name in made else getattr(module, name)
     return found

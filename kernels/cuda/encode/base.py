@@ -12,7 +12,7 @@ import numpy as np
 from ... import ops
 from ...places import Buffer, Place
 from ..boards import Board
-from ..catalog import KERNELS
+from ..catalog import KERNELS, THREADS
 from ..launch import Argument, Launch, Stride
 
 Encoder = Callable[..., list[Launch]]
@@ -43,6 +43,27 @@ def each_value(kernel: str, y: Buffer, *arguments: Argument) -> Launch:
 def each_of(kernel: str, count: int, *arguments: Argument) -> Launch:
     """A launch with a thread for each of `count` values."""
     return Launch(kernel, (-(-count // KERNELS[kernel].threads), 1), arguments)
+
+
+def team(length: int, inner: int, threads: int = THREADS) -> tuple[int, int]:
+    """How many threads of a block sum up one of its rows of `length` values, which lie `inner` floats apart; and how
+    far apart these threads are.
+
+    Where rows lie side by side, eight or more of them go to a block: their values at one place are what memory gives
+    in one access.
+    """
+    beside = min(8, _power_of_two(inner))
+    lanes = min(threads // beside, _power_of_two(length))
+    return lanes, 1 if inner == 1 else threads // lanes
+
+
+def each_row(kernel: str, rows: int, lanes: int, *arguments: Argument) -> Launch:
+    """A launch with a team of `lanes` threads for each row."""
+    return Launch(kernel, (-(-rows * lanes // KERNELS[kernel].threads), 1), arguments)
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()
 
 
 def stride(buffer: Buffer, item: int = 4) -> Stride:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from fastact.kernels import ops
 from hypothesis import strategies as st
-from kernel_checks import normal, seeds
+from kernel_checks import normal, seeds, small
 
 Case: TypeAlias = tuple[ops.Op, tuple[np.ndarray, ...]]
 ANY = 10**9
@@ -199,3 +199,71 @@ def binary_constant(draw: st.DrawFn, values: int = ANY) -> Case:
     constant = normal(seed + 1, *(draw(st.sampled_from([n, n, 1])) for n in fewer))
     op = ops.BinaryConstant(draw(st.sampled_from(list(ops.Merge))), constant, draw(st.booleans()))
     return op, (normal(seed, *shape),)
+
+
+# Windows, whole maps and axes summed up -------------------------------------------------------------------------------
+
+
+@st.composite
+def pools(draw: st.DrawFn, rooms: tuple[int, int, int] = (9, 9, 4), channels: int = 20) -> Case:
+    """Along one to three axes; the input is up to so many cells longer than the window needs it to be."""
+    axes = draw(st.sampled_from([1, 2, 2, 2, 3]))
+    size, strides = (
+        tuple(draw(st.integers(1, most)) for _ in range(axes)) for most in ((5, 4), (4, 3), (3, 3))[axes - 1]
+    )
+    # Narrower than the window, so that every window holds a cell: as "same" makes them.
+    sides = tuple((draw(st.integers(0, n - 1)), draw(st.integers(0, n - 1))) for n in size)
+    room = rooms[axes - 1]
+    shape = [max(1, n - sum(side)) + draw(st.integers(0, room)) for n, side in zip(size, sides, strict=True)]
+    op = ops.Pool(draw(st.sampled_from(list(ops.PoolKind))), size, strides, sides)
+    return op, (normal(draw(seeds), *shape, draw(st.integers(1, channels))),)
+
+
+@st.composite
+def pool_gradients(draw: st.DrawFn, rooms: tuple[int, int, int] = (9, 9, 4), channels: int = 20) -> Case:
+    """Of equal values the first takes the gradient; some inputs have many."""
+    pool, (x,) = draw(pools(rooms, channels))
+    x = np.rint(x) if draw(st.booleans()) else x
+    op = ops.PoolGradient(pool.kind, pool.size, pool.strides, pool.sides)
+    return op, (normal(draw(seeds), *pool.shape(x.shape)), x)
+
+
+@st.composite
+def global_pools(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Over one to three axes."""
+    shape = draw(st.lists(small, min_size=2, max_size=4).filter(lambda shape: math.prod(shape) <= values))
+    return ops.GlobalPool(draw(st.sampled_from(list(ops.PoolKind)))), (normal(draw(seeds), *shape),)
+
+
+@st.composite
+def arrays_with_axes(draw: st.DrawFn, values: int = ANY) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Values of several sizes, around zero or not, and some of their axes."""
+    shape = draw(shapes(values=values))
+    axes = draw(st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True))
+    offset = draw(st.sampled_from([0.0, 3.0]))  # so that mean and deviation differ
+    signs = draw(st.lists(st.booleans(), min_size=len(axes), max_size=len(axes)))
+    x = np.float32(offset) + np.float32(draw(st.sampled_from([0.01, 1.0, 1e4]))) * normal(draw(seeds), *shape)
+    return x, tuple(a - len(shape) if s else a for a, s in zip(axes, signs, strict=True))
+
+
+@st.composite
+def contracts(draw: st.DrawFn, most_axes: int = 3, longest: int = 9) -> Case:
+    """Two inputs of different ranks."""
+    shared = draw(st.integers(1, 20))
+    made, axes = [], []
+    for _ in range(2):
+        rest = draw(st.lists(st.integers(1, longest), max_size=most_axes))
+        axes.append(draw(st.integers(0, len(rest))))
+        made.append([*rest[: axes[-1]], shared, *rest[axes[-1] :]])
+    seed = draw(seeds)
+    x, y = (normal(seed + i, *shape) for i, shape in enumerate(made))
+    return ops.Contract(axes[0], axes[1] - len(made[1])), (x, y)
+
+
+@st.composite
+def resamples(draw: st.DrawFn, values: int = ANY) -> Case:
+    """Any cells with any weights."""
+    shape, size, taps = draw(shapes(values=values)), draw(st.integers(1, 12)), draw(st.integers(1, 6))
+    axis, seed = draw(st.integers(-len(shape), len(shape) - 1)), draw(seeds)
+    cells = np.random.default_rng(seed).integers(0, shape[axis], (size, taps))
+    return ops.Resample(axis, shape[axis], cells, normal(seed, size, taps)), (normal(seed, *shape),)

@@ -37,6 +37,14 @@ KERNELS: dict[str, Kernel] = {
     **{f"f32_{kind.name.lower()}": Kernel("rowwise", "FF" + 5 * "u" + "ll") for kind in ops.Row},
     "f32_affine": Kernel("pointwise", "FFuuuFFFll"),
     "f32_gated_linear": Kernel("pointwise", "FFuull"),
+    "f32_reduce_sum": Kernel("reduction", "FF" + 7 * "u" + "fll"),
+    "f32_reduce_max": Kernel("reduction", "FF" + 7 * "u" + "ll"),
+    "f32_reduce_min": Kernel("reduction", "FF" + 7 * "u" + "ll"),
+    **{f"f32_standardize_{kind.name.lower()}": Kernel("reduction", "FF" + 7 * "u" + "ffll") for kind in ops.Scaling},
+    "f32_contract": Kernel("reduction", "FFF" + 7 * "u" + "lll"),
+    **{f"f32_{kind.name.lower()}_pool": Kernel("pooling", "FF" + 17 * "u" + "ll") for kind in ops.PoolKind},
+    **{f"f32_{kind.name.lower()}_pool_gradient": Kernel("pooling", "FFF" + 17 * "u" + "lll") for kind in ops.PoolKind},
+    "f32_resample": Kernel("resampling", "FFuuuuuIFll"),
 }
 
 

@@ -157,7 +157,7 @@ print(*[f"{k.__module__}.{k.__name__}" for k in made])
 """
 
 MOST_MODULES = 90
-"""Of fastact that `extract --save npz` loads from an .h5 of convolutions: 84."""
+"""Of fastact that `extract --save npz` loads from an .h5 of convolutions: 86."""
 
 NEEDLESS = (
     "asyncio cmap concurrent.futures email hashlib http importlib.metadata jinja2 multiprocessing platformdirs "

@@ -99,8 +99,8 @@ class Film:
         strength: Floats | None
         for shot in shots:
             if self.style == "saliency":
-                self._see(shot.frame)
-                maps, shown, strength = self._see.maps, {}, _root(self._see.strength)
+                strength = _root(self._see.strength_of(shot.frame))
+                maps, shown = self._see.maps, {}
             else:
                 maps = self._extract(shot.frame)
                 shown = {name: _pictures(self.model, maps[name]) for name in self.names}

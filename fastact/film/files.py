@@ -29,7 +29,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _X264 = {"preset": "ultrafast", "crf": "22", "x264-params": "bframes=3:b-adapt=0:deblock=0,0"}
 """With these two tools, which its fastest preset is without, x264 makes files as good and as large as with its preset
-superfast at a constant rate factor of 20, in half the time."""
+superfast at a constant rate factor of 20, in half the time (docs/movie.md)."""
 _BT709 = 1
 _MOST_RIFF = 2**32 - 2**20
 

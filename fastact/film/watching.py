@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fastact.errors import InputError, UnsupportedError
 from fastact.extractor import Extractor
+from fastact.frames import prefetch
 from fastact.graph import Model
 from fastact.lap import Lap, Shot, command
 from fastact.pilots import Command, Decoder, decoder
@@ -112,7 +113,7 @@ class Film:
         """The scales for a film of `count` frames, judged by at most `SAMPLE` of them."""
         layers: dict[str, list[Range]] = {name: [] for name in self.names}
         strengths: list[Range] = []
-        for seen in self.watch(lap.every(-(-count // SAMPLE))):
+        for seen in self.watch(prefetch(lap.every(-(-count // SAMPLE)))):
             for name, maps in seen.maps.items():
                 layers[name].append(span(maps))
             if seen.strength is not None:

@@ -67,18 +67,14 @@ def _widen(line, y, across, times, shares):
         for c in range(3):
             set_u8(y, 3 * k + c, f32(line, c))
     for i in range(across - 1):
-        red, green, blue = f32(line, 3 * i), f32(line, 3 * i + 1), f32(line, 3 * i + 2)
-        to_red, to_green, to_blue = (
-            f32(line, 3 * i + 3) - red,
-            f32(line, 3 * i + 4) - green,
-            f32(line, 3 * i + 5) - blue,
-        )
+        r, g, b = f32(line, 3 * i), f32(line, 3 * i + 1), f32(line, 3 * i + 2)
+        to_r, to_g, to_b = f32(line, 3 * i + 3) - r, f32(line, 3 * i + 4) - g, f32(line, 3 * i + 5) - b
         target = y + 3 * (i * times + half)
         for k in range(times):
             share = f32(shares, k)
-            set_u8(target, 3 * k, fma(to_red, share, red))
-            set_u8(target, 3 * k + 1, fma(to_green, share, green))
-            set_u8(target, 3 * k + 2, fma(to_blue, share, blue))
+            set_u8(target, 3 * k, fma(to_r, share, r))
+            set_u8(target, 3 * k + 1, fma(to_g, share, g))
+            set_u8(target, 3 * k + 2, fma(to_b, share, b))
     for k in range((across - 1) * times + half, across * times):
         for c in range(3):
             set_u8(y, 3 * k + c, f32(line, last + c))

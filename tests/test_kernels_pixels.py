@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fastact.kernels.cpu import library
+from fastact.kernels.cpu.steps import Row, Table
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import Guarded, compiled, examples, seeds, tables
 
-from fastact.kernels.cpu import library
-from fastact.kernels.cpu.steps import Row, Table
 from fastact.views import pixels
 
 sides = st.integers(1, 40)

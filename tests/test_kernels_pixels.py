@@ -10,20 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import Guarded, compiled, examples, seeds, tables
 
-from fastact.views import pixels
+from fastact.film import pixels
+from fastact.views import blend
+from fastact.views.overlay import levels
 
 sides = st.integers(1, 40)
 
 
 def picture(seed: int, height: int, width: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def colors(seed: int) -> np.ndarray:
-    """Colours that cover some of a picture, and what is left of it."""
-    random = np.random.default_rng(seed)
-    covers = random.random((256, 1))
-    return np.hstack([random.integers(0, 256, (256, 3)) * covers, 1 - covers]).astype(np.float32)
 
 
 def enlarged(values: np.ndarray, times: int) -> np.ndarray:
@@ -39,14 +34,19 @@ def enlarged(values: np.ndarray, times: int) -> np.ndarray:
 
 
 @examples(60)
-@given(height=sides, width=sides, seed=seeds)
-def test_cover(height: int, width: int, seed: int):
-    under, palette = Guarded(picture(seed, height, width)), colors(seed)
-    levels = Guarded(picture(seed + 1, height, width)[..., 0])
-    covered = pixels.cover(under.array, levels.array, palette)
-    wanted = under.array * palette[levels.array][..., 3:].astype(float) + palette[levels.array][..., :3]
-    assert np.abs(covered - wanted).max() <= 0.501
+@given(height=sides, width=sides, seed=seeds, colormap=st.sampled_from(["inferno", "viridis"]))
+def test_cover(height: int, width: int, seed: int, colormap: str):
+    under, random = Guarded(picture(seed, height, width)), np.random.default_rng(seed)
+    mask = random.uniform(-0.5, 1.5, (height, width)).astype(np.float32)
+    mask[random.random(mask.shape) < 0.1] = np.nan
+    palette = pixels.palette(colormap)[levels(mask, height, width)].astype(float)
+    covered = pixels.cover(under.array, mask, colormap)
+    assert np.abs(covered - (under.array * palette[..., 3:] + palette[..., :3])).max() <= 0.501
+    assert np.abs(covered.astype(int) - blend(under.array, mask, colormap=colormap)).max() <= 1
     np.testing.assert_array_equal(under.array, picture(seed, height, width))
+    stretched = random.random((3, 5))
+    whole = pixels.cover(under.array[:, ::-1], stretched, colormap).astype(int)
+    assert np.abs(whole - blend(under.array[:, ::-1], stretched, colormap=colormap)).max() <= 1
 
 
 @examples(80)
@@ -89,13 +89,13 @@ def test_a_team_makes_the_same(registers: str, team: int):
     small, times = picture(3, 13, 17), 3
     alone = np.zeros((39, 51, 3), np.uint8)
     pixels.enlarge(small, times, alone)
-    levels, palette = np.ascontiguousarray(small[..., 1]), colors(5)
-    covered = np.zeros_like(small)
+    mask = small[..., 1] / np.float32(255)
+    strength, covered = levels(mask, 13, 17), np.zeros_like(small)
     into, line = np.zeros_like(alone), np.zeros((team, 17 * 3), np.float32)
     whole, planes = picture(4, 26, 34), [np.zeros(size, np.uint8) for size in ((26, 34), (13, 17), (13, 17))]
     shares, matrix = pixels.shares(times), pixels.bt709()
     rows: list[Row] = [
-        ["u8_cover", small, covered, levels.size, levels, palette],
+        ["u8_cover", small, covered, strength.size, strength, pixels.palette("inferno")],
         ["u8_enlarge", small, into, 13, 17, times, into.strides[0], shares, line],
         ["u8_planes", whole, planes[0], 26, 34, planes[1], planes[2], 34, 17, matrix],
     ]
@@ -104,7 +104,7 @@ def test_a_team_makes_the_same(registers: str, team: int):
     for step in range(len(rows)):
         for me in range(team):
             kernels.run_part(table.address, step, step + 1, me, team)
-    np.testing.assert_array_equal(covered, pixels.cover(small, levels, palette))
+    np.testing.assert_array_equal(covered, pixels.cover(small, mask, "inferno"))
     np.testing.assert_array_equal(into, alone)
     others = [np.zeros_like(plane) for plane in planes]
     pixels.to_planes(whole, *others)

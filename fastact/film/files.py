@@ -20,9 +20,9 @@ import numpy.typing as npt
 from PIL import GifImagePlugin, Image
 
 from fastact.errors import InputError, MissingExtraError, OutputError
+from fastact.film.pixels import to_planes
 from fastact.film.steering import DRIVER, PILOT
 from fastact.views.colors import PAGE, TEXT
-from fastact.views.pixels import to_planes
 from fastact.writing import whole_file
 
 Pixels = npt.NDArray[np.uint8]

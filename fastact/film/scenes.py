@@ -12,12 +12,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from fastact.errors import InputError
+from fastact.film.pixels import cover, enlarge
 from fastact.film.steering import LEAST_HEIGHT, LEAST_WIDTH, Panel, Words, draw_commands
 from fastact.film.watching import Film, Scales, Seen
 from fastact.views.colors import PAGE, color_table
 from fastact.views.live import LARGEST_SIDE, Mosaic
-from fastact.views.overlay import COLORMAP, OPACITY, blend
-from fastact.views.pixels import enlarge
+from fastact.views.overlay import COLORMAP
 from fastact.views.style import Style
 from fastact.views.text import number
 
@@ -115,7 +115,7 @@ def _below(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int,
         span = high - low if high > low else 1.0
         mask = (seen.strength - np.float32(low)) * np.float32(1 / span)
         # Before it is enlarged: there are fewer pixels, and one sees no difference.
-        covered = blend(seen.shot.picture, mask, colormap=colormap, opacity=OPACITY)
+        covered = cover(seen.shot.picture, mask, colormap)
         frame: Pixels = page.copy()
         _draw_picture(frame[:picture_height], covered, seen, look, size)
         panel.draw(frame[picture_height:], seen.shot.record.index, (seen.driver, seen.pilot))

@@ -13,7 +13,6 @@ from fastact.errors import InputError
 from fastact.views.card import frame_picture
 from fastact.views.colors import COLORS, DIM, PAGE, TEXT, Pixels, color_table
 from fastact.views.legend import Note, legend
-from fastact.views.pixels import cover
 from fastact.views.style import Style
 from fastact.views.text import clean, line_height, shorten, wrap, write
 
@@ -31,7 +30,7 @@ def blend(picture: Pixels, mask: NDArray[np.floating], *, colormap: str = COLORM
     """A picture with a map of strengths over it: where the map is 0 the picture stays as it is, and the larger the
     value, the more of the map's colour covers it.
 
-    A pixel becomes picture * (1 - opacity * mask) + color(mask) * opacity * mask, for 256 levels of the mask.
+    A pixel becomes picture * (1 - opacity * mask) + color(mask) * opacity * mask, in 256 levels.
 
     Args:
         picture: uint8 (H, W, 3), RGB; it is not written to.
@@ -40,24 +39,38 @@ def blend(picture: Pixels, mask: NDArray[np.floating], *, colormap: str = COLORM
         opacity: how much of the picture the colour covers where the mask is 1, from 0 to 1.
 
     Returns:
-        uint8 (H, W, 3), memory of its own. About 0.1 ms for 160x120, 1 ms for 640x360.
+        uint8 (H, W, 3), memory of its own. About 2 ms for 640x360.
 
     Raises:
         InputError: arrays of another shape or type, an opacity beyond 0 to 1, or an unknown colour map.
     """
     _check(picture, mask, opacity)
-    levels: NDArray[np.uint8] = (np.fmin(np.fmax(mask, 0), 1) * (COLORS - 1) + 0.5).astype(np.uint8)
     height, width, _ = picture.shape
-    if levels.shape != (height, width):
-        levels = np.asarray(Image.fromarray(levels).resize((width, height), Image.Resampling.BILINEAR))
-    return cover(np.ascontiguousarray(picture), np.ascontiguousarray(levels), _palette(colormap, opacity))
+    strength = Image.fromarray(levels(mask, height, width))
+    cover = Image.fromarray(_covers(opacity)[np.asarray(strength)])
+    strength.putpalette(_palette(colormap))
+    mixed: Pixels = np.array(Image.composite(strength.convert("RGB"), Image.fromarray(picture), cover))
+    return mixed
+
+
+def levels(mask: NDArray[np.floating], height: int, width: int) -> NDArray[np.uint8]:
+    """A mask as `blend` takes it in 256 levels, stretched bilinearly: uint8 (height, width)."""
+    found: NDArray[np.uint8] = (np.fmin(np.fmax(mask, 0), 1) * (COLORS - 1) + 0.5).astype(np.uint8)
+    if found.shape == (height, width):
+        return found
+    return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=8)
-def _palette(colormap: str, opacity: float) -> NDArray[np.float32]:
-    """For each level its colour times how much it covers, and what is left of the picture: float32 (256, 4)."""
-    covers = np.arange(COLORS)[:, None] / (COLORS - 1) * opacity
-    return np.hstack([color_table(colormap) * covers, 1 - covers]).astype(np.float32)
+def _palette(colormap: str) -> bytes:
+    return color_table(colormap).tobytes()
+
+
+@lru_cache(maxsize=8)
+def _covers(opacity: float) -> NDArray[np.uint8]:
+    """How much of the picture each level covers, in 256 levels."""
+    covers: NDArray[np.uint8] = np.rint(np.arange(COLORS) * opacity).astype(np.uint8)
+    return covers
 
 
 def _check(picture: Pixels, mask: NDArray[np.floating], opacity: float) -> None:

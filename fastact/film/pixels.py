@@ -1,6 +1,6 @@
 """Pictures made of pictures by compiled kernels: covered with a map's colours, enlarged, split into planes for a video.
 
-Pillow and swscale do all of it, too, at three to six times the time of frames as small as a car's camera takes.
+Pillow and swscale do all of it, too, in three to six times the time for frames as small as a car's camera takes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from fastact.kernels.cpu.fields import FIELDS
 from fastact.kernels.cpu.library import load
+from fastact.views.colors import COLORS, color_table
+from fastact.views.overlay import OPACITY, levels
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -21,20 +23,12 @@ Floats = NDArray[np.float32]
 _Row = ctypes.c_int64 * FIELDS
 
 
-def cover(picture: Pixels, levels: Pixels, palette: Floats) -> Pixels:
-    """A picture with a colour laid over each pixel.
-
-    Args:
-        picture: (H, W, 3), contiguous.
-        levels: (H, W), contiguous: each pixel's entry in the palette.
-        palette: (256, 4), contiguous: red, green and blue, from 0 to 255, to add to what is left of the pixel, and how
-            much of it that is, from 0 to 1. No sum may exceed 255.
-
-    Returns:
-        (H, W, 3), memory of its own.
-    """
-    covered = np.empty_like(picture)
-    _run("u8_cover", picture, covered, levels.size, levels, palette)
+def cover(picture: Pixels, mask: NDArray[np.floating[Any]], colormap: str) -> Pixels:
+    """The same as `fastact.views.blend` at its usual opacity, to a level, in a fifth of the time."""
+    under = np.ascontiguousarray(picture)
+    strength = np.ascontiguousarray(levels(mask, *picture.shape[:2]))
+    covered = np.empty_like(under)
+    _run("u8_cover", under, covered, strength.size, strength, palette(colormap))
     return covered
 
 
@@ -66,6 +60,13 @@ def _run(kernel: str, picture: Pixels, into: Pixels, *fields: int | NDArray[Any]
     library = load()
     row = _Row(library.kernel(kernel), *places)
     library.run(ctypes.addressof(row), 1)
+
+
+@lru_cache(maxsize=8)
+def palette(colormap: str) -> Floats:
+    """For each level its colour times how much it covers, and what is left of the picture: (256, 4)."""
+    covers = np.arange(COLORS)[:, None] / (COLORS - 1) * OPACITY
+    return np.hstack([color_table(colormap) * covers, 1 - covers]).astype(np.float32)
 
 
 @lru_cache(maxsize=16)

@@ -5,6 +5,8 @@ order that nothing enforces is not kept, so that a missing wait shows as a wrong
 here a second time, from NVIDIA's cuda.h, and not taken from what is tested.
 """
 
+# ruff: noqa: N802  # methods are called as the functions they stand for
+
 from __future__ import annotations
 
 import ctypes
@@ -16,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
 from fastact.kernels.cuda import catalog
 
 SIGNATURES = {
@@ -92,8 +93,14 @@ CODES = {
         "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
         "system has unsupported display driver / cuda driver combination",
     ),
+    901: (
+        "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
+        "operation failed due to a previous error during capture",
+    ),
     900: ("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"),
 }
+
+STICKY = (214, 700, 719)
 
 WITHOUT_CONTEXT = re.compile("cuGetError|cuInit|cuDriver|cuDevice|cuCtxPush|cuCtxPop")
 
@@ -109,7 +116,7 @@ class Gpu:
     name: str = "H200"
     capability: tuple[int, int] = (9, 0)
     multiprocessors: int = 132
-    memory: int = 1 << 30
+    memory: int = 16 << 20
     integrated: bool = False
 
     def attribute(self, number: int) -> int:
@@ -130,18 +137,27 @@ class Gpu:
 
 
 @dataclass
+class Work:
+    """Something to do on a device, with the memory it uses."""
+
+    do: Callable[[], None]
+    uses: tuple[int, ...] = ()
+
+
+@dataclass
 class Stream:
     """What was begun, of which the first `done` ran; or what is recorded, while it captures."""
 
-    work: list[Callable[[], None]] = field(default_factory=list)
+    work: list[Work] = field(default_factory=list)
     done: int = 0
-    captured: list[Callable[[], None]] | None = None
+    captured: list[Work] | None = None
+    void: bool = False
 
     def run(self, upto: int) -> None:
         while self.done < upto:
             work = self.work[self.done]
             self.done += 1
-            work()
+            work.do()
 
 
 @dataclass
@@ -167,6 +183,7 @@ class FakeDriver:
         began: what was begun on streams, in order, with the stream's number.
         live: what exists, by kind and handle.
         kernels: what runs in place of a kernel, called with the grid, the threads of a block and the arguments.
+        eager: streams whose work runs as soon as it may.
     """
 
     def __init__(
@@ -180,6 +197,7 @@ class FakeDriver:
         }
         self.faults: dict[str, tuple[int, int]] = {}
         self.mistakes: list[BaseException] = []
+        self.eager: set[int] = set()
         self.lost = 0
         self.clock = 0.0
         self._next = 0x1000
@@ -227,13 +245,24 @@ class FakeDriver:
                         raise Failed(201)
                 work(*arguments)
             except Failed as failed:
-                return int(failed.args[0])
+                code = int(failed.args[0])
+                if code in STICKY:
+                    self.lost = code
+                self._capture_fails(name, arguments)
+                return code
             except BaseException as mistake:
                 self.mistakes.append(mistake)
                 return 999
             return 0
 
         return call
+
+    def _capture_fails(self, name: str, arguments: tuple[Any, ...]) -> None:
+        """A launch that fails makes what is recorded void; an end that fails is one."""
+        place = {"cuLaunchKernel": 8, "cuStreamEndCapture": 0}.get(name)
+        stream = self.live["stream"].get(arguments[place]) if place is not None else None
+        if stream is not None and stream.captured is not None:
+            stream.captured, stream.void = None, name == "cuLaunchKernel"
 
     def _stack(self) -> list[int]:
         if not hasattr(self._current, "stack"):
@@ -297,6 +326,7 @@ class FakeDriver:
 
     def _cuDevicePrimaryCtxRelease(self, device: int) -> None:
         self._end("context", 0xC000 + device)
+        self.live["module"].clear()  # they end with it
 
     def _cuCtxPushCurrent(self, context: int) -> None:
         self._get("context", context)
@@ -356,7 +386,7 @@ class FakeDriver:
         self._allocate("memory", size, out)
 
     def _cuMemFree(self, address: int) -> None:
-        self._all_done()
+        self._unused("memory", address)
         self._end("memory", address)
 
     def _cuMemHostAlloc(self, out: int, size: int, flags: int) -> None:
@@ -364,6 +394,7 @@ class FakeDriver:
         self._allocate("pinned", size, out)
 
     def _cuMemFreeHost(self, address: int) -> None:
+        self._unused("pinned", address)
         self._end("pinned", address)
 
     def _bytes(self, address: int, size: int | None = None) -> Any:
@@ -380,13 +411,13 @@ class FakeDriver:
             target = self._bytes(device, size)
             ctypes.memmove(target.ctypes.data, host, size)
 
-        self._begin("copy in", stream, work, pageable=not self._is_pinned(host))
+        self._begin("copy in", stream, Work(work, (device, host)), pageable=not self._is_pinned(host))
 
     def _cuMemcpyDtoHAsync(self, host: int, device: int, size: int, stream: int) -> None:
         def work() -> None:
             ctypes.memmove(host, self._bytes(device, size).ctypes.data, size)
 
-        self._begin("copy out", stream, work, pageable=not self._is_pinned(host))
+        self._begin("copy out", stream, Work(work, (device, host)), pageable=not self._is_pinned(host))
 
     def _cuMemcpy2DAsync(self, parameters: int, stream: int) -> None:
         fields = [int(v) for v in (ctypes.c_uint64 * 16).from_address(parameters)]
@@ -399,28 +430,31 @@ class FakeDriver:
             for row in range(height):
                 ctypes.memmove(host + row * target_pitch, self._bytes(device + row * pitch, width).ctypes.data, width)
 
-        self._begin("copy out", stream, work, pageable=not self._is_pinned(host))
+        self._begin("copy out", stream, Work(work, (device, host)), pageable=not self._is_pinned(host))
 
     def _is_pinned(self, address: int) -> bool:
         return any(start <= address < start + len(m) for start, m in self.live["pinned"].items())
 
     # Streams and events.
 
-    def _begin(self, what: str, handle: int, work: Callable[[], None], pageable: bool = False) -> None:
+    def _begin(self, what: str, handle: int, work: Work, pageable: bool = False) -> None:
         stream = self._get("stream", handle)
-        if stream.captured is not None:
-            if what != "launch":
+        if stream.captured is not None or stream.void:
+            if what != "launch" or stream.captured is None:
                 raise Failed(900)
             stream.captured.append(work)
             return
         self.began.append((what, handle))
         stream.work.append(work)
-        if pageable:  # the driver does not come back before it has read it
+        if pageable or handle in self.eager:  # pageable: the driver does not come back before it has copied it
             stream.run(len(stream.work))
 
-    def _all_done(self) -> None:
+    def _unused(self, kind: str, address: int) -> None:
+        """cuMemFree may wait for what runs, says cuda.h: so it may not, and memory in use is not to be freed."""
+        end = address + len(self._get(kind, address))
         for stream in self.live["stream"].values():
-            stream.run(len(stream.work))
+            for work in stream.work[stream.done :]:
+                assert not any(address <= used < end for used in work.uses), "memory is freed that is still to be used"
 
     def _cuStreamCreate(self, out: int, flags: int) -> None:
         assert flags == 1
@@ -437,7 +471,7 @@ class FakeDriver:
     def _cuStreamWaitEvent(self, handle: int, event: int, flags: int) -> None:
         mark = self._get("event", event).mark
         assert flags == 0
-        self._begin("wait", handle, lambda: mark and mark.stream.run(mark.position))
+        self._begin("wait", handle, Work(lambda: mark and mark.stream.run(mark.position)))
 
     def _cuEventCreate(self, out: int, flags: int) -> None:
         assert flags in (0, 2)
@@ -453,7 +487,7 @@ class FakeDriver:
             self.clock += 0.25
             mark.time = self.clock
 
-        self._begin("record", stream, work)
+        self._begin("record", stream, Work(work))
         mark.position = len(mark.stream.work)
         self._get("event", handle).mark = mark
 
@@ -487,7 +521,7 @@ class FakeDriver:
             ]
             self.kernels[name](tuple(grid), threads, *arguments)
 
-        self._begin("launch", stream, work)
+        self._begin("launch", stream, Work(work, tuple(int(value) for letter, value in given if letter in POINTED)))
 
     def _arguments(self, letters: str, parameters: int) -> list[tuple[str, Any]]:
         """What the parameters point to, read now, as the driver does."""
@@ -503,8 +537,11 @@ class FakeDriver:
 
     def _cuStreamEndCapture(self, handle: int, out: int) -> None:
         stream = self._get("stream", handle)
+        if stream.void:
+            stream.void = False
+            raise Failed(901)
         if stream.captured is None:
-            raise Failed(900)
+            raise Failed(400)
         work, stream.captured = stream.captured, None
         self._new("graph", work, out)
 
@@ -518,7 +555,8 @@ class FakeDriver:
 
     def _cuGraphLaunch(self, executable: int, stream: int) -> None:
         launches = self._get("executable", executable)
-        self._begin("graph", stream, lambda: [work() for work in launches] and None)
+        uses = tuple(used for work in launches for used in work.uses)
+        self._begin("graph", stream, Work(lambda: [work.do() for work in launches] and None, uses))
 
     def _cuGraphDestroy(self, graph: int) -> None:
         self._end("graph", graph)

@@ -27,7 +27,7 @@ from . import search
 from .boards import Board
 from .driver import Driver, open_driver, show
 from .errors import OUT_OF_MEMORY, CallError, CudaError, OutOfMemoryError, UnavailableError
-from .modules import Modules
+from .modules import Modules, Resources
 
 _ATTRIBUTES = {
     "shared_per_block": 8,
@@ -164,7 +164,7 @@ class Device:
         self.driver, self.card = driver, card
         self._archive = archive
         self._process, self._lock = os.getpid(), threading.RLock()
-        self._handle = self._context = 0
+        self._context = 0
         self._lost: CallError | None = None
         self._modules: Modules | None = None
 
@@ -190,7 +190,7 @@ class Device:
                 "the method 'spawn' of multiprocessing, or use the GPU first in the child"
             )
         if self._lost is not None:
-            raise self._lost
+            raise self._lost.again()
         if not self._context:
             self._open()
         self.driver.push(self._context)
@@ -200,16 +200,24 @@ class Device:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, CallError) and error.sticky:
-            self._lost = error.with_traceback(None)
+            self._lost = self._lost or error.again()
         with contextlib.suppress(CudaError):  # what went wrong before is what counts
             self.driver.pop()
 
     def _open(self) -> None:
         with self._lock:
-            if not self._context:
-                self._handle = self.driver.device(self.card.ordinal)
-                self._context = self.driver.retain(self._handle)
-                at_end(self, _release, self.driver, self._handle, self._process)
+            if self._context:
+                return
+            handle = self.driver.device(self.card.ordinal)
+            try:
+                self._context = self.driver.retain(handle)
+            except CallError as error:
+                if error.code != OUT_OF_MEMORY:
+                    raise
+                raise OutOfMemoryError(
+                    f"{self.name} has too little free memory to be used at all: end other programs that use it"
+                ) from error
+            at_end(self, _release, self.driver, handle, self._process)
 
     def free_memory(self) -> int:
         """Bytes that can still be had.
@@ -267,9 +275,17 @@ class Device:
             CudaError: the driver does not take it.
         """
         with self, self._lock:
-            if self._modules is None:
-                self._modules = Modules(self.driver, self._archive or search.find(self.card.capability))
-            return self._modules.function(name)
+            return self._kernels().function(name)
+
+    def resources(self, name: str) -> Resources:
+        """What the driver's compiler gave a kernel, which is loaded as by :meth:`kernel`."""
+        with self, self._lock:
+            return self._kernels().resources(name)
+
+    def _kernels(self) -> Modules:
+        if self._modules is None:
+            self._modules = Modules(self.driver, self._archive or search.find(self.card.capability))
+        return self._modules
 
     @contextlib.contextmanager
     def _in_words(self, size: int, where: str) -> Any:

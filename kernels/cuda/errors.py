@@ -32,6 +32,11 @@ class CallError(CudaError):
 
     def __init__(self, call: str, code: int, name: str, text: str, log: str = "") -> None:
         self.call, self.code, self.name, self.sticky = call, code, name, code in _LOST
+        self._said = call, code, name, text, log
         after = ": this process cannot use the GPU any more, start it anew" if self.sticky else ""
         log = f" ({log})" if log else ""
         super().__init__(f"the GPU's driver says {text!r} ({name}, from {call}){log}{after}")
+
+    def again(self) -> CallError:
+        """The same error, to be raised where it still stands in the way."""
+        return CallError(*self._said)

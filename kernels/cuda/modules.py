@@ -6,6 +6,7 @@ machine.
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,5 +63,6 @@ class Modules:
         try:
             return self._driver.function(module, name)
         except CudaError:
-            self._driver.unload(module)
+            with contextlib.suppress(CudaError):
+                self._driver.unload(module)
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from ..places import Place
 from .catalog import KERNELS
 from .device import Device, Memory
+from .errors import CudaError
 from .launch import Argument, Launch, Stride
 
 _ALIGNED = 256
@@ -53,13 +55,19 @@ class Resident:
             return
         memory = self._device.allocate(sum(aligned(array.nbytes) for array in new))
         stream, address, places = self._device.stream(), memory.address, {}
+        for array in new:
+            places[id(array)] = array, address
+            address += aligned(array.nbytes)
         with self._device as device:
-            for array in new:
-                places[id(array)] = array, address
-                if array.nbytes:
-                    device.driver.copy_in(address, array.ctypes.data, array.nbytes, stream.value)
-                address += aligned(array.nbytes)
-            device.driver.synchronize(stream.value)
+            try:
+                for array, place in places.values():
+                    if array.nbytes:
+                        device.driver.copy_in(place, array.ctypes.data, array.nbytes, stream.value)
+                device.driver.synchronize(stream.value)
+            except CudaError:
+                with contextlib.suppress(CudaError):  # memory is not freed before nothing is copied to it
+                    device.driver.synchronize(stream.value)
+                raise
         self._memory.append(memory)
         self._arrays |= places
 

@@ -124,7 +124,7 @@ class Runner:
         """
         if self._free:
             slot = self._free.pop()
-            slot.settle()
+            slot.refill()
         else:
             self._require(0)
             slot = Slot(self._program)

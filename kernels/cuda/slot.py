@@ -72,7 +72,7 @@ class Program:
 
 
 class Slot:
-    """Buffers, and the launches over them. The device's context is current where a method is called, but for `settle`.
+    """Buffers, and the launches over them. `refill` and `settle` apart, methods need the device's context current.
 
     What is begun waits on the device for what has to be done before: nothing is overwritten that is still read.
 
@@ -161,6 +161,11 @@ class Slot:
             self._launch(packed)
             driver.record(mark.value, stream)
         driver.record(self.computed.value, stream)
+
+    def refill(self) -> None:
+        """Waits until `staging` can be filled anew; what else is still to be done with the buffers comes first."""
+        with self._program.device as device:
+            device.driver.synchronize_event(self.uploaded.value)
 
     def settle(self) -> None:
         """Waits until nothing is done with the buffers any more."""

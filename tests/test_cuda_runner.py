@@ -1,0 +1,552 @@
+"""Launches run batch after batch: what lies where, in which order it is done, and what an error leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cuda_simulation  # noqa: F401  # turns Numba's simulator on
+import numpy as np
+import pytest
+from cuda_runs import (
+    ARENA,
+    COUNT,
+    IN_NUMPY,
+    INPUT,
+    OUTPUT,
+    STRIDES,
+    WEIGHTS,
+    archive,
+    catalog,
+    device,
+    expected,
+    floats,
+    frames,
+    launches,
+)
+from fake_driver import SIGNATURES, FakeDriver, Gpu, simulated
+from fastact.kernels.cuda.device import Device
+from fastact.kernels.cuda.errors import CallError, CudaError, OutOfMemoryError
+from fastact.kernels.cuda.launch import Launch, Stride
+from fastact.kernels.cuda.packing import Resident
+from fastact.kernels.cuda.runner import Batch, Lanes, Runner
+from fastact.kernels.places import Place
+
+
+@pytest.fixture(autouse=True)
+def kernels() -> Iterator[None]:
+    with catalog():
+        yield
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeDriver]:
+    made = FakeDriver(kernels=IN_NUMPY)
+    yield made
+    made.check()
+
+
+@pytest.fixture
+def gpu(fake: FakeDriver, tmp_path: Path) -> Device:
+    return device(fake, archive(tmp_path))
+
+
+def runner(gpu: Device, count: int = 3, **more: object) -> Runner:
+    return Runner(gpu, launches(), STRIDES, count, inputs=[INPUT], output=OUTPUT, **more)
+
+
+def begin(run: Runner, x: np.ndarray) -> Batch:
+    batch = run.batch()
+    batch.inputs[0][:, :COUNT] = x
+    batch.start()
+    return batch
+
+
+def agrees(batch: Batch, x: np.ndarray) -> bool:
+    return np.array_equal(floats(batch.result()), expected(x))
+
+
+# What comes out.
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_a_batch(fake, gpu, count: int) -> None:
+    run = runner(gpu, count)
+    x = frames(1, count)
+    batch = begin(run, x)
+    assert batch.inputs[0].shape == (count, STRIDES[INPUT])
+    assert batch.result().shape == (count, STRIDES[OUTPUT])
+    assert agrees(batch, x)
+
+
+def test_a_kernel_of_the_catalog_in_the_simulator(tmp_path) -> None:
+    fake = FakeDriver(kernels=IN_NUMPY | {"u8_f32_scale": simulated("u8_f32_scale")})
+    run = runner(device(fake, archive(tmp_path)), 2)
+    x = frames(2, 2)
+    assert agrees(begin(run, x), x)
+    fake.check()
+
+
+def test_launches_are_recorded_the_second_time_and_replayed(fake, gpu) -> None:
+    run = runner(gpu)
+    graphed, launched = [], []
+    for seed in range(4):
+        x = frames(seed, 3)
+        batch = begin(run, x)
+        assert agrees(batch, x), "a graph's launches give what they give one by one"
+        graphed.append(batch.graphed)
+        launched.append(fake.counted()["cuLaunchKernel"])
+        del batch
+    assert graphed == [None, True, True, True]
+    assert launched == [3, 6, 6, 6]
+    assert fake.counted()["cuGraphLaunch"] == 3
+    assert fake.leaks()["executable"] == 1
+    assert "graph" not in fake.leaks(), "only what was instantiated is kept"
+
+
+@pytest.mark.parametrize(("call", "code"), [("cuStreamBeginCapture_v2", 801), ("cuStreamEndCapture", 900)])
+def test_a_driver_that_does_not_record_launches_one_by_one(fake, gpu, call: str, code: int) -> None:
+    run = runner(gpu)
+    for seed in range(3):
+        fake.fail(call, code)
+        x = frames(seed, 3)
+        batch = begin(run, x)
+        assert agrees(batch, x)
+        del batch
+    assert fake.counted()["cuGraphLaunch"] == 0
+    assert fake.counted()[call] == 1, "it is tried once"
+
+
+def test_a_driver_of_cuda_10_2(tmp_path) -> None:
+    fake = FakeDriver(Gpu("NVIDIA Tegra X1", (5, 3), 1, integrated=True), version=10020, kernels=IN_NUMPY)
+    run = runner(device(fake, archive(tmp_path)))
+    for seed in range(3):
+        x = frames(seed, 3)
+        batch = begin(run, x)
+        assert agrees(batch, x)
+        assert agrees(batch, x), "results are asked for once, and can be had twice"
+        del batch
+    assert fake.counted()["cuGraphLaunch"] == 2
+    assert len(fake.live["pinned"]) == 1, "the frames; results lie where the CPU caches them"
+    fake.check()
+
+
+def test_part_of_the_outputs(fake, gpu) -> None:
+    x = frames(3, 3)
+    batch = begin(runner(gpu), x)
+    part = batch.read(4 * COUNT, 4 * COUNT)
+    assert np.array_equal(part.view(np.float32), expected(x)[:, COUNT:])
+    assert np.array_equal(batch.read(8, 4).view(np.float32), expected(x)[:, 2:3])
+    assert batch.read(8, 0).shape == (3, 0)
+    assert len(fake.live["pinned"]) == 1, "nothing is pinned for it"
+    for offset, size in ((-1, 4), (0, 513), (512, 1)):
+        with pytest.raises(ValueError, match="a frame's outputs have 512"):
+            batch.read(offset, size)
+
+
+def test_outputs_stay_on_the_device(fake, gpu) -> None:
+    x = frames(4, 3)
+    batch = begin(runner(gpu), x)
+    batch.wait()
+    assert "copy out" not in [what for what, _ in fake.began]
+    on_device = fake._bytes(batch.outputs.address, batch.outputs.size).reshape(3, -1)
+    assert np.array_equal(floats(on_device), expected(x))
+    assert batch.stream in fake.live["stream"]
+
+
+def test_a_batch_has_to_be_started(gpu) -> None:
+    batch = runner(gpu).batch()
+    for use in (batch.result, batch.wait, batch.request, lambda: batch.read(0, 4), batch.measure_launches):
+        with pytest.raises(ValueError, match="^the batch was not started$"):
+            use()
+
+
+def test_a_program_without_launches(fake, gpu) -> None:
+    batch = Runner(gpu, [], (0, 0, 0), 2, inputs=[2], output=1).batch()
+    batch.start()
+    assert batch.result().shape == (2, 0)
+
+
+# What is shared and what is a batch's own.
+
+
+def test_arrays_are_copied_once(fake, gpu) -> None:
+    run = runner(gpu)
+    assert [what for what, _ in fake.began] == ["copy in"], "two launches have the same array"
+    assert run.resident.size == 256
+    second = runner(gpu, 1, resident=run.resident)
+    other = Runner(gpu, launches(WEIGHTS.copy()), STRIDES, 1, inputs=[INPUT], output=OUTPUT, resident=run.resident)
+    assert [what for what, _ in fake.began] == ["copy in"] * 2, "one that is as large is another"
+    for each, count in ((run, 3), (second, 1), (other, 1)):
+        x = frames(count, count)
+        assert agrees(begin(each, x), x)
+
+
+def test_a_result_keeps_its_memory(gpu) -> None:
+    run = runner(gpu)
+    xs = [frames(seed, 3) for seed in range(5)]
+    rows = [begin(run, x).result() for x in xs]
+    assert len({r.ctypes.data for r in rows}) == 5
+    for x, row in zip(xs, rows, strict=True):
+        assert np.array_equal(floats(row), expected(x))
+
+
+def test_buffers_are_used_again_and_few_are_kept(fake, gpu) -> None:
+    run = runner(gpu)
+    for seed in range(10):
+        begin(run, frames(seed, 3)).result()
+    fixed = len(fake.live["memory"])
+    batches = [begin(run, frames(seed, 3)) for seed in range(6)]
+    assert len(fake.live["memory"]) == fixed + 2 * 5
+    del batches
+    assert len(fake.live["memory"]) == fixed + 2
+    x = frames(1, 3)
+    assert agrees(begin(run, x), x)
+
+
+def test_a_runner_takes_all_with_it(fake, tmp_path) -> None:
+    gpu = device(fake, archive(tmp_path))
+    run = runner(gpu, lanes=Lanes.overlapping(gpu))
+    rows = begin(run, frames(1, 3)).result()
+    begin(run, frames(2, 3))  # under way when all else is gone
+    del run, gpu
+    gc.collect()
+    assert fake.leaks()["memory"] > 0
+    del rows
+    gc.collect()
+    assert fake.leaks() == {}
+
+
+# Order.
+
+
+def test_one_stream_waits_for_nothing(fake, gpu) -> None:
+    run = runner(gpu)
+    fake.began.clear()
+    begin(run, frames(1, 3)).result()
+    assert [what for what, _ in fake.began] == ["copy in", "record", *["launch"] * 3, "record", "copy out", "record"]
+    assert len({stream for _, stream in fake.began}) == 1
+
+
+def test_three_streams_wait_for_each_other(fake, gpu) -> None:
+    lanes = Lanes.overlapping(gpu)
+    run = runner(gpu, lanes=lanes)
+    fake.began.clear()
+    begin(run, frames(1, 3)).result()
+    names = {lanes.upload.value: "up", lanes.compute.value: "run", lanes.download.value: "down"}
+    assert [(names[stream], what) for what, stream in fake.began] == [
+        ("up", "wait"),
+        ("up", "copy in"),
+        ("up", "record"),
+        ("run", "wait"),
+        ("run", "wait"),
+        *[("run", "launch")] * 3,
+        ("run", "record"),
+        ("down", "wait"),
+        ("down", "copy out"),
+        ("down", "record"),
+    ]
+
+
+@pytest.mark.parametrize("eager", [(), (0,), (1,), (2,), (0, 2), (0, 1, 2)], ids=str)
+def test_a_stream_of_batches_with_copies_beside_it(fake, gpu, eager: tuple[int, ...]) -> None:
+    """Whichever stream is ahead of the others."""
+    lanes = Lanes.overlapping(gpu)
+    order = [lanes.upload.value, lanes.compute.value, lanes.download.value]
+    fake.eager = {order[i] for i in eager}
+    run = runner(gpu, lanes=lanes)
+    under_way: list[tuple[np.ndarray, Batch]] = []
+    for seed in range(8):
+        x = frames(seed, 3)
+        batch = begin(run, x)
+        batch.request()
+        under_way.append((x, batch))
+        del batch
+        if len(under_way) == 2:
+            earlier, done = under_way.pop(0)
+            assert agrees(done, earlier)
+            del done
+    assert agrees(under_way[0][1], under_way[0][0])
+    assert len(fake.live["executable"]) == 2, "two sets of buffers, and a graph for each"
+
+
+def test_a_batch_that_nobody_waited_for_is_followed_by_another(fake, gpu) -> None:
+    run = runner(gpu, lanes=Lanes.overlapping(gpu))
+    begin(run, frames(1, 3)).request()
+    x = frames(2, 3)
+    assert agrees(begin(run, x), x)
+
+
+def test_a_batch_can_be_started_again(gpu) -> None:
+    batch = begin(runner(gpu), frames(1, 3))
+    batch.result()
+    x = frames(2, 3)
+    batch.inputs[0][:, :COUNT] = x
+    batch.start()
+    assert agrees(batch, x)
+
+
+# Times.
+
+
+@pytest.mark.parametrize("lanes", [Lanes.one, Lanes.overlapping])
+def test_times_of_stages(fake, gpu, lanes: Callable[[Device], Lanes]) -> None:
+    run = runner(gpu, lanes=lanes(gpu))
+    x = frames(1, 3)
+    batch = run.batch()
+    batch.inputs[0][:, :COUNT] = x
+    for _ in range(2):
+        times = batch.measure()
+        # By the fake's clock a launch takes 1 ms and an event 0.25: one within the stage, and the one at its end.
+        assert times.upload == pytest.approx(0.5)
+        assert times.compute == pytest.approx(3.5)
+        assert times.download == pytest.approx(0.5)
+    assert batch.graphed
+    assert agrees(batch, x)
+
+
+def test_times_of_launches(fake, gpu) -> None:
+    x = frames(1, 3)
+    batch = begin(runner(gpu), x)
+    assert batch.measure_launches() == pytest.approx([1.25] * 3)
+    assert agrees(batch, x)
+    gc.collect()
+    assert len(fake.live["event"]) == 3
+
+
+# Memory.
+
+
+def test_too_little_memory_is_said_before_it_is_taken(fake, gpu) -> None:
+    before = fake.leaks().get("memory", 0)
+    with pytest.raises(
+        OutOfMemoryError, match=r"^a batch of 60000 frames needs 47\.6 MiB on H200, and 16\.0 MiB of its"
+    ):
+        runner(gpu, 60000)
+    with pytest.raises(OutOfMemoryError, match=r"^a frame needs 24\.0 MiB on H200"):
+        Runner(gpu, [], (8 << 20, 8 << 20, 8 << 20), 1, inputs=[2], output=1)
+    assert fake.leaks().get("memory", 0) == before
+    assert "cuMemAlloc_v2" not in fake.calls
+
+
+def test_too_little_memory_for_one_more_batch(gpu) -> None:
+    run = Runner(gpu, [], (2 << 20, 4 << 20, 2 << 20), 1, inputs=[2], output=1)
+    keep = [run.batch()]
+    keep.append(run.batch())
+    with pytest.raises(OutOfMemoryError, match="a frame needs 6"):
+        run.batch()
+    del keep[0]
+    run.batch()
+
+
+def test_an_integrated_gpu_s_memory_is_the_host_s_too(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("fastact.kernels.cuda.device._available", lambda: 0)
+    gpu = device(FakeDriver(Gpu("Orin", (8, 7), 8, integrated=True)), archive(tmp_path))
+    with pytest.raises(OutOfMemoryError, match=r"^a frame needs 18\.0 MiB on Orin"):
+        Runner(gpu, [], (2 << 20, 4 << 20, 4 << 20), 1, inputs=[2], output=1)
+
+
+@pytest.mark.parametrize("count", [0, -1, 65536])
+def test_frames_that_a_grid_cannot_have(gpu, count: int) -> None:
+    with pytest.raises(ValueError, match=f"^a batch has 1 to 65535 frames, not {count}$"):
+        runner(gpu, count)
+
+
+# Arguments.
+
+
+@pytest.mark.parametrize(
+    ("position", "argument"),
+    [
+        (0, 5),
+        (0, np.arange(3.0)),
+        (0, np.zeros((4, 4), np.float32).T),
+        (3, Place(ARENA)),
+        (3, np.int32(5)),
+        (3, 2.0),
+        (4, 5),
+        (5, 5),
+        (6, 5),
+        (6, Stride(ARENA, 7)),
+    ],
+    ids=repr,
+)
+def test_an_argument_that_the_kernel_does_not_take(fake, gpu, position: int, argument: object) -> None:
+    good = launches()[1]
+    wrong = (*good.arguments[:position], argument, *good.arguments[position + 1 :])
+    with pytest.raises(TypeError):
+        Runner(gpu, [Launch("shift", (1, 1), wrong)], STRIDES, 1, inputs=[INPUT], output=OUTPUT)
+    gc.collect()
+    assert "memory" not in fake.leaks()
+
+
+def test_arguments_that_are_too_few(gpu) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        Runner(gpu, [Launch("shift", (1, 1), ())], STRIDES, 1, inputs=[INPUT], output=OUTPUT)
+
+
+# Errors.
+
+
+def everything(fake: FakeDriver, folder: Path) -> None:
+    """Uses every function that a device and its runner use, as one would."""
+    gpu = device(fake, archive(folder))
+    resident = Resident(gpu)
+    run = runner(gpu, 2, lanes=Lanes.overlapping(gpu), resident=resident)
+    for seed in range(3):
+        x = frames(seed, 2)
+        batch = begin(run, x)
+        assert agrees(batch, x)
+        batch.wait()
+        batch.read(0, 8)
+        if seed == 2:
+            batch.measure()
+            batch.measure_launches()
+        del batch
+    gpu.resources("shift")
+    run.wait()
+
+
+UNHEARD = {
+    "cuMemFree_v2": "memory",
+    "cuMemFreeHost": "pinned",
+    "cuStreamDestroy_v2": "stream",
+    "cuEventDestroy_v2": "event",
+    "cuGraphExecDestroy": "executable",
+    "cuDevicePrimaryCtxRelease_v2": "context module",
+    "cuCtxPopCurrent_v2": "",
+}
+"""What is called when nobody is there to be told of an error, and what it then leaves."""
+
+SOMETIMES = {"cuCtxPushCurrent_v2": "memory pinned stream event executable", "cuStreamSynchronize": ""}
+"""What is called then, too, but not only."""
+
+LEAVES = UNHEARD | SOMETIMES | {"cuGraphDestroy": "graph"}
+NOT_CALLED = {
+    "cuModuleUnload": "only after an error",
+    "cuDevicePrimaryCtxRelease": "of older drivers",
+    "cuGraphInstantiate": "of older drivers",
+    "cuGetErrorName": "only after an error",
+    "cuGetErrorString": "only after an error",
+}
+
+
+def counts(folder: Path) -> dict[str, int]:
+    fake = FakeDriver(kernels=IN_NUMPY)
+    everything(fake, folder)
+    fake.check()
+    gc.collect()
+    assert fake.leaks() == {}
+    return dict(fake.counted())
+
+
+def test_everything_is_called(tmp_path) -> None:
+    assert set(counts(tmp_path)) == set(SIGNATURES) - set(NOT_CALLED)
+
+
+@pytest.mark.parametrize("code", [1, 2, 700])
+@pytest.mark.parametrize("name", sorted(set(SIGNATURES) - set(NOT_CALLED)))
+def test_each_call_that_fails_is_an_error_that_leaves_nothing(tmp_path, name: str, code: int) -> None:
+    often = counts(tmp_path)[name]
+    for nth in sorted({1, 2, often // 2, often - 1, often} & set(range(1, often + 1))):
+        fake = FakeDriver(kernels=IN_NUMPY)
+        fake.fail(name, code, nth)
+        try:
+            everything(fake, tmp_path)
+            raised = False
+        except CudaError as error:
+            raised = True
+            assert "\n" not in str(error)
+        fake.check()
+        gc.collect()
+        if name not in SOMETIMES and (name not in UNHEARD or code != 700):  # which what comes next may meet with
+            assert raised == (name not in UNHEARD)
+        left = {kind: n for kind, n in fake.leaks().items() if kind not in LEAVES.get(name, "")}
+        assert left == {} or code == 700, "a device that is lost is left alone"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cuMemcpyHtoDAsync_v2",
+        "cuEventRecord",
+        "cuLaunchKernel",
+        "cuMemcpyDtoHAsync_v2",
+        "cuGraphLaunch",
+        "cuStreamBeginCapture_v2",
+        "cuStreamEndCapture",
+        "cuGraphInstantiateWithFlags",
+        "cuEventSynchronize",
+        "cuMemHostAlloc",
+    ],
+)
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_after_an_error_that_passes_the_same_runner_goes_on(fake, gpu, name: str, nth: int) -> None:
+    run = runner(gpu)
+    fake.fail(name, 1, nth)
+    errors = 0
+    for seed in range(6):
+        x = frames(seed, 3)
+        batch = None
+        try:
+            batch = begin(run, x)
+            assert agrees(batch, x)
+        except CudaError as error:
+            assert not isinstance(error, OutOfMemoryError)
+            errors += 1
+            if batch is not None and not batch._started:
+                with pytest.raises(ValueError, match="not started"):
+                    batch.wait()
+    assert errors == (
+        1
+        if nth == 1
+        or name
+        not in ("cuStreamBeginCapture_v2", "cuStreamEndCapture", "cuGraphInstantiateWithFlags", "cuMemHostAlloc")
+        else 0
+    )
+
+
+def test_a_kernel_that_fails_costs_the_device(fake, gpu) -> None:
+    good = launches()[0]
+    beyond = Launch(good.kernel, good.blocks, (*good.arguments[:1], Place(ARENA, 1 << 20), *good.arguments[2:]))
+    run = Runner(gpu, [beyond], STRIDES, 1, inputs=[INPUT], output=OUTPUT)
+    batch = begin(run, frames(1, 1))
+    with pytest.raises(CallError, match="CUDA_ERROR_ILLEGAL_ADDRESS, from cuEventSynchronize") as caught:
+        batch.wait()
+    assert caught.value.sticky
+    calls = len(fake.calls)
+    for use in (batch.result, batch.start, run.batch, lambda: runner(gpu)):
+        with pytest.raises(CallError, match="ILLEGAL_ADDRESS"):
+            use()
+    del batch, run
+    gc.collect()
+    assert len(fake.calls) == calls
+
+
+def test_a_batch_in_a_forked_child(fake, gpu) -> None:
+    run = runner(gpu)
+    x = frames(1, 3)
+    batch = begin(run, x)
+    calls = len(fake.calls)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0
+            for use in (batch.result, batch.start, run.batch, run.wait):
+                try:
+                    use()
+                    status = 2
+                except CudaError as error:
+                    status = status if "before this process was forked" in str(error) else 3
+            del batch, run
+            gc.collect()
+            if len(fake.calls) != calls:
+                status = 4
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert agrees(batch, x)

@@ -31,7 +31,7 @@ from fastact.kernels.shelf import BuildError
 import fastact
 from benchmarks import cuda_checks, cuda_on_device
 from benchmarks.common import BenchmarkError, replace_file, run_command, table
-from benchmarks.cuda_times import HEAD, TILE_HEAD, Ceilings, TileTimes, Times, ceilings, networks, tiles
+from benchmarks.cuda_times import HEAD, Ceilings, TileTimes, Times, ceilings, networks, tile_head, tiles
 
 PARTS = ("checks", "tests", "networks", "tiles")
 _ROOT = Path(__file__).parents[1]
@@ -95,7 +95,7 @@ def measure(device: Device, out: Path, parts: Sequence[str], rounds: int, seed: 
     if "tiles" in parts:
         found.tiles = tiles(device, rounds, seed)
         print("\nmicroseconds of every tile on every layer; * is the one that is taken\n")
-        print(table(TILE_HEAD, [one.cells for one in found.tiles]))
+        print(table(tile_head(), [one.cells for one in found.tiles]))
     found.write(out / "cuda.json")
     if "networks" in parts and found.ceilings:
         found.networks = networks(device, found.ceilings, rounds, seed)

@@ -216,7 +216,9 @@ def _compared(program: Program, made: Lowered, rival: Rival) -> float:
     return worst
 
 
-TILE_HEAD = ("layer", "frames", *(t.name.removeprefix("conv_") for t in tile_table.TILES), "taken / fastest")
+def tile_head() -> tuple[str, ...]:
+    """The head of the table of tiles."""
+    return ("layer", "frames", *(tile.name.removeprefix("conv_") for tile in tile_table.TILES), "taken / fastest")
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ class TileTimes:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """A row under `TILE_HEAD`."""
+        """A row under :func:`tile_head`."""
         fastest = min(self.microseconds.values())
         times = [f"{us:.1f}{'*' * (name == self.taken)}" for name, us in self.microseconds.items()]
         return (self.layer, str(self.frames), *times, f"{self.microseconds[self.taken] / fastest:.2f}")

@@ -76,7 +76,7 @@ def parse(config: Json) -> Topology:
     if class_name not in MODEL_CLASSES:
         raise ModelError(
             f"the configuration is of a {str(class_name)[:60]!r}, not of a functional or Sequential model: "
-            "a subclassed model keeps its network in Python code, which no file holds"
+            "a subclassed model keeps its network in Python code, which no file holds, so build it as one of those"
         )
     if class_name == "Sequential":
         return _sequential(inner)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from fastact.kernels import ops
 from hypothesis import strategies as st
 from kernel_checks import normal, seeds
+
+from fastact.kernels import ops
 
 ANY_FILTERS = st.one_of(st.integers(1, 20), st.sampled_from([24, 31, 48, 64, 65, 100, 129]))
 

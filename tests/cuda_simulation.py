@@ -8,13 +8,14 @@ from collections.abc import Sequence
 os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # read once, when numba.cuda is imported
 
 import numpy as np
+from numba import cuda
+
 from fastact.kernels import ops
 from fastact.kernels.cuda import catalog
 from fastact.kernels.cuda.boards import NANO, Board
 from fastact.kernels.cuda.encode import Target, encode
 from fastact.kernels.cuda.launch import Argument, Count, Launch, Stride
 from fastact.kernels.places import Buffer, Place
-from numba import cuda
 
 GUARD = 64
 """Bytes between a region's frames, in which nobody may write."""

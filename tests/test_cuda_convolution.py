@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from convolution_cases import convolutions, depthwise, volumes
 from cuda_simulation import run
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_checks import assert_sums, examples, normal
+
 from fastact.kernels import ops
 from fastact.kernels.cuda import tiles
 from fastact.kernels.cuda.fusion import Conv2DFromBytes, divides, fuse
 from fastact.kernels.program import Instruction, Value
-from hypothesis import given
-from hypothesis import strategies as st
-from kernel_checks import assert_sums, examples, normal
 
 FRAMES = 2
 

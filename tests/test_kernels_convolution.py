@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 from convolution_cases import convolutions
-from fastact.kernels import ops
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -20,6 +19,8 @@ from kernel_checks import (
     small,
     tables,
 )
+
+from fastact.kernels import ops
 
 
 @tables

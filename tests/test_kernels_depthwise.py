@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from convolution_cases import depthwise
-from fastact.kernels import ops
-from fastact.kernels.cpu import library
 from hypothesis import given
 from kernel_checks import (
     assert_sums,
     examples,
     run,
 )
+
+from fastact.kernels import ops
+from fastact.kernels.cpu import library
 
 
 @examples(150)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from convolution_cases import volumes
-from fastact.kernels import ops
 from hypothesis import given
 from kernel_checks import (
     assert_sums,
@@ -13,6 +12,8 @@ from kernel_checks import (
     run,
     tables,
 )
+
+from fastact.kernels import ops
 
 
 @tables

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import MEASURED_CONVOLUTIONS
-from fastact.kernels.cpu.tiles import TILES, split
 
 from fastact import Extractor, samples
 from fastact.frames import decode
+from fastact.kernels.cpu.tiles import TILES, split
 from fastact.saliency import VisualBackProp
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # benchmarks is run from the repository, not installed

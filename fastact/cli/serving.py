@@ -37,7 +37,7 @@ class TubFrames:
     def name(self, number: int) -> str:
         """The number of the picture, and its file."""
         feeder = self.subjects[0].feeder
-        last = "" if feeder is None else feeder.runs[number][-1].name
+        last = "" if feeder is None else feeder.runs[number].pictures[-1].name
         return f"{number + 1} of {self.count}: {last}"
 
     def columns(self, number: int) -> Sequence[Column]:

@@ -24,14 +24,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fastact.kernels.cuda.device import Device, open_device
-from fastact.kernels.cuda.errors import CudaError
-from fastact.kernels.shelf import BuildError
-
 import fastact
 from benchmarks import cuda_checks, cuda_on_device
 from benchmarks.common import BenchmarkError, replace_file, run_command, table
 from benchmarks.cuda_times import HEAD, Ceilings, TileTimes, Times, ceilings, networks, tile_head, tiles
+from fastact.kernels.cuda.device import Device, open_device
+from fastact.kernels.cuda.errors import CudaError
+from fastact.kernels.shelf import BuildError
 
 PARTS = ("checks", "tests", "networks", "tiles")
 _ROOT = Path(__file__).parents[1]

@@ -16,6 +16,9 @@ from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks.cuda_lowered import exact
+from benchmarks.cuda_program import Program
 from fastact.kernels import ops
 from fastact.kernels.cuda import tiles
 from fastact.kernels.cuda.boards import Board
@@ -23,9 +26,6 @@ from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.encode import encode
 from fastact.kernels.cuda.encode.base import Target
 from fastact.kernels.places import Buffer, Place
-
-from benchmarks.cuda_lowered import exact
-from benchmarks.cuda_program import Program
 
 Array = npt.NDArray[np.generic]
 Case = tuple[ops.Op, tuple[Array, ...]]
@@ -56,7 +56,7 @@ class Verdict:
 
 
 def cases(seed: int) -> Iterator[Case]:
-    """The table that other machines' kernels are checked by, and each convolution of it with one tile after the other."""
+    """The table that other machines' kernels are checked by."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "aarch64"))
     from rows import cases as table  # type: ignore[import-not-found]
 
@@ -75,7 +75,7 @@ def check(device: Device, seed: int, frames: int = 2) -> list[Verdict]:
         if isinstance(op, ops.Conv2D | ops.Conv3D):
             tile = tiles.TILES[tried % len(tiles.TILES)]
             tried += 1
-            with mock.patch.object(tiles, "choose", lambda *_, tile=tile: tile):
+            with mock.patch.object(tiles, "choose", return_value=tile):
                 _judge(found.setdefault(tile.name, Verdict(tile.name)), device, op, batch)
     return list(found.values())
 
@@ -92,7 +92,7 @@ def _judge(verdict: Verdict, device: Device, op: ops.Op, batch: Sequence[Array])
     except KeyError:
         verdict.wrong.append(f"there is no kernel for {type(op).__name__}")
         return
-    except Wrong as error:
+    except WrongError as error:
         verdict.wrong.append(str(error))
         return
     verdict.kernels |= kernels
@@ -105,7 +105,7 @@ def _judge(verdict: Verdict, device: Device, op: ops.Op, batch: Sequence[Array])
             verdict.wrong.append(f"{type(op).__name__} of {shapes}: frame {number} is off by {error:.1e}")
 
 
-class Wrong(Exception):
+class WrongError(Exception):
     """What was computed is wrong whatever the values are; the message says why."""
 
 
@@ -117,7 +117,7 @@ def computed(
     Launches are those for `board`, by default the device's own.
 
     Raises:
-        Wrong: something is not written, or something else is.
+        WrongError: something is not written, or something else is.
     """
     frames, shape = len(batch[0]), op.shape(*(x.shape[1:] for x in batch))
     sizes = [x[0].nbytes for x in batch] + [4 * math.prod(shape)]
@@ -136,15 +136,15 @@ def computed(
         program.run()
         for number, rows in enumerate(given[:-1]):
             if not np.array_equal(program.read(number), rows):
-                raise Wrong(f"{type(op).__name__} writes to its input")
+                raise WrongError(f"{type(op).__name__} writes to its input")
         rows = program.read(len(batch))
     finally:
         program.close()
     if not np.array_equal(rows[:, sizes[-1] :], given[-1][:, sizes[-1] :]):
-        raise Wrong(f"{type(op).__name__} writes beside its output of {shape}")
+        raise WrongError(f"{type(op).__name__} writes beside its output of {shape}")
     inside = np.ascontiguousarray(rows[:, : sizes[-1]])
     if np.any(inside.view(np.uint32) == _POISON):
-        raise Wrong(f"{type(op).__name__} leaves parts of its output of {shape} as they were")
+        raise WrongError(f"{type(op).__name__} leaves parts of its output of {shape} as they were")
     return inside.view(np.float32).reshape(frames, *shape), {launch.kernel for launch in launches}
 
 

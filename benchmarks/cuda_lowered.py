@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+import fastact
 from fastact.kernels import ops, reference
 from fastact.kernels.cuda.boards import Board
 from fastact.kernels.cuda.encode import encode
@@ -17,8 +19,6 @@ from fastact.kernels.cuda.fusion import Conv2DFromBytes, fuse
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
-
-import fastact
 from fastact.plan import Recorder, ancestors, record
 
 _UNIT = 256

@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from benchmarks.cuda_checks import computed
 from fastact.kernels import ops
 from fastact.kernels.cuda.boards import Board
 from fastact.kernels.cuda.device import open_device
-
-from benchmarks.cuda_checks import computed
 
 _ASKED = "from cuda_simulation import run\n"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
 from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.cuda.packing import Resident, pack

@@ -13,6 +13,13 @@ from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
+
+import fastact
+from benchmarks.cases import Case, pilots
+from benchmarks.common import BenchmarkError
+from benchmarks.cuda_checks import TOLERANCE, difference
+from benchmarks.cuda_lowered import Lowered, Step, lowered
+from benchmarks.cuda_program import Program, Sample, medians
 from fastact.kernels import ops
 from fastact.kernels.cuda import ceilings as launches
 from fastact.kernels.cuda import tiles as tile_table
@@ -21,13 +28,6 @@ from fastact.kernels.cuda.encode import encode
 from fastact.kernels.cuda.encode.base import Target
 from fastact.kernels.cuda.fusion import Conv2DFromBytes
 from fastact.kernels.places import Buffer, Place
-
-import fastact
-from benchmarks.cases import Case, pilots
-from benchmarks.common import BenchmarkError
-from benchmarks.cuda_checks import TOLERANCE, difference
-from benchmarks.cuda_lowered import Lowered, Step, lowered
-from benchmarks.cuda_program import Program, Sample, medians
 
 if TYPE_CHECKING:
     from benchmarks.cuda_torch import Rival
@@ -297,5 +297,5 @@ def _tiles_on(
 
 def _with_tile(device: Device, step: Step, tile: tile_table.Tile, frames: int) -> Sequence[launches.Launch]:
     inputs, output = [Buffer(Place(0), step.inputs[0].shape)], Buffer(Place(1), step.output.shape)
-    with mock.patch.object(tile_table, "choose", lambda *_: tile):
+    with mock.patch.object(tile_table, "choose", return_value=tile):
         return encode(step.op, inputs, output, Target(device.board, frames))

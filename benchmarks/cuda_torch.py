@@ -17,7 +17,7 @@ _WARM_UP = 5
 
 
 class Rival:
-    """The maps of a network's convolutions for a batch that lies on the GPU as bytes, (frames, rows, columns, channels).
+    """The maps of a network's convolutions for a batch of bytes on the GPU, (frames, rows, columns, channels).
 
     Attributes:
         version: PyTorch's and cuDNN's.

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cuda_simulation  # noqa: F401  # turns the simulator on, before Numba is loaded
+import cuda_simulation  # turns the simulator on, before Numba is loaded
 import numpy as np
 import pytest
 from fake_driver import FakeDriver, Gpu, simulated
+from kernel_checks import normal
+
 from fastact.kernels import ops
 from fastact.kernels.cuda import ceilings as ceiling_launches
 from fastact.kernels.cuda import tiles as tile_table
 from fastact.kernels.cuda.catalog import KERNELS
 from fastact.kernels.cuda.device import Device, choose
 from fastact.kernels.cuda.driver import Driver
-from kernel_checks import normal
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not installed
@@ -30,9 +31,9 @@ sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not inst
 from benchmarks import cuda, cuda_checks, cuda_on_device, cuda_times  # noqa: E402
 from benchmarks.cases import Case  # noqa: E402
 from benchmarks.common import BenchmarkError  # noqa: E402
-from benchmarks.cuda_checks import Verdict, Wrong, computed, difference  # noqa: E402
+from benchmarks.cuda_checks import Verdict, WrongError, computed, difference  # noqa: E402
 from benchmarks.cuda_program import medians  # noqa: E402
-from benchmarks.cuda_times import Times, TileTimes  # noqa: E402
+from benchmarks.cuda_times import TileTimes, Times  # noqa: E402
 from benchmarks.recorder import write_h5  # noqa: E402
 
 CONV = ops.Conv2D(normal(1, 2, 2, 2, 3), normal(2, 3), pads=(1, 0, 0, 0), low=0.0)
@@ -138,6 +139,12 @@ def test_a_wrong_map_of_a_network_stops_it(fake: FakeDriver, device: Device, sma
         cuda.measure(device, tmp_path, ["networks"], 1, 7)
 
 
+def test_a_tile_that_differs_stops_it(fake: FakeDriver, device: Device, small: None, tmp_path: Path):
+    spoiled(fake, f"{SMALL[1].name}_u8", 0.01)
+    with pytest.raises(BenchmarkError, match=f"tile {SMALL[1].name} on conv_1, pilot at 5x6 differs by"):
+        cuda.measure(device, tmp_path, ["tiles"], 1, 7)
+
+
 @pytest.mark.parametrize("seen", ["writes to its input", "writes beside", "leaves parts of its output"])
 def test_memory_is_watched(fake: FakeDriver, device: Device, seen: str):
     name = kernel_of(device)
@@ -154,7 +161,7 @@ def test_memory_is_watched(fake: FakeDriver, device: Device, seen: str):
             y[3 * 3 * 4 + 1] = 0
 
     fake.kernels[name] = run
-    with pytest.raises(Wrong, match=seen):
+    with pytest.raises(WrongError, match=seen):
         computed(device, CONV, BATCH)
 
 

@@ -98,11 +98,11 @@ def _judge(verdict: Verdict, device: Device, op: ops.Op, batch: Sequence[Array])
     verdict.kernels |= kernels
     for number, result in enumerate(made):
         with np.errstate(all="ignore"):
-            error = difference(result, exact(op, *(x[number].astype(np.float64) for x in batch)))
-        verdict.worst = max(verdict.worst, error)
-        if not error <= TOLERANCE:
+            off = difference(result, exact(op, *(x[number].astype(np.float64) for x in batch)))
+        verdict.worst = max(verdict.worst, off)
+        if not off <= TOLERANCE:
             shapes = ", ".join(str(x.shape[1:]) for x in batch)
-            verdict.wrong.append(f"{type(op).__name__} of {shapes}: frame {number} is off by {error:.1e}")
+            verdict.wrong.append(f"{type(op).__name__} of {shapes}: frame {number} is off by {off:.1e}")
 
 
 class WrongError(Exception):
@@ -167,4 +167,5 @@ def difference(actual: npt.NDArray[np.float32], right: npt.NDArray[np.float64]) 
 def _near_limit(actual: npt.NDArray[np.float32], right: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Where one rounding decides whether a value is the largest float32 or infinite."""
     largest = float(np.finfo(np.float32).max)
-    return (np.abs(right) > largest * (1 - 1e-6)) & (np.sign(actual) == np.sign(right)) & ~np.isnan(actual)
+    near: npt.NDArray[np.bool_] = (np.abs(right) > largest * (1 - 1e-6)) & (np.sign(actual) == np.sign(right))
+    return near

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -128,11 +127,7 @@ def _moved(instruction: Instruction, frames: int) -> int:
 
 def arrays(op: ops.Op) -> Iterator[npt.NDArray[np.float32]]:
     """An operation's weights and other arrays."""
-    op = _counted(op)
-    for field in dataclasses.fields(op) if dataclasses.is_dataclass(op) else ():
-        value = getattr(op, field.name)
-        if isinstance(value, np.ndarray):
-            yield value
+    return (value for value in vars(_counted(op)).values() if isinstance(value, np.ndarray))
 
 
 def _counted(op: ops.Op) -> ops.Op:

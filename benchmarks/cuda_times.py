@@ -27,6 +27,7 @@ from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.encode import encode
 from fastact.kernels.cuda.encode.base import Target
 from fastact.kernels.cuda.fusion import Conv2DFromBytes
+from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ def _tiles_on(
     return TileTimes(layer, frames, taken, {name: 1e3 * ms for name, ms in times.items()}, step.flops)
 
 
-def _with_tile(device: Device, step: Step, tile: tile_table.Tile, frames: int) -> Sequence[launches.Launch]:
+def _with_tile(device: Device, step: Step, tile: tile_table.Tile, frames: int) -> Sequence[Launch]:
     inputs, output = [Buffer(Place(0), step.inputs[0].shape)], Buffer(Place(1), step.output.shape)
     with mock.patch.object(tile_table, "choose", return_value=tile):
         return encode(step.op, inputs, output, Target(device.board, frames))

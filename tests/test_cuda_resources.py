@@ -74,7 +74,7 @@ def test_every_board_holds_a_block_of_every_kernel(built: Built):
 
 @needs_compiler
 def test_the_document_is_up_to_date(built: Built):
-    """Figures are compared where they were made with the same tools; names and shared memory depend on none."""
+    """Registers are compared where they were counted by the same tools; threads and shared memory depend on none."""
     text = DOCUMENT.read_text()
     written = cuda_resources.RESOURCES.read(text)
     fresh = cuda_resources.resources(built)
@@ -85,10 +85,9 @@ def test_the_document_is_up_to_date(built: Built):
     assert cuda_projection.PROJECTION.read(text).startswith(f"**{cuda_projection.LABEL}.**")
 
 
-def _said(table: str) -> set[tuple[str, str]]:
-    """Kernels that rows name, and their shared memory."""
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
-    return {(name, row[2]) for row in rows for name in row[0].split(", ")}
+def _said(table: str) -> set[tuple[str, ...]]:
+    """The threads and the shared memory of each row."""
+    return {tuple(line.strip("| ").split(" | ")[1:3]) for line in table.splitlines() if line.startswith("| ")}
 
 
 REPORT = """ptxas info    : 0 bytes gmem
@@ -121,6 +120,7 @@ def test_local_memory_and_spills_are_found(needs: Resources):
 def test_kernels_alike_share_a_row():
     rows = cuda_resources.rows(_all_need(Resources(32, 0, 0, 0)))
     assert len(rows) < len(KERNELS)
+    assert len({row[0] for row in rows}) == len(rows)
     scale = next(row for row in rows if "u8_f32_scale" in row[0] or "moving" in row[0])
     assert scale[1:] == ("256", "0", "32: 64 of 64", "32: 64 of 64", "32: 48 of 48", "32: 64 of 64")
 

@@ -18,7 +18,7 @@ from fastact.kernels.cuda.fusion import Conv2DFromBytes, fuse
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
-from fastact.plan import Recorder, ancestors, record
+from fastact.recording import Recorder, ancestors, record
 
 _UNIT = 256
 """Bytes that a buffer's size is rounded up to."""
@@ -92,7 +92,7 @@ def lowered(model: fastact.Model, board: Board, frames: int = 1) -> Lowered:
     kept = {recorder.root(values[i]) for i in needed if nodes[i].is_convolution}
     program = fuse(recorder.program, kept, recorder.root)
     (frame,) = given
-    roots = [frame, *(i.output.number for i in program)]
+    roots = [frame.number, *(i.output.number for i in program)]
     regions = {root: place for place, root in enumerate(roots)}
 
     def buffer(value: Value) -> Buffer:

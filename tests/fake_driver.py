@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from fastact.kernels.cuda import catalog
 
 SIGNATURES = {
@@ -182,7 +183,8 @@ class FakeDriver:
         calls: what was called, in order.
         began: what was begun on streams, in order, with the stream's number.
         live: what exists, by kind and handle.
-        kernels: what runs in place of a kernel, called with the grid, the threads of a block and the arguments.
+        kernels: what runs in place of a kernel, called with the grid, the threads of a block and the arguments; what
+            is not here runs in Numba's simulator.
         eager: streams whose work runs as soon as it may.
     """
 
@@ -519,7 +521,7 @@ class FakeDriver:
             arguments = [
                 self._bytes(value).view(POINTED[letter]) if letter in POINTED else value for letter, value in given
             ]
-            self.kernels[name](tuple(grid), threads, *arguments)
+            (self.kernels.get(name) or simulated(name))(tuple(grid), threads, *arguments)
 
         self._begin("launch", stream, Work(work, tuple(int(value) for letter, value in given if letter in POINTED)))
 

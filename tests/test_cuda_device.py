@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from cuda_runs import archive, catalog, device
 from fake_driver import FakeDriver, Gpu
+
 from fastact.kernels.cuda import device as devices
 from fastact.kernels.cuda.device import Device, choose
 from fastact.kernels.cuda.driver import Driver
@@ -110,7 +111,7 @@ def test_threads_open_it_once(fake, gpu) -> None:
 def test_a_device_without_memory_for_a_context(fake, gpu) -> None:
     fake.fail("cuDevicePrimaryCtxRetain", 2)
     with pytest.raises(
-        OutOfMemoryError, match="^H200 has too little free memory to be used at all: end other programs"
+        OutOfMemoryError, match=r"^H200 has too little free memory to be used at all: end other programs"
     ):
         gpu.allocate(1)
     gpu.allocate(1)

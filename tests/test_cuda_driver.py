@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_driver import CODES, SIGNATURES, FakeDriver, Gpu
+
 from fastact.kernels.cuda import driver as binding
 from fastact.kernels.cuda.driver import Driver
 from fastact.kernels.cuda.errors import CallError, UnavailableError
@@ -77,7 +78,7 @@ def test_signatures_are_those_of_nvidia_s_headers() -> None:
 
 @needs_headers
 def test_symbols_are_those_of_nvidia_s_headers() -> None:
-    """cuda.h gives a function the name of its latest symbol; a symbol without `_v2` is one that never changed, or old."""
+    """cuda.h gives a function the name of its latest symbol."""
     renamed = dict(
         re.findall(r"#define (cu\w+) +(?:__CUDA_API_PT[DS][SZ]\()?(cu\w+)", (HEADERS / "cuda.h").read_text())
     )
@@ -129,7 +130,7 @@ def test_a_driver_that_is_too_old(version: int) -> None:
 
 def test_a_driver_without_a_function() -> None:
     fake = FakeDriver(absent=("cuGraphLaunch",))
-    with pytest.raises(UnavailableError, match="^the NVIDIA driver is too old: it has no cuGraphLaunch; "):
+    with pytest.raises(UnavailableError, match=r"^the NVIDIA driver is too old: it has no cuGraphLaunch; "):
         Driver(fake)
 
 
@@ -175,7 +176,7 @@ def test_an_error_after_which_nothing_goes() -> None:
     fake = FakeDriver()
     driver = Driver(fake).start()
     fake.fail("cuDeviceGetCount", 700)
-    with pytest.raises(CallError, match="this process cannot use the GPU any more, start it anew$") as caught:
+    with pytest.raises(CallError, match=r"this process cannot use the GPU any more, start it anew$") as caught:
         driver.devices()
     assert caught.value.sticky
 

@@ -128,8 +128,8 @@ def _put(
         struct.pack_into("<Q", values, offset, items)
     elif letter == "i" and isinstance(argument, np.int32):
         struct.pack_into("<i", values, offset, int(argument))
-    elif letter == "u" and type(argument) is int:
-        struct.pack_into("<I", values, offset, argument)
+    elif letter in ("u", "l") and type(argument) is int:
+        struct.pack_into("<I" if letter == "u" else "<Q", values, offset, argument)
     elif letter == "f" and isinstance(argument, (float, np.floating)):
         struct.pack_into("<f", values, offset, float(argument))
     else:

@@ -12,8 +12,7 @@ import numpy.typing as npt
 import fastact
 from fastact.kernels import ops, reference
 from fastact.kernels.cuda.boards import Board
-from fastact.kernels.cuda.encode import encode
-from fastact.kernels.cuda.encode.base import Target
+from fastact.kernels.cuda.encode import Target, encode
 from fastact.kernels.cuda.fusion import Conv2DFromBytes, fuse
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place

@@ -24,8 +24,7 @@ from fastact.kernels import ops
 from fastact.kernels.cuda import ceilings as launches
 from fastact.kernels.cuda import tiles as tile_table
 from fastact.kernels.cuda.device import Device
-from fastact.kernels.cuda.encode import encode
-from fastact.kernels.cuda.encode.base import Target
+from fastact.kernels.cuda.encode import Target, encode
 from fastact.kernels.cuda.fusion import Conv2DFromBytes
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,6 +57,17 @@ def test_ptx_is_as_old_as_promised_and_computes_in_float32(built: Built, target:
             assert not re.search(r"\.f64\b", text), f"{name} computes in float64"
         if name not in cuda_resources.LOCAL:
             assert not re.search(r"^\s*\.local\b", text, re.MULTILINE), f"{name} has an array in local memory"
+
+
+@needs_compiler
+def test_ptx_is_that_of_the_program_which_a_user_runs(built: Built):
+    """Compiled for one target alone; shared arrays are numbered in the order in which a process compiles them."""
+    name = next(name for name in KERNELS if built.needs[CHIPS[0]][name].shared)
+    code = f"from fastact.kernels.cuda import build; print(build.compile_ptx({name!r}, (8, 7)))"
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_ENABLE_CUDASIM"}
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    alone, together = (re.sub(r"_smem_\d+", "_smem", text).split() for text in (made.stdout, built.ptx[8, 7][name]))
+    assert alone == together
 
 
 @needs_compiler
@@ -120,7 +133,7 @@ def test_local_memory_and_spills_are_found(needs: Resources):
 def test_kernels_alike_share_a_row():
     rows = cuda_resources.rows(_all_need(Resources(32, 0, 0, 0)))
     assert len(rows) < len(KERNELS)
-    assert len({row[0] for row in rows}) == len(rows)
+    assert len({row[:3] for row in rows}) == len(rows)
     scale = next(row for row in rows if "u8_f32_scale" in row[0] or "moving" in row[0])
     assert scale[1:] == ("256", "0", "32: 64 of 64", "32: 64 of 64", "32: 48 of 48", "32: 64 of 64")
 

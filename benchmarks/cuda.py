@@ -46,6 +46,7 @@ class Findings:
     seed: int
     ceilings: Ceilings | None = None
     checks: list[cuda_checks.Verdict] | None = None
+    models: list[cuda_checks.Verdict] | None = None
     tests: str = "not run"
     networks: list[Times] | None = None
     tiles: list[TileTimes] | None = None
@@ -78,8 +79,9 @@ def measure(device: Device, out: Path, parts: Sequence[str], rounds: int, seed: 
     right = True
     if "checks" in parts:
         found.checks = cuda_checks.check(device, seed)
-        right = not any(verdict.wrong for verdict in found.checks)
-        print("\n" + _verdicts(found.checks))
+        found.models = cuda_checks.models(seed)
+        right = not any(verdict.wrong for verdict in found.checks + found.models)
+        print(f"\n{_verdicts(found.checks)}\n\n{_verdicts(found.models)}")
     if "tests" in parts:
         passed, found.tests = _tests()
         right = right and passed
@@ -116,7 +118,7 @@ def _described(device: Device) -> str:
 def _verdicts(made: Sequence[cuda_checks.Verdict]) -> str:
     rows = [(v.kind, str(v.cases), f"{v.worst:.1e}", str(len(v.wrong)) if v.wrong else "") for v in made]
     wrong = [f"  {v.kind}: {reason}" for v in made for reason in v.wrong[:5]]
-    return "\n".join([table(("operation or tile", "cases", "largest error", "wrong"), rows), *wrong])
+    return "\n".join([table(("operation, tile or network", "cases", "largest error", "wrong"), rows), *wrong])
 
 
 def _tests() -> tuple[bool, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 
+import fastact
+from benchmarks.cases import larger, pilots
 from benchmarks.cuda_lowered import exact
 from benchmarks.cuda_program import Program
 from fastact.kernels import ops
@@ -31,6 +34,11 @@ Case = tuple[ops.Op, tuple[Array, ...]]
 
 TOLERANCE = 1e-5
 """Float32 sums of a thousand products come to 1e-6 in this norm; TF32 would be at 3e-4."""
+
+DEEP_TOLERANCE = 5e-5
+"""Of a map after some fifty layers, each of which adds its own error."""
+
+_TESTS = Path(__file__).parents[1] / "tests"
 
 _POISON = np.uint32(0x7FC0DEAD)
 """A NaN that no computation makes."""
@@ -56,7 +64,7 @@ class Verdict:
 
 def cases(seed: int) -> Iterator[Case]:
     """The table that other machines' kernels are checked by."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "aarch64"))
+    sys.path.insert(0, str(_TESTS / "aarch64"))
     from rows import cases as table  # type: ignore[import-not-found]
 
     yield from table(np.random.default_rng(seed))
@@ -102,6 +110,50 @@ def _judge(verdict: Verdict, device: Device, op: ops.Op, batch: Sequence[Array])
         if not off <= TOLERANCE:
             shapes = ", ".join(str(x.shape[1:]) for x in batch)
             verdict.wrong.append(f"{type(op).__name__} of {shapes}: frame {number} is off by {off:.1e}")
+
+
+def models(seed: int) -> list[Verdict]:
+    """Every layer's map of whole networks by an extractor on the GPU, of a frame alone and of a batch."""
+    sys.path.insert(0, str(_TESTS))
+    from oracles import reference_maps  # type: ignore[import-not-found]
+
+    random, found = np.random.default_rng(seed), []
+    with tempfile.TemporaryDirectory() as folder:
+        for label, model in networks(Path(folder)):
+            frames = {name: random.random((2, *shape), np.float32) for name, shape in _inputs(model).items()}
+            if len(frames) == 1:  # as a camera gives them
+                frames = {name: (255 * x).astype(np.uint8) for name, x in frames.items()}
+            extract = fastact.Extractor(model, "all", device="cuda")
+            alone, together = extract({name: x[0] for name, x in frames.items()}), extract.batch(frames)
+            verdict = Verdict(label, cases=len(alone))
+            for number, maps in ((0, alone), (0, together), (1, together)):
+                wide = {n: x[number] / np.float64(255 if x.dtype == np.uint8 else 1) for n, x in frames.items()}
+                for name, right in reference_maps(model, wide).items():
+                    if name in maps:
+                        _close(verdict, name, maps[name] if maps is alone else maps[name][number], right)
+            found.append(verdict)
+    return found
+
+
+def networks(folder: Path) -> Iterator[tuple[str, fastact.Model]]:
+    """The pilots at 160x120, two larger networks, and the models that tests have with TensorFlow's maps."""
+    for case in [*pilots(folder)[::2], *larger(folder)]:
+        yield case.name, case.model()
+    for path in sorted((_TESTS / "golden").glob("*.h5")):
+        model = fastact.load(path)
+        if all(None not in shape for shape in model.input_shapes.values()):
+            yield path.stem, model
+
+
+def _inputs(model: fastact.Model) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(n or 1 for n in shape) for name, shape in model.input_shapes.items()}
+
+
+def _close(verdict: Verdict, name: str, actual: npt.NDArray[np.float32], right: npt.NDArray[np.float64]) -> None:
+    off = difference(actual, right)
+    verdict.worst = max(verdict.worst, off)
+    if not off <= DEEP_TOLERANCE:
+        verdict.wrong.append(f"{name} is off by {off:.1e}")
 
 
 class WrongError(Exception):

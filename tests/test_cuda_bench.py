@@ -18,6 +18,7 @@ import pytest
 from fake_driver import FakeDriver, Gpu, simulated
 from kernel_checks import normal
 
+import fastact
 from fastact.kernels import ops
 from fastact.kernels.cuda import ceilings as ceiling_launches
 from fastact.kernels.cuda import tiles as tile_table
@@ -75,6 +76,11 @@ def device(fake: FakeDriver, tmp_path: Path) -> Iterator[Device]:
     fake.check()
 
 
+@pytest.fixture(autouse=True)
+def extractors_use_it(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastact.engines.cuda.open_device", lambda: device)
+
+
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A network, a table and tiles that the simulator gets through."""
@@ -85,6 +91,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tile_table, "TILES", SMALL)
     monkeypatch.setattr(cuda_checks, "cases", lambda seed: iter([(CONV, (BATCH[0][0],))]))
     monkeypatch.setattr(cuda_times, "medians", lambda samples, rounds: {name: run(1) for name, run in samples.items()})
+    monkeypatch.setattr(cuda_checks, "networks", lambda folder: iter([("pilot", fastact.load(path))]))
     monkeypatch.setattr(cuda, "_tests", lambda: (True, "1 passed"))
 
 
@@ -98,6 +105,9 @@ def test_everything(device: Device, small: None, tmp_path: Path, capsys: pytest.
     assert found["ceilings"]["flops"] > 0
     assert [one["kind"] for one in found["checks"]] == ["Conv2D", SMALL[0].name]
     assert all(one["wrong"] == [] and 0 < one["worst"] < 1e-6 for one in found["checks"])
+    (whole,) = found["models"]
+    assert (whole["cases"], whole["wrong"]) == (3, [])
+    assert 0 < whole["worst"] < 1e-6
     assert [one["frames"] for one in found["networks"]] == [1, 2]
     for one in found["networks"]:
         assert one["error"] < 1e-6
@@ -137,6 +147,8 @@ def test_a_wrong_map_of_a_network_stops_it(fake: FakeDriver, device: Device, sma
             spoiled(fake, name, 0.01)
     with pytest.raises(BenchmarkError, match="conv_1 of frame 0 is off by"):
         cuda.measure(device, tmp_path, ["networks"], 1, 7)
+    (whole,) = cuda_checks.models(7)
+    assert whole.wrong[0].startswith("conv_1 is off by")
 
 
 def test_a_tile_that_differs_stops_it(fake: FakeDriver, device: Device, small: None, tmp_path: Path):

@@ -1,8 +1,12 @@
 """Every CUDA kernel as PTX and as a GPU's own code, without a GPU: what registers and memory the assembler gives it.
 
-The kernels are compiled by fastact's own program for it, once for each target, and assembled by NVIDIA's `ptxas` for
-each board's GPU. What comes out is kept in the user's cache under a hash of the kernels' source and of the tools'
-versions, so that a report and the tests compile once.
+The kernels are compiled to PTX for every target, by as many programs as there are cores, and assembled by NVIDIA's
+`ptxas` for each board's GPU. What comes out is kept in the user's cache under a hash of the kernels' source and of the
+tools' versions, so that a report and the tests compile once.
+
+    python -m benchmarks.cuda_build PART OF FILE
+
+is one of these programs: it compiles every kernel whose number in the catalog is PART modulo OF.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,7 +33,8 @@ import platformdirs
 from benchmarks.common import BenchmarkError
 from fastact.kernels import cuda
 from fastact.kernels.cuda.boards import BOARDS
-from fastact.kernels.cuda.build import TARGETS
+from fastact.kernels.cuda.build import TARGETS, compile_for_all
+from fastact.kernels.cuda.catalog import KERNELS
 from fastact.kernels.digest import sha256
 
 Capability = tuple[int, int]
@@ -40,6 +45,7 @@ CHIPS: tuple[Capability, ...] = tuple(board.capability for board in BOARDS)
 PACKAGES = ("numba-cuda", "numba", "nvidia-cuda-nvcc-cu12")
 """What decides on the code beside the kernels' source."""
 
+_CORES = os.cpu_count() or 1
 _KEPT_SECONDS = 7 * 86_400
 
 
@@ -94,10 +100,10 @@ def built() -> Built:
     if reason := missing():
         raise BenchmarkError(reason)
     with _locked(_folder() / _key()) as folder:
-        archives = {target: folder / "{}.{}.zip".format(*target) for target in TARGETS}
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(_compile, archives, archives.values()))
-            ptx = {target: _texts(path) for target, path in archives.items()}
+        parts = [folder / f"{part}-of-{_CORES}.zip" for part in range(_CORES)]
+        with ThreadPoolExecutor(_CORES) as pool:
+            list(pool.map(_compile, range(_CORES), parts))
+            ptx = _texts(parts)
             report = folder / "needs.json"
             if not report.exists():
                 work = [(name, chip, ptx[target_of(chip)][name]) for chip in CHIPS for name in ptx[target_of(chip)]]
@@ -150,22 +156,34 @@ def _assembler() -> Path | None:
     return Path(found) if found else None
 
 
-def _compile(target: Capability, path: Path) -> None:
-    """Writes every kernel's PTX to `path` by fastact's own program; it must not find Numba's simulator turned on."""
+def _compile(part: int, path: Path) -> None:
+    """Has a part of the kernels compiled to `path`; Numba must not find its simulator turned on."""
     if path.exists():
         return
-    parts = [sys.executable, "-m", "fastact.kernels.cuda.build", "{}.{}".format(*target), f"{path}.part"]
+    command = [sys.executable, "-m", "benchmarks.cuda_build", str(part), str(_CORES), f"{path}.part"]
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_ENABLE_CUDASIM"}
-    made = subprocess.run(parts, capture_output=True, text=True, check=False, env=environment)
+    root = Path(__file__).parents[1]
+    made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=root)
     if made.returncode:
-        reason = made.stderr.strip().rpartition("\n")[2]
-        raise BenchmarkError(f"the kernels cannot be compiled for {target[0]}.{target[1]}: {reason}")
+        raise BenchmarkError(f"the kernels cannot be compiled: {made.stderr.strip().rpartition(chr(10))[2]}")
     Path(f"{path}.part").replace(path)
 
 
-def _texts(path: Path) -> dict[str, str]:
-    with zipfile.ZipFile(path) as archive:
-        return {name.removesuffix(".ptx"): archive.read(name).decode() for name in archive.namelist()}
+def compile_part(part: int, of: int, path: Path) -> None:
+    """Writes the PTX of every kernel whose number is `part` modulo `of`, members TARGET/NAME."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in list(KERNELS)[part::of]:
+            for target, text in compile_for_all(name).items():
+                archive.writestr("{}.{}/{}".format(*target, name), text)
+
+
+def _texts(parts: Iterable[Path]) -> dict[Capability, dict[str, str]]:
+    """All that the parts hold, in the catalog's order."""
+    found: dict[str, str] = {}
+    for path in parts:
+        with zipfile.ZipFile(path) as archive:
+            found |= {member: archive.read(member).decode() for member in archive.namelist()}
+    return {target: {name: found["{}.{}/{}".format(*target, name)] for name in KERNELS} for target in TARGETS}
 
 
 def _key() -> str:
@@ -206,3 +224,7 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+if __name__ == "__main__":
+    compile_part(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ import numpy.typing as npt
 import fastact
 from fastact.kernels import ops, reference
 from fastact.kernels.cuda.boards import Board
-from fastact.kernels.cuda.encode import encode
-from fastact.kernels.cuda.encode.base import Target
+from fastact.kernels.cuda.encode import Target, encode
+from fastact.kernels.cuda.fusion import Conv2DFromBytes, fuse
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
@@ -79,7 +78,7 @@ class Lowered:
         held: dict[int, npt.NDArray[np.float64]] = {0: frame.astype(np.float64)}
         for step in self.steps:
             given = (held[b.place.region].reshape(b.shape) for b in step.inputs)
-            held[step.output.place.region] = reference.run(step.op, *given)
+            held[step.output.place.region] = exact(step.op, *given)
         return {name: held[b.place.region].reshape(b.shape) for name, b in self.maps.items()}
 
 
@@ -89,7 +88,8 @@ def lowered(model: fastact.Model, board: Board, frames: int = 1) -> Lowered:
     names = [node.name for node in nodes if node.is_convolution]
     needed = ancestors(nodes, set(names))
     given, values = record(recorder, nodes, needed, {node.name: True for node in nodes if node.is_input})
-    program = recorder.program
+    kept = {recorder.root(values[i]) for i in needed if nodes[i].is_convolution}
+    program = fuse(recorder.program, kept, recorder.root)
     (frame,) = given
     roots = [frame.number, *(i.output.number for i in program)]
     regions = {root: place for place, root in enumerate(roots)}
@@ -101,7 +101,7 @@ def lowered(model: fastact.Model, board: Board, frames: int = 1) -> Lowered:
     for i in program:
         inputs, output = tuple(map(buffer, i.inputs)), buffer(i.output)
         launches = encode(i.op, inputs, output, Target(board, frames))
-        flops = 2 * frames * i.op.multiply_adds(*(v.shape for v in i.inputs))
+        flops = 2 * frames * _counted(i.op).multiply_adds(*(v.shape for v in i.inputs))
         name = recorder.makers[i.output.number]
         steps.append(Step(name, i.op, inputs, output, tuple(launches), flops, _moved(i, frames)))
         sizes.append(4 * math.prod(i.output.shape))
@@ -109,9 +109,16 @@ def lowered(model: fastact.Model, board: Board, frames: int = 1) -> Lowered:
     return Lowered(frames, tuple(steps), tuple(-(-size // _UNIT) * _UNIT for size in sizes), maps)
 
 
+def exact(op: ops.Op, *inputs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What an operation gives by its reference in float64."""
+    if isinstance(op, Conv2DFromBytes):
+        return reference.run(op.conv, reference.run(ops.FromBytes(op.divisor), *inputs))
+    return reference.run(op, *inputs)
+
+
 def _moved(instruction: Instruction, frames: int) -> int:
     """Bytes of the inputs, of the operation's arrays and of the output."""
-    item = 1 if isinstance(instruction.op, ops.FromBytes) else 4
+    item = 1 if isinstance(instruction.op, ops.FromBytes | Conv2DFromBytes) else 4
     read = sum(item * math.prod(v.shape) for v in instruction.inputs)
     held = sum(array.nbytes for array in arrays(instruction.op))
     return held + frames * (read + 4 * math.prod(instruction.output.shape))
@@ -119,7 +126,9 @@ def _moved(instruction: Instruction, frames: int) -> int:
 
 def arrays(op: ops.Op) -> Iterator[npt.NDArray[np.float32]]:
     """An operation's weights and other arrays."""
-    for field in dataclasses.fields(op) if dataclasses.is_dataclass(op) else ():
-        value = getattr(op, field.name)
-        if isinstance(value, np.ndarray):
-            yield value
+    return (value for value in vars(_counted(op)).values() if isinstance(value, np.ndarray))
+
+
+def _counted(op: ops.Op) -> ops.Op:
+    """The convolution of one that reads bytes."""
+    return op.conv if isinstance(op, Conv2DFromBytes) else op

@@ -28,7 +28,7 @@ from fastact.kernels.cuda.boards import NANO, ORIN_NANO, WARP, XAVIER_NX, Board
 from fastact.kernels.cuda.catalog import KERNELS
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.cuda.occupancy import Occupancy, occupancy
-from fastact.kernels.cuda.tiles import Tile
+from fastact.kernels.cuda.tiles import TILES
 
 JETSONS = (NANO, XAVIER_NX, ORIN_NANO)
 
@@ -75,15 +75,13 @@ def busy(blocks: int, threads: int, held: Occupancy, board: Board) -> float:
 
 def _tile_flops(step: Step, launch: Launch, frames: int) -> float:
     """What is computed, the values of a tile that lie beyond the map or its filters among it."""
-    maker = KERNELS[launch.kernel].made_by
-    tile = next((given for given in maker[1] if isinstance(given, Tile)), None) if maker else None
-    if tile is None or not step.flops:
+    tile = next((tile for tile in TILES if launch.kernel.startswith(tile.name)), None)
+    if tile is None:
         return step.flops
     pixels = launch.blocks[0] * frames
     across, down, _ = launch.grid(frames)
     weights = next(a for a in launch.arguments if isinstance(a, np.ndarray) and a.ndim > 1)
-    filters = weights.shape[-1]
-    return step.flops * (across * tile.block_pixels / pixels) * (down * tile.block_filters / filters)
+    return float(step.flops * (across * tile.block_pixels / pixels) * (down * tile.block_filters / weights.shape[-1]))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import cuda_projection
@@ -46,13 +46,12 @@ def resources(made: Built) -> str:
 
 
 def rows(made: Built) -> list[tuple[str, ...]]:
-    """The table's rows: kernels of one module that fill every GPU, or that do so equally little, are one."""
+    """The table's rows: kernels of one module with as many threads and as much shared memory that fill every GPU, or
+    that do not, are one."""
     groups: dict[tuple[object, ...], list[str]] = {}
     for name, kernel in KERNELS.items():
-        held = tuple(occupied(made, name, board) for board in BOARDS)
-        groups.setdefault(
-            (kernel.module, kernel.threads, made.needs[BOARDS[0].capability][name].shared, held), []
-        ).append(name)
+        full = all(occupied(made, name, board).warps == board.each.warps for board in BOARDS)
+        groups.setdefault((kernel.module, kernel.threads, _shared(made, name), full), []).append(name)
     return [_row(made, names) for names in groups.values()]
 
 
@@ -62,18 +61,35 @@ def occupied(made: Built, name: str, board: Board) -> Occupancy:
     return occupancy(board.capability, KERNELS[name].threads, needs.registers, needs.shared)
 
 
+def _shared(made: Built, name: str) -> int:
+    return max(needs[name].shared for needs in made.needs.values())
+
+
 def _row(made: Built, names: Sequence[str]) -> tuple[str, ...]:
-    kernel = KERNELS[names[0]]
-    needs = made.needs[BOARDS[0].capability][names[0]]
-    title = ", ".join(f"`{name}`" for name in names) if len(names) <= _NAMED else f"{len(names)} of {kernel.module}"
-    return (title, str(kernel.threads), str(needs.shared), *(_cell(made, names, board) for board in BOARDS))
+    cells = (_cell(made, names, board) for board in BOARDS)
+    return (_title(names), str(KERNELS[names[0]].threads), str(_shared(made, names[0])), *cells)
+
+
+def _title(names: Sequence[str]) -> str:
+    if len(names) > 1 and all(name.startswith(names[0]) for name in names):
+        return f"`{names[0]}`, {len(names)} variants"
+    return (
+        ", ".join(f"`{name}`" for name in names)
+        if len(names) <= _NAMED
+        else f"{len(names)} of {KERNELS[names[0]].module}"
+    )
 
 
 def _cell(made: Built, names: Sequence[str], board: Board) -> str:
-    registers = [made.needs[board.capability][name].registers for name in names]
-    held, most = occupied(made, names[0], board), board.each.warps
-    spread = str(registers[0]) if len(set(registers)) == 1 else f"{min(registers)}–{max(registers)}"
-    return f"{spread}: {held.warps} of {most}" + ("" if held.warps == most else f", {held.limit}")
+    registers = _range(made.needs[board.capability][name].registers for name in names)
+    held = [occupied(made, name, board) for name in names]
+    limits = dict.fromkeys(h.limit for h in held if h.warps < board.each.warps)
+    return f"{registers}: {', '.join([f'{_range(h.warps for h in held)} of {board.each.warps}', *limits])}"
+
+
+def _range(numbers: Iterable[int]) -> str:
+    least, *_, most = sorted([*numbers] * 2)
+    return str(least) if least == most else f"{least}–{most}"
 
 
 def unlisted(made: Built) -> list[str]:

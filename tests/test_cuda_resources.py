@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,6 +60,17 @@ def test_ptx_is_as_old_as_promised_and_computes_in_float32(built: Built, target:
 
 
 @needs_compiler
+def test_ptx_is_that_of_the_program_which_a_user_runs(built: Built):
+    """Compiled for one target alone; shared arrays are numbered in the order in which a process compiles them."""
+    name = next(name for name in KERNELS if built.needs[CHIPS[0]][name].shared)
+    code = f"from fastact.kernels.cuda import build; print(build.compile_ptx({name!r}, (8, 7)))"
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_ENABLE_CUDASIM"}
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    alone, together = (re.sub(r"_smem_\d+", "_smem", text).split() for text in (made.stdout, built.ptx[8, 7][name]))
+    assert alone == together
+
+
+@needs_compiler
 def test_the_assembler_minds_the_version():
     newer = ".version 6.0\n.target sm_50\n.address_size 64\n.visible .entry k() { .reg .b32 %r<2>; %s ret; }"
     assert cuda_build.assemble(newer.replace("%s", "mov.u32 %r1, 0;"), (5, 3)) == Resources(2, 0, 0, 0)
@@ -74,7 +87,7 @@ def test_every_board_holds_a_block_of_every_kernel(built: Built):
 
 @needs_compiler
 def test_the_document_is_up_to_date(built: Built):
-    """Figures are compared where they were made with the same tools; names and shared memory depend on none."""
+    """Registers are compared where they were counted by the same tools; threads and shared memory depend on none."""
     text = DOCUMENT.read_text()
     written = cuda_resources.RESOURCES.read(text)
     fresh = cuda_resources.resources(built)
@@ -85,10 +98,9 @@ def test_the_document_is_up_to_date(built: Built):
     assert cuda_projection.PROJECTION.read(text).startswith(f"**{cuda_projection.LABEL}.**")
 
 
-def _said(table: str) -> set[tuple[str, str]]:
-    """Kernels that rows name, and their shared memory."""
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
-    return {(name, row[2]) for row in rows for name in row[0].split(", ")}
+def _said(table: str) -> set[tuple[str, ...]]:
+    """The threads and the shared memory of each row."""
+    return {tuple(line.strip("| ").split(" | ")[1:3]) for line in table.splitlines() if line.startswith("| ")}
 
 
 REPORT = """ptxas info    : 0 bytes gmem
@@ -121,6 +133,7 @@ def test_local_memory_and_spills_are_found(needs: Resources):
 def test_kernels_alike_share_a_row():
     rows = cuda_resources.rows(_all_need(Resources(32, 0, 0, 0)))
     assert len(rows) < len(KERNELS)
+    assert len({row[:3] for row in rows}) == len(rows)
     scale = next(row for row in rows if "u8_f32_scale" in row[0] or "moving" in row[0])
     assert scale[1:] == ("256", "0", "32: 64 of 64", "32: 64 of 64", "32: 48 of 48", "32: 64 of 64")
 

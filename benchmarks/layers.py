@@ -18,6 +18,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
+
+import fastact
+from benchmarks.cases import cases, parse_size
+from benchmarks.common import BenchmarkError, cpu_name, run_command, table
+from benchmarks.peak import Peak
 from fastact.kernels.cpu import library
 from fastact.kernels.cpu.fields import (
     BLOCKS,
@@ -34,11 +39,6 @@ from fastact.kernels.cpu.fields import (
 )
 from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
-
-import fastact
-from benchmarks.cases import cases, parse_size
-from benchmarks.common import BenchmarkError, cpu_name, run_command, table
-from benchmarks.peak import Peak
 from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan
 from fastact.selection import select
 

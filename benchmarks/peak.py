@@ -5,9 +5,8 @@ python -m benchmarks.peak
 
 from __future__ import annotations
 
-from fastact.kernels.cpu import library
-
 from fastact.bench import peak
+from fastact.kernels.cpu import library
 
 
 class Peak:

@@ -20,15 +20,15 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from fastact.kernels.cpu import library
-from fastact.kernels.cpu.encode import convolution
-from fastact.kernels.cpu.levels import LEVELS, supported
-from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Block, Tile, split
 
 import fastact
 from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command, table
 from benchmarks.recorder import model_of
 from fastact.bench.peers.network import Array
+from fastact.kernels.cpu import library
+from fastact.kernels.cpu.encode import convolution
+from fastact.kernels.cpu.levels import LEVELS, supported
+from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Block, Tile, split
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 

@@ -6,7 +6,6 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,6 +16,7 @@ from fastact.graph import Model, load
 from fastact.kernels.cpu import library
 from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.threads import MOST, Team
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
 from fastact.maps import FeatureMaps
 from fastact.node import Node

@@ -6,15 +6,15 @@ import os
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from fastact.errors import InputError
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB")
@@ -47,9 +47,32 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
         InputError: not a picture that can be read, of more than 8 bits a channel, or no picture fits `shape`.
     """
     if len(shape) != 3 or shape[-1] not in _MODE_FOR_CHANNELS:
-        raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays from Python")
-    mode = _MODE_FOR_CHANNELS[shape[-1]]
-    image, notes = _eight_bit(path), []
+        raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays, --input NAME=FILE.npy")
+    return _fitted(_eight_bit(path), shape)
+
+
+def fit(frame: npt.NDArray[Any], shape: Shape) -> Picture:
+    """A camera's frame as a frame of `shape`, where None takes any length: made grey or coloured, and resized, as
+    :func:`read_picture` does it.
+
+    Raises:
+        InputError: it is not uint8 (H, W), (H, W, 1) or (H, W, 3).
+    """
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim not in (2, 3) or not frame.size:
+        kind = f"{frame.dtype} {show(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise InputError(f"a frame is uint8 of height x width x 3, or x 1, and this one is {kind}")
+    frame = frame if frame.ndim == 3 else frame[..., np.newaxis]
+    rows, columns, channels = (wanted or found for wanted, found in zip(shape, frame.shape, strict=True))
+    if frame.shape == (rows, columns, channels):
+        return Picture(frame, ())
+    if frame.shape[2] not in (1, 3) or channels not in _MODE_FOR_CHANNELS:
+        raise InputError(f"a frame is uint8 of height x width x 3, or x 1, and this one is {show(frame.shape)}")
+    return _fitted(Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame), (rows, columns, channels))
+
+
+def _fitted(image: Image.Image, shape: Shape) -> Picture:
+    """The picture as a frame of `shape`, whose last entry is a number of channels that pictures have."""
+    mode, notes = _MODE_FOR_CHANNELS[shape[-1] or 0], []
     if image.mode != mode:
         notes.append(f"converted from {_words(image.mode)} to {_words(mode)}")
     if mode != "L" or image.mode not in ("L", "RGB"):
@@ -92,7 +115,7 @@ def _open(path: str | os.PathLike[str]) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"there is no picture {name}") from None
     except IsADirectoryError:
-        raise InputError(f"{name} is a folder, not a picture") from None
+        raise InputError(f"{name} is a folder, not a picture: give a file in it") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise InputError(f"the picture {name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return image

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -18,6 +18,8 @@ import numpy.typing as npt
 from fastact.cost import PICTURE_RANKS, Cost, trace
 from fastact.errors import InputError, ModelError, UnsupportedError
 from fastact.files import SavedModel, open_model
+from fastact.files.text import quoted
+from fastact.kernels.records import dataclass
 from fastact.layers import Config, Layer, Shape, create
 from fastact.node import Node
 from fastact.topology import Topology, parse
@@ -99,7 +101,10 @@ class Model:
         """
         pictures = {name: shape for name, shape in self.input_shapes.items() if len(shape) in PICTURE_RANKS}
         if len(pictures) != 1:
-            raise InputError(f"{self.source}: another input size needs one picture as input, not {len(pictures)}")
+            raise InputError(
+                f"{self.source} has {len(pictures)} inputs for pictures, and another size is for one: run it at the "
+                "size it has"
+            )
         if min(size) < 1:
             raise InputError(f"an input of {size[0]} rows and {size[1]} columns is no picture")
         return self.at_shapes(
@@ -128,10 +133,13 @@ def load(path: str | os.PathLike[str], *, config: str | os.PathLike[str] | None 
     Raises:
         FileError: the file cannot be read, is damaged, or is not safe to read.
         UnsupportedError: a kind of file fastact does not read.
-        ModelError: the configuration in it does not describe a network.
+        ModelError: the configuration in it does not describe a network; the message names the file.
     """
     with open_model(path, config=config) as saved:
-        return build(saved)
+        try:
+            return build(saved)
+        except ModelError as error:
+            raise ModelError(f"{quoted(saved.config_path or saved.path)}: {error}") from error
 
 
 def build(saved: SavedModel) -> Model:

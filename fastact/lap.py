@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastact.errors import InputError
+from fastact.errors import InputError, UnsupportedError
 from fastact.extractor import Frame
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import show
 from fastact.pilots import Command, Feeding
 from fastact.tub import Record, Tub
@@ -51,22 +54,24 @@ class Lap:
 
     A picture of another size is resized as donkeycar does it, and runs of pictures are made as it makes them. Other
     inputs are fed what donkeycar trains them on: imu_in and xbehavior_in fields of the record, mem_in the recorded
-    commands before it. Deleted and damaged records are skipped.
+    commands before it. Deleted and damaged records are left out.
 
     Args:
         tub: the recording.
         model: decides what is fed.
         arrays: for inputs other than the picture, arrays that they get with every record, instead of its fields.
-        start: the lowest number of a record.
-        end: records from this number on are left out; None for none.
+        start: the number of the first record, as the tub numbers them.
+        end: the number of the record to stop before, as in a range of Python; None for all.
+        limit: at most so many shots; None for all.
         prepare: what is done to each picture before it is fed, such as a car's transformations.
 
     Raises:
         InputError: an input that neither an array nor the tub has.
-        UnsupportedError: no input of the model, or more than one, takes pictures.
+        UnsupportedError: no input of the model, or more than one, takes pictures; or one takes any number in a row.
 
     Attributes:
         damaged: records left out of the latest loop so far because they, or their pictures, cannot be read.
+        notes: what had to be done to pictures of the latest loop so far, in words, and to how many.
     """
 
     def __init__(
@@ -77,23 +82,36 @@ class Lap:
         arrays: Mapping[str, Array] | None = None,
         start: int = 0,
         end: int | None = None,
+        limit: int | None = None,
         prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None,
     ) -> None:
-        self.tub, self.model, self.damaged = tub, model, 0
-        self._range = start, end
+        self.tub, self.model, self.damaged, self.notes = tub, model, 0, Counter[str]()
+        self.start, self.end, self.limit = start, end, limit
         self._prepare = prepare
         self._arrays = dict(arrays or {})
-        for name in Feeding(model).others:
+        feed = self._feeding()
+        if feed.takes_any_number:
+            raise UnsupportedError(
+                f"the input {feed.input!r} of {model.source} takes any number of pictures in a row, and a tub does not "
+                "say how many: give them to `fastact extract` with --image"
+            )
+        for name in feed.others:
             fields = _FIELDS.get(name, ())
-            if name not in self._arrays and (not fields or any(field not in tub.fields for field in fields)):
+            if not fields or any(field not in tub.fields for field in fields):
                 raise InputError(
                     f"the input {name!r} of {model.source}, which is {show(model.input_shapes[name])}, is not in the "
-                    f"tub: add --input {name}=FILE.npy"
+                    f"tub {os.fspath(tub.path)!r}: add --input {name}=FILE.npy"
                 )
+
+    def empty(self) -> InputError:
+        """What to raise where a loop gave no shot."""
+        among = f" from record {self.start} on" if self.start or self.end is not None else ""
+        among += "" if self.end is None else f" and before record {self.end}"
+        return InputError(f"the tub {os.fspath(self.tub.path)!r} has no picture that can be read{among}")
 
     def count(self) -> int:
         """How many shots there are if every picture can be read; reads all records, and no picture."""
-        return sum(1 for _ in self.tub.records(*self._range))
+        return sum(1 for _ in islice(self.tub.records(self.start, self.end), self.limit))
 
     def __iter__(self) -> Iterator[Shot]:
         return self.every(1)
@@ -103,10 +121,13 @@ class Lap:
 
         The pictures between are not decoded, so that a model that takes runs gets others than in a whole loop.
         """
-        feed = Feeding(self.model)
-        records = self.tub.records(*self._range)
-        unread = self.damaged = 0
+        feed = self._feeding()
+        records = self.tub.records(self.start, self.end)
+        unread = given = self.damaged = 0
+        self.notes = Counter()
         for place, record in enumerate(records):
+            if given == self.limit:
+                return
             shot = None
             if place % stride == 0:
                 try:
@@ -116,14 +137,51 @@ class Lap:
             self.damaged = records.damaged + unread
             if shot is not None:
                 yield shot
+                given += 1
             feed.remember(command(record) or Command(0.0, 0.0))
         self.damaged = records.damaged + unread
+
+    def numbers(self, records: Sequence[Record]) -> dict[str, Array]:
+        """The inputs without that for pictures, as the model gets them with the last of some records in a row.
+
+        Raises:
+            InputError: something in the record is not what the model takes.
+        """
+        feed = self._feeding()
+        *before, last = records
+        for record in before:
+            feed.remember(command(record) or Command(0.0, 0.0))
+        return feed.numbers(*(_numbers(last, name) for name in feed.others))
+
+    def runs(self, pictures: int) -> Iterator[tuple[list[Record], dict[str, Array]]]:
+        """Each record with as many before it as make `pictures`, or as the model remembers; and its :meth:`numbers`.
+
+        Records without a picture, or without the numbers that the model takes, are left out.
+        """
+        latest: deque[Record] = deque(maxlen=pictures + self.further(pictures))
+        for record in self.tub.records(self.start, self.end):
+            if not record.image.is_file():
+                continue
+            latest.append(record)
+            if len(latest) >= pictures:
+                try:
+                    yield list(latest), self.numbers(latest)
+                except InputError:
+                    continue
+
+    def further(self, pictures: int) -> int:
+        """How many records before `pictures` in a row the model remembers."""
+        return max(0, self._feeding().memory + 1 - pictures)
+
+    def _feeding(self) -> Feeding:
+        return Feeding(self.model, arrays=self._arrays)
 
     def _shot(self, record: Record, feed: Feeding) -> Shot:
         """A record's shot; raises InputError where something in the record cannot be read."""
         picture = record.frame()
-        others = [self._arrays[name] if name in self._arrays else _numbers(record, name) for name in feed.others]
+        others = [_numbers(record, name) for name in feed.others]
         inputs = feed(picture if self._prepare is None else self._prepare(picture), *others)
+        self.notes.update(feed.notes)
         return Shot(record, picture, inputs if len(inputs) > 1 else inputs[feed.input])
 
 

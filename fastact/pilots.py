@@ -18,16 +18,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from fastact.errors import InputError, UnsupportedError
-from fastact.frames import takes_pictures
+from fastact.frames import fit, takes_pictures
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
 
 Array = npt.NDArray[Any]
@@ -38,7 +37,6 @@ THROTTLE_RANGE = 0.5
 MEMORY = "mem_in"
 """The input of a memory pilot that takes its own last outputs."""
 
-_MODES = {1: "L", 3: "RGB"}
 _STEERING = ("angle", "steering")
 _THROTTLE = ("throttle",)
 
@@ -125,18 +123,29 @@ class Feeding:
     """What a pilot is fed, frame by frame: keeps the run of pictures of an rnn or 3d pilot, and the last commands of
     one with memory, as donkeycar does.
 
+    Args:
+        model: the pilot.
+        start_speed: the throttle of the commands before the first one, for a pilot with memory.
+        arrays: for inputs that get the same with every frame.
+
     Raises:
-        UnsupportedError: no input of the model, or more than one, takes pictures.
+        UnsupportedError: no input of the model without an array, or more than one, takes pictures.
     """
 
-    def __init__(self, model: Model, start_speed: float = 0.0) -> None:
-        self._shapes = dict(model.input_shapes)
+    def __init__(self, model: Model, start_speed: float = 0.0, arrays: Mapping[str, Array] | None = None) -> None:
+        self._arrays = dict(arrays or {})
+        self._shapes = {name: shape for name, shape in model.input_shapes.items() if name not in self._arrays}
         self._model = model
         pictures = [name for name in self._shapes if takes_pictures(model.picture_shape(self._shapes[name]))]
-        if len(pictures) != 1:
+        if not pictures:
+            listed = ", ".join(f"{name!r} of {show(shape)}" for name, shape in self._shapes.items())
             raise UnsupportedError(
-                f"{model.source} has {len(pictures)} inputs for pictures, and a camera gives one: "
-                f"its inputs are {', '.join(self._shapes)}"
+                f"{model.source} takes no pictures, which are what a camera gives: it takes {listed or 'arrays alone'}"
+            )
+        if len(pictures) > 1:
+            raise UnsupportedError(
+                f"{model.source} takes pictures as {', '.join(map(repr, pictures))}, and a camera gives one: "
+                "give arrays for the others, on the command line as --input NAME=FILE.npy"
             )
         self.input = pictures[0]
         """The name of the input that takes pictures."""
@@ -144,6 +153,8 @@ class Feeding:
         """The names of the inputs that take numbers from other parts, in the model's order."""
         self.latest: Array = np.zeros((0, 0, 3), np.uint8)
         """The last frame as the model got it, uint8 (H, W, C)."""
+        self.notes: tuple[str, ...] = ()
+        """What had to be done to the last frame, in words."""
         self._run: deque[Array] = deque(maxlen=self._steps)
         length = math.prod(n or 1 for n in self._shapes.get(MEMORY, (0,)))
         self._past: deque[Command] = deque([Command(0.0, start_speed)] * (length // 2), maxlen=length // 2)
@@ -164,8 +175,13 @@ class Feeding:
         Raises:
             InputError: the frame is no picture, or numbers are missing or not as many as the input takes.
         """
-        picture = self.latest = fit(frame, self._model.picture_shape(self._shapes[self.input])[-3:])
-        inputs = {self.input: self._as_run(picture)}
+        taken = fit(frame, self._model.picture_shape(self._shapes[self.input])[-3:])
+        self.latest, self.notes = taken.frame, taken.notes
+        return {self.input: self._as_run(taken.frame)} | self.numbers(*others)
+
+    def numbers(self, *others: object) -> dict[str, Array]:
+        """The inputs without that for pictures; `others` and errors as of a call."""
+        inputs = dict(self._arrays)
         if MEMORY in self._shapes:
             inputs[MEMORY] = np.array(self._past, np.float32).reshape(self._shapes[MEMORY])
         for i, name in enumerate(self.others):
@@ -188,37 +204,29 @@ class Feeding:
         return np.stack(list(self._run))
 
     @property
+    def memory(self) -> int:
+        """How many of the last commands the model takes."""
+        return self._past.maxlen or 0
+
+    @property
+    def takes_any_number(self) -> bool:
+        """Whether the model takes a run of any number of pictures; it is fed runs of one."""
+        shape = self._shapes[self.input]
+        return len(shape) == 4 and shape[0] is None
+
+    @property
     def _steps(self) -> int:
         shape = self._shapes[self.input]
         return (shape[0] or 1) if len(shape) == 4 else 1
 
 
-def fit(frame: Array, shape: Shape) -> Array:
-    """A camera's frame as uint8 (H, W, C) of `shape`, where None takes any length: made grey or coloured, and resized
-    as donkeycar resizes pictures.
-
-    Raises:
-        InputError: it is not uint8 (H, W), (H, W, 1) or (H, W, 3).
-    """
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim not in (2, 3) or not frame.size:
-        kind = f"{frame.dtype} {show(frame.shape)}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise InputError(f"a frame is uint8 of height x width x 3, or x 1, and this one is {kind}")
-    frame = frame if frame.ndim == 3 else frame[..., np.newaxis]
-    rows, columns, channels = shape[0] or frame.shape[0], shape[1] or frame.shape[1], shape[2] or frame.shape[2]
-    if frame.shape == (rows, columns, channels):
-        return frame
-    if frame.shape[2] not in _MODES or channels not in _MODES:
-        raise InputError(f"a frame is uint8 of height x width x 3, or x 1, and this one is {show(frame.shape)}")
-    image = Image.fromarray(frame[..., 0] if frame.shape[2] == 1 else frame).convert(_MODES[channels])
-    if image.size != (columns, rows):
-        image = image.resize((columns, rows))
-    return np.asarray(image, np.uint8).reshape(rows, columns, channels)
-
-
 def _numbers(name: str, values: object, shape: Shape) -> Array:
     """Numbers from another part as an input takes them."""
     if values is None:
-        raise InputError(f"the model also takes {show(shape)} numbers as {name!r}, and nothing gives them")
+        raise InputError(
+            f"the model also takes {show(shape)} numbers as {name!r}, and nothing gives them: add their channel to the "
+            "part's inputs"
+        )
     try:
         array = np.asarray(values, np.float32).reshape(-1)
     except (TypeError, ValueError):

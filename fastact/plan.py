@@ -11,7 +11,6 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from fastact.errors import ModelError
 from fastact.kernels import ops
@@ -23,6 +22,7 @@ from fastact.kernels.cpu.steps import Row, Table
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.places import Place
 from fastact.kernels.program import Instruction, Value
+from fastact.kernels.records import dataclass
 from fastact.layers import Tape
 from fastact.node import Node
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
 from fastact.errors import ModelError
 from fastact.files.model import MODEL_CLASSES
+from fastact.kernels.records import dataclass
 from fastact.layers import Arguments, Given
 
 MOST_LAYERS = 20_000
@@ -76,7 +77,7 @@ def parse(config: Json) -> Topology:
     if class_name not in MODEL_CLASSES:
         raise ModelError(
             f"the configuration is of a {str(class_name)[:60]!r}, not of a functional or Sequential model: "
-            "a subclassed model keeps its network in Python code, which no file holds"
+            "a subclassed model keeps its network in Python code, which no file holds, so build it as one of those"
         )
     if class_name == "Sequential":
         return _sequential(inner)

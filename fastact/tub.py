@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from fastact.errors import FileError, InputError
 from fastact.frames import decode
+from fastact.kernels.records import dataclass
 
 MANIFEST, IMAGES = "manifest.json", "images"
 PICTURE_FIELD = "cam/image_array"
@@ -81,6 +83,10 @@ class Tub:
         """
         return Records(self, start, end)
 
+    def inside(self, record: Record) -> str:
+        """The path of a record's picture, as seen from the tub's folder."""
+        return os.path.relpath(record.image, self.path.resolve())
+
     def __iter__(self) -> Iterator[Record]:
         """The same as :meth:`records`."""
         return self.records()
@@ -96,26 +102,29 @@ class Tub:
                 continue
             yield record, frame
 
-    def run(self, index: int, count: int) -> list[Record]:
-        """`count` records in a row of which record number `index` is the last, as a car has seen them by then.
+    def run(self, index: int, count: int, further: int = 0) -> list[Record]:
+        """`count` records in a row of which record number `index` is the last, as a car has seen them by then, and up
+        to `further` before them.
 
         Raises:
             InputError: there is no such record, or there are not so many up to it.
         """
-        run: list[Record] = []
+        run: deque[Record] = deque(maxlen=count + further)
         for record in self.records():
-            run = [*run[-(count - 1) :], record] if count > 1 else [record]
+            run.append(record)
             if record.index == index:
                 break
         else:
             what = "is marked as deleted" if index in self.deleted else "is not in it, or is damaged"
-            raise InputError(f"the tub {os.fspath(self.path)!r} cannot give record {index}, which {what}")
+            raise InputError(
+                f"the tub {os.fspath(self.path)!r} cannot give record {index}, which {what}: give another --index"
+            )
         if len(run) < count:
             raise InputError(
                 f"the tub {os.fspath(self.path)!r} has {len(run)} records up to number {index}, and the model takes a "
                 f"run of {count}: give a later --index"
             )
-        return run
+        return list(run)
 
 
 @dataclass
@@ -182,7 +191,9 @@ def _manifest(folder: Path) -> tuple[list[str], list[str], Mapping[str, Any]]:
                 f"{os.fspath(folder)!r} is a tub of donkeycar 3 or older: convert it with donkeycar's "
                 "convert_to_tub_v2.py"
             ) from None
-        raise FileError(f"{os.fspath(folder)!r} is no tub: it has no {MANIFEST}") from None
+        raise FileError(
+            f"{os.fspath(folder)!r} is no tub: give the folder that has {MANIFEST}, such as mycar/data"
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileError(f"the tub {os.fspath(folder)!r} cannot be read: {reason}") from None
@@ -199,7 +210,10 @@ def _manifest(folder: Path) -> tuple[list[str], list[str], Mapping[str, Any]]:
 
 
 def _damaged(folder: Path) -> FileError:
-    return FileError(f"the tub {os.fspath(folder)!r} is damaged: its {MANIFEST} is not donkeycar's five lines of JSON")
+    return FileError(
+        f"the tub {os.fspath(folder)!r} is damaged: its {MANIFEST} is not donkeycar's five lines of JSON, so copy it "
+        "from the car again"
+    )
 
 
 def _is_list_of(kind: type, value: object) -> bool:
@@ -214,7 +228,7 @@ def _inside(folder: Path, name: str) -> Path:
             return path
     except (OSError, ValueError, RuntimeError):  # a zero byte; a circle of links
         pass
-    raise FileError(f"the tub {os.fspath(folder)!r} is damaged: {name[:60]!r} leads out of it")
+    raise FileError(f"the tub {os.fspath(folder)!r} is damaged: {name[:60]!r} leads out of it, so copy it again")
 
 
 def _folder_of_images(folder: Path) -> Path | None:
@@ -233,7 +247,7 @@ def _is_plain(name: str) -> bool:
 def _lines(catalog: Path) -> Iterator[bytes]:
     """The lines of a catalog, an empty one for a line too long to be a record; raises FileError."""
     if not catalog.is_file():
-        raise FileError(f"the tub's catalog {os.fspath(catalog)!r} is not there")
+        raise FileError(f"the tub's catalog {os.fspath(catalog)!r} is not there: copy the whole tub again")
     try:
         with catalog.open("rb") as file:
             while line := file.readline(LONGEST_LINE + 1):

@@ -81,7 +81,7 @@ def write_tub_maps(
     shots = prefetch(iter(lap), MOST_IN_BATCH)
     first = next(shots, None)
     if first is None:
-        raise InputError(f"the tub {os.fspath(lap.tub.path)!r} has no record in that range whose picture can be read")
+        raise lap.empty()
     layout = _Layout.of(extract, lap, first)
     if not target.exists():
         create(target, h5py, layout.fill)
@@ -262,7 +262,7 @@ def _batches(extract: Extractor, shots: Iterable[Shot], layout: _Layout, path: P
                 if array.shape != layout.shapes[layer]:
                     raise InputError(
                         f"record {some[place].record.index} has a picture of another size than those before it, and "
-                        f"{os.fspath(path)!r} holds maps of one size"
+                        f"{os.fspath(path)!r} holds maps of one size: give it with --input WIDTHxHEIGHT"
                     )
                 maps[layer][place] = array
         yield _Batch(maps, [shot.record.index for shot in some], [_time(shot) for shot in some])

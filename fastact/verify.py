@@ -78,7 +78,8 @@ def _load(path: str, config: str | None) -> tuple[str, Any]:
         try:
             return f"{package} {keras.__version__}", _network(keras, path, config)
         except Exception as error:  # Keras raises whatever its layers raise
-            tried.append(f"{package} {keras.__version__}: {str(error).strip().splitlines()[0][:200]}")
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            tried.append(f"{package} {keras.__version__}: {said[:200]}")
     if not tried:
         raise MissingExtraError("verify", "TensorFlow", "verify")
     raise UnsupportedError(f"Keras cannot load {path!r} to compare with ({'; '.join(tried)})")

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # read once, when numba.cuda is imported
 
 import numpy as np
+from numba import cuda
+
 from fastact.kernels import ops
 from fastact.kernels.cuda import catalog
 from fastact.kernels.cuda.boards import NANO, Board
-from fastact.kernels.cuda.encode import encode
-from fastact.kernels.cuda.launch import Argument, Launch, Stride
+from fastact.kernels.cuda.encode import Target, encode
+from fastact.kernels.cuda.launch import Argument, Count, Launch, Stride
 from fastact.kernels.places import Buffer, Place
-from numba import cuda
 
 GUARD = 64
 """Bytes between a region's frames, in which nobody may write."""
@@ -43,7 +44,7 @@ def run(op: ops.Op, *inputs: np.ndarray, board: Board = NANO) -> np.ndarray:
     regions = [Region(x) for x in inputs]
     regions.append(Region(np.full((len(inputs[0]), *shape), np.nan, np.float32)))
     buffers = [Buffer(Place(i), r.frames.shape[1:]) for i, r in enumerate(regions)]
-    for launch in encode(op, buffers[:-1], buffers[-1], board):
+    for launch in encode(op, buffers[:-1], buffers[-1], Target(board, len(inputs[0]))):
         simulate(launch, regions, len(inputs[0]))
     for region, x in zip(regions, inputs, strict=False):
         assert region.frames.tobytes() == x.tobytes(), "an input is written to"
@@ -56,20 +57,23 @@ def simulate(launch: Launch, regions: Sequence[Region], frames: int) -> None:
     """Runs one launch."""
     kernel = catalog.KERNELS[launch.kernel]
     given = zip(kernel.parameters, launch.arguments, strict=True)
-    arguments = [_argument(letter, argument, regions) for letter, argument in given]
+    arguments = [_argument(letter, argument, regions, frames) for letter, argument in given]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        cuda.jit(catalog.function(launch.kernel))[(*launch.blocks, frames), kernel.threads](*arguments)
+        cuda.jit(catalog.function(launch.kernel))[launch.grid(frames), kernel.threads](*arguments)
 
 
 POINTED = {"F": np.float32, "B": np.uint8, "I": np.int32}
 
 
-def _argument(letter: str, argument: Argument, regions: Sequence[Region]) -> object:
+def _argument(letter: str, argument: Argument, regions: Sequence[Region], frames: int) -> object:
     if isinstance(argument, Place):
         return regions[argument.region].memory[argument.offset :].view(POINTED[letter])
     if isinstance(argument, Stride):
         assert letter == "l"
         return np.uint64(regions[argument.region].stride // argument.item)
+    if isinstance(argument, Count):
+        assert letter == "u"
+        return np.uint32(argument.each * frames)
     if isinstance(argument, np.ndarray):
         assert argument.dtype == POINTED[letter]
         assert argument.flags.c_contiguous

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import encode, library
 from fastact.kernels.cpu.levels import LEVELS, supported
 from fastact.kernels.cpu.steps import Table
 from fastact.kernels.cpu.tiles import TILES
 from fastact.kernels.places import Buffer, Place
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
 
 EPSILON = 2.0**-24
 """The relative error of one rounding to float32."""

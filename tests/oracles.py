@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastact.kernels import ops, reference
 
 from fastact import Extractor, FeatureMaps
 from fastact.errors import FileError
 from fastact.files import SavedModel
 from fastact.graph import Model, build
+from fastact.kernels import ops, reference
 from fastact.layers import Tape, Value
 
 Arrays = dict[str, np.ndarray]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from configurations import conv, entry, image, model, on
 from oracles import handmade
-from test_topology import conv, entry, image, model, on
 
 from fastact import Model
 

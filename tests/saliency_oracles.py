@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from fastact.kernels import ops, reference
 
 from fastact.graph import Model
+from fastact.kernels import ops, reference
 from fastact.layers import Value
 from fastact.plan import Further, Recorder, ancestors, record
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from aarch64.elf import Elf, read
+
 from fastact.kernels.cpu.build import PREFIX, linker
 from fastact.kernels.cpu.catalog import ENTRIES, kernels
 from fastact.kernels.cpu.levels import LEVELS

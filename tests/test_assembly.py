@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+
 from fastact.kernels.cpu.build import PREFIX
 from fastact.kernels.cpu.levels import LEVELS
 from fastact.kernels.cpu.tiles import DEPTHWISE, PEAK, TILES, Tile, depthwise_name

@@ -12,8 +12,6 @@ import jsonschema
 import numpy as np
 import pytest
 from bench_boards import ORIN_NANO, lay_out
-from fastact.kernels.cpu import library
-from fastact.kernels.cpu.tiles import PEAK
 
 import fastact
 from fastact import cli, samples
@@ -24,6 +22,8 @@ from fastact.bench.peak import Copy, Peak
 from fastact.bench.result import Report, Times, read_report, slope, to_json
 from fastact.bench.runner import Runner, inputs_of, own_size, sized
 from fastact.errors import FileError, InputError
+from fastact.kernels.cpu import library
+from fastact.kernels.cpu.tiles import PEAK
 
 SCHEMA = json.loads((Path(measuring.__file__).parent / "report.schema.json").read_text())
 SMALL = ((60, 80), (90, 120))

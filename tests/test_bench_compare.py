@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fastact.kernels.cpu import library
 
 import fastact
 from fastact import cli, samples
@@ -20,6 +19,7 @@ from fastact.bench.measure import Request, measure
 from fastact.bench.peak import Peak
 from fastact.bench.result import Report, Times, to_json
 from fastact.bench.runner import Runner, inputs_of
+from fastact.kernels.cpu import library
 
 
 @pytest.fixture(scope="module")

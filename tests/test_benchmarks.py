@@ -17,8 +17,6 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not installed
 
 from cases import MEASURED_CONVOLUTIONS  # noqa: E402
-from fastact.kernels.cpu import library  # noqa: E402
-from fastact.kernels.cpu.tiles import TILES  # noqa: E402
 
 from benchmarks import layers, networks, peers, process, report, tiles  # noqa: E402
 from benchmarks.cases import Case, parse_size  # noqa: E402
@@ -27,6 +25,8 @@ from benchmarks.recorder import model_of, write_h5  # noqa: E402
 from fastact import load, samples  # noqa: E402
 from fastact.bench.peers.network import Conv, Network  # noqa: E402
 from fastact.bench.peers.rivals import ONNX_RUNTIME, RIVALS, Rival, absent  # noqa: E402
+from fastact.kernels.cpu import library  # noqa: E402
+from fastact.kernels.cpu.tiles import TILES  # noqa: E402
 
 needs_onnx_runtime = pytest.mark.skipif(
     not ONNX_RUNTIME.installed, reason="onnx and onnxruntime are not installed: pip install 'fastact[bench]'"

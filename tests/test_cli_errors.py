@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import h5py
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from cli_runs import CONVOLUTIONS, LARGE, PILOT, SMALL, changed_pilot
 from PIL import Image
+from tubs import write_manifest, write_tub
 
 import fastact
 
@@ -28,6 +31,63 @@ def test_a_file_that_is_no_model(run, tmp_path, content):
     (tmp_path / "a.h5").write_bytes(content)
     assert "a.h5" in run("extract", "-m", "a.h5", "-i", SMALL).complaint
     assert not (tmp_path / "fastact-maps").exists()
+
+
+def test_a_configuration_that_is_no_network_is_said_with_its_file(run, tmp_path, alone):
+    def twice(file):
+        config = json.loads(file.attrs["model_config"])
+        config["config"]["layers"].append(config["config"]["layers"][-1])
+        file.attrs["model_config"] = json.dumps(config)
+
+    words = "the configuration names two layers"
+    path = changed_pilot(tmp_path / "twice.h5", twice)
+    assert f"{str(path)!r}: {words}" in " ".join(run("info", path).complaint.split())
+    with h5py.File(path) as file:
+        (tmp_path / "twice.json").write_text(file.attrs["model_config"])
+    assert f"'twice.json': {words}" in " ".join(run("info", alone, "--config", "twice.json").complaint.split())
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda tub: (tub / "manifest.json").unlink(), "'tub' is no tub: give the folder that has manifest.json"),
+        (lambda tub: (tub / "manifest.json").write_text("[]\n" * 5), "'tub' is damaged.*copy it from the car again"),
+        (lambda tub: (tub / "catalog_1.catalog").unlink(), "/tub/catalog_1.catalog' is not there: copy the whole tub"),
+        (lambda tub: write_manifest(tub, paths=["../x"], deleted_indexes=[]), "'../x' leads out of it, so copy"),
+        (lambda tub: write_manifest(tub, paths=[], deleted_indexes=[]), "'tub' has no picture that can be read"),
+        (lambda tub: (tub / "manifest.json").rename(tub / "record_1.json"), "donkeycar 3 or older: convert it"),
+    ],
+    ids=["no manifest", "manifest", "no catalog", "outside", "empty", "old"],
+)
+def test_a_tub_that_is_none(run, tmp_path, harm, words):
+    harm(write_tub(tmp_path / "tub"))
+    complaint = run("stats", "-m", PILOT, "--tub", "tub").complaint
+    assert re.search(words, " ".join(complaint.split())), complaint
+    assert run("extract", "-m", PILOT, "--tub", "tub", "-o", "lap.h5").complaint == complaint
+
+
+@pytest.mark.parametrize(
+    ("index", "words"), [(2, "marked as deleted: give another"), (99, "is not in it, or is damaged")]
+)
+def test_a_record_that_a_tub_cannot_give(run, tmp_path, index, words):
+    write_tub(tmp_path / "tub", deleted=(2,))
+    assert words in run("extract", "-m", PILOT, "--tub", "tub", "--index", index).complaint
+
+
+def test_a_folder_in_the_place_of_a_picture(run, tmp_path):
+    (tmp_path / "frames").mkdir()
+    assert "no picture 'frames'" in run("extract", "-m", PILOT, "-i", "frames").complaint
+
+
+def test_keras_that_fails_without_a_word(run, monkeypatch):
+    def load_model(*_, **__):
+        raise ValueError
+
+    silent = types.SimpleNamespace(__version__="3.0", models=types.SimpleNamespace(load_model=load_model))
+    for name in ("keras", "tf_keras", "tensorflow"):
+        monkeypatch.setitem(sys.modules, name, silent)
+    assert "Keras cannot load" in (complaint := run("verify", PILOT, "--image", SMALL).complaint)
+    assert "ValueError" in complaint
 
 
 def test_weights_without_a_configuration(run, tmp_path):

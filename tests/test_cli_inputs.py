@@ -79,7 +79,7 @@ def test_a_model_without_pictures_is_drawn(run, tmp_path):
     ("arguments", "words"),
     [
         ([], "'in_0'.*3x12x16x3.*not given.*--image"),
-        (["--tub", "tub", "--index", 4], "'in_1'.*is 4.*not given: add --input in_1=FILE.npy"),
+        (["--tub", "tub", "--index", 4], "'in_1'.*is 4.*not in the tub 'tub': add --input in_1=FILE.npy"),
         (["--input", "in_1=numbers.npy", "-i", SMALL], "run of 3 pictures, and 1 are given"),
         (["--input", "in_1=numbers.npy", "--tub", "tub", "--index", 1], "2 records up to number 1"),
         (["--input", "in_1=numbers.npy", "--tub", "tub", "--index", 2], "deleted"),

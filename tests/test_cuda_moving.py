@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from cuda_simulation import run
+
 from fastact.kernels import ops, reference
 
 

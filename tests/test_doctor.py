@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from fastact.kernels.cpu import levels, library, search
-from fastact.kernels.cpu.levels import LEVELS
 
 import fastact
 from fastact import cli
+from fastact.kernels.cpu import levels, library, search
+from fastact.kernels.cpu.levels import LEVELS
 
 LEVEL = search.best_level()
 STEM = f"{LEVEL}-{LEVELS[LEVEL].registers}"

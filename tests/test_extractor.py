@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from configurations import conv, entry, image, model, on
 from oracles import handmade
-from test_topology import conv, entry, image, model, on
 
 import fastact
 from fastact import Extractor, Model

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import io
 import json
 import struct
-import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +13,9 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from archive_attacks import ATTACKS, CHECKSUM, FLAGS, METHOD, OFFSET, SIZE, STORED_SIZE, patched
+from hdf5_attacks import opened_in_a_child, refused
 from hostile import (
-    WANTED,
     configuration,
     groups,
     layer,
@@ -26,26 +24,14 @@ from hostile import (
     ramp,
     read,
     write_archive,
-    write_model,
     write_numbered,
 )
-from test_files_hostile import heap_reference, opened_in_a_child
 
-import fastact
-from fastact.errors import FastactError, FileError
+from fastact.errors import FileError
 from fastact.files import open_model
 
 KERNEL = "layers/dense/vars/0"
 SHAPE = (4, 2)
-
-
-def refused(path: Path, words: str, wanted: Any = WANTED, **options: Any) -> None:
-    with pytest.raises(FileError, match=words) as caught:
-        read(path, wanted, **options)
-    message = str(caught.value)
-    assert message.startswith(f"'{path}' ")
-    assert message.isprintable()
-    assert len(message) < 1000
 
 
 def replaced(name: str, make: Callable[[h5py.Group, str], object]) -> bytes:
@@ -79,20 +65,6 @@ def test_members_that_are_there_twice(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="Duplicate name"):
             path = write_archive(tmp_path / "a.keras", [*parts, ("assets/x", b""), extra])
         refused(path, f"it holds '{extra[0]}' twice")
-
-
-def patched(path: Path, name: str, field: int, value: bytes) -> Path:
-    """Change a member's entry in the list at the end of an archive; `field` is an offset in it."""
-    data = bytearray(path.read_bytes())
-    place = data.index(b"PK\x01\x02")
-    while data[place + 46 : place + 46 + len(name)] != name.encode():
-        place = data.index(b"PK\x01\x02", place + 4)
-    data[place + field : place + field + len(value)] = value
-    path.write_bytes(data)
-    return path
-
-
-FLAGS, METHOD, CHECKSUM, STORED_SIZE, SIZE, OFFSET = 8, 10, 16, 20, 24, 42
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
@@ -288,182 +260,7 @@ def test_integers_that_are_no_bfloat16(tmp_path: Path, value: object) -> None:
         refused(path, "integers of 16 bits|should hold text|far larger than Keras writes", **options)
 
 
-# The configuration.
-
-
-@pytest.mark.parametrize("name", ["config.json", "metadata.json"])
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "is nested more than 100 deep"),
-        (b'{"a": 1, "a": 2}', "same key twice"),
-        (b'{"a": NaN}', "holds NaN"),
-        (b"{\xff}", "is not UTF-8"),
-        (b"", "is not valid JSON"),
-        (b"[" + b"{}," * 600_000 + b"{}]", "more than 1000000 values"),
-        (b"1" * (2**24 + 1), "more than the 16777216 that are taken into memory"),
-    ],
-    ids=range(7),
-)
-def test_json_that_attacks_a_parser(tmp_path: Path, name: str, text: bytes, words: str) -> None:
-    parts = [(member, text if member == name else data) for member, data in members()]
-    refused(write_archive(tmp_path / "a.keras", parts), words)
-
-
-def places_in(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield above
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield from places_in(inner, (*above, key))
-
-
-def with_value(config: Any, place: tuple[Any, ...], value: object) -> Any:
-    if not place:
-        return value
-    changed = copy.deepcopy(config)
-    parent = changed
-    for key in place[:-1]:
-        parent = parent[key]
-    parent[place[-1]] = value
-    return changed
-
-
-WRAPPED = {
-    "class_name": "Functional",
-    "config": {
-        "name": "m",
-        "layers": [
-            layer("InputLayer", "image", batch_input_shape=[None, 8, 8, 3]),
-            layer("TimeDistributed", "td", layer=layer("Conv2D", "conv", filters=4, kernel_size=[3, 3])),
-            layer("Bidirectional", "bi", layer=layer("LSTM", "l", units=3), backward_layer=layer("GRU", "g", units=3)),
-            layer(
-                "RNN", "rnn", cell=layer("StackedRNNCells", "s", cells=[layer("LSTMCell", "a"), layer("GRUCell", "b")])
-            ),
-            layer("TimeDistributed", "of", layer={**layer("Functional", "inner", layers=[layer("Dense", "d")])}),
-        ],
-    },
-}
-ASKED = {
-    ("td",): {"kernel": (3, 3, 3, 4)},
-    ("bi",): {"forward/kernel": (3, 3), "backward/kernel": (3, 3)},
-    ("rnn",): {"0/kernel": (3, 3), "1/kernel": (3, 3)},
-    ("of", "d"): {"kernel": (3, 3)},
-}
-
-
-@pytest.mark.parametrize(("config", "wanted"), [(configuration(), WANTED), (WRAPPED, ASKED)], ids=["plain", "wrapped"])
-def test_wrong_types_everywhere(tmp_path: Path, config: Any, wanted: Any) -> None:
-    """Whatever stands in the place of a value, the error is one of fastact's, in every format."""
-    values: list[object] = [None, 3, -1, 1e300, "x", "", [], {}, [[]], [None], {"config": None}, True]
-    path, legacy, alone = tmp_path / "a.keras", tmp_path / "a.h5", write_numbered(tmp_path / "a.weights.h5")
-    for index, place in enumerate(places_in(config)):
-        for value in values[index % 6 :: 6] if place else values:
-            changed = with_value(config, place, value)
-            write_archive(path, members(config=changed))
-            write_model(legacy, config=changed)
-            (tmp_path / "a.json").write_text(json.dumps(changed))
-            for file, given in ((path, None), (legacy, None), (alone, tmp_path / "a.json")):
-                for use in (lambda f, g: fastact.load(f, config=g), lambda f, g: read(f, wanted, config=g)):
-                    with contextlib.suppress(FastactError):
-                        use(file, given)
-
-
-def test_nothing_that_a_file_names_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "evil_module.py").write_text("raise SystemExit('imported')")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    code = {"class_name": "__lambda__", "config": {"code": "4wEAAAA=", "defaults": None, "closure": None}}
-    chained = [[["image", 0, 0, {}]]]
-    config = configuration()
-    config["config"]["layers"][0]["inbound_nodes"] = []
-    config["config"]["layers"][1:] = [
-        {**layer("Lambda", "l", function=code), "module": "keras.layers", "inbound_nodes": chained},
-        {
-            **layer("Attack", "a", fn={"module": "evil_module", "class_name": "function", "config": "run"}),
-            "registered_name": "evil_module>Attack", "module": "evil_module", "inbound_nodes": chained,
-        },
-        {**layer("TFSMLayer", "t", filepath="/etc/passwd"), "module": "keras.layers", "inbound_nodes": chained},
-        {**layer("Conv2D", "conv", filters=4, kernel_size=[3, 3]), "inbound_nodes": chained},
-    ]  # fmt: skip
-    config["config"] |= {"input_layers": [["image", 0, 0]], "output_layers": [["conv", 0, 0]]}
-    config |= {"module": "evil_module", "build_config": {"x": 1}, "compile_config": {"module": "evil_module"}}
-    path = write_archive(tmp_path / "a.keras", members(config=config))
-    (tmp_path / "b.json").write_text(json.dumps(config))
-    alone = write_numbered(tmp_path / "b.weights.h5")
-    for model in (fastact.load(path), fastact.load(alone, config=tmp_path / "b.json")):
-        reasons = {node.name: node.reason for node in model.nodes}
-        assert reasons["image"] is None
-        assert reasons["conv"] is None
-        for name, class_name in (("l", "Lambda"), ("a", "Attack"), ("t", "TFSMLayer")):
-            assert class_name in str(reasons[name])
-    assert "evil_module" not in sys.modules
-
-
 # Memory, in a process of its own.
-
-
-def deflated_configuration(path: Path) -> Path:
-    """A configuration of 128 megabytes in a few hundred kilobytes."""
-    return write_archive(path, members(config=b" " * 2**27), zipfile.ZIP_DEFLATED)
-
-
-def deflated_weights(path: Path) -> Path:
-    return write_archive(path, members(numbered() + bytes(2**27)), zipfile.ZIP_DEFLATED)
-
-
-def small_claim(path: Path) -> Path:
-    """128 megabytes that claim to be a few bytes."""
-    return patched(deflated_weights(path), "model.weights.h5", SIZE, struct.pack("<I", 30_000))
-
-
-def many_members(path: Path) -> Path:
-    """A list of members of ten megabytes."""
-    with zipfile.ZipFile(path, "w") as file:
-        for name, data in members():
-            file.writestr(name, data)
-    data = path.read_bytes()
-    start = data.index(b"PK\x01\x02")
-    end = data.index(b"PK\x05\x06")
-    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *[20] * 2, *[0] * 7, 10, *[0] * 6)
-    added = b"".join(entry + b"%010d" % number for number in range(180_000))
-    count = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 0, 0, end - start + len(added), start, 0)
-    path.write_bytes(data[:end] + added + count)
-    return path
-
-
-def one_string_many_times(path: Path) -> Path:
-    """The name of a group that is a string of a gigabyte elsewhere in a sparse heap."""
-    names = {"layers/conv2d": "conv", "layers/dense": "dense"}
-    data = bytearray(numbered(names=names))
-    at, (_, heap, index) = heap_reference(bytes(data), b"name")
-    struct.pack_into("<IQI", data, at, 2**30, heap, index)
-    return write_archive(path, members(bytes(data)))
-
-
-def many_values(path: Path) -> Path:
-    return write_archive(path, members(config=b"[" + b"{}," * 2_000_000 + b"{}]"))
-
-
-def same_name_many_times(path: Path) -> Path:
-    """Four thousand layers that could each be any of the others."""
-    towers = [
-        layer("Functional", f"t{n}", layers=[layer("Conv2D", "conv"), layer("Dense", "dense")]) for n in range(2000)
-    ]
-    config = {
-        "class_name": "Functional",
-        "config": {"name": "m", "layers": [*towers, *configuration()["config"]["layers"]]},
-    }
-    return write_archive(path, members(config=config, version="2.15.0"))
-
-
-ATTACKS: dict[Callable[[Path], Path], str] = {
-    deflated_configuration: "more than the 16777216 that are taken into memory",
-    deflated_weights: "grows from",
-    small_claim: "is a damaged zip archive",
-    many_members: "bytes at once are more than the 1048576 that are read",
-    one_string_many_times: "a string of the attribute name is not where it should be",
-    many_values: "its config.json holds more than 1000000 values",
-    same_name_many_times: "read",
-}
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import hashlib
 import io
 import os
 import pickle
@@ -258,3 +259,26 @@ def test_a_file_too_large_to_be_a_model(tmp_path: Path) -> None:
         stream.truncate(2**33 + 1)  # sparse: it takes no space
     with pytest.raises(FileError, match=r"has 8589934593 bytes, more than"), open_model(path):
         pass
+
+
+@pytest.mark.parametrize("beside", [-1, 0, 1])
+def test_the_identity_is_the_sha256_whatever_computes_it(tmp_path: Path, beside: int) -> None:
+    path = tmp_path / "model.h5"
+    path.write_bytes(np.random.default_rng(5).bytes(sniff._MANY_BYTES + beside))
+    with sniff.opened(path) as descriptor:
+        assert sniff.identity(descriptor) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("size", "loaded"), [(100, False), (sniff._MANY_BYTES, True)])
+def test_openssl_is_loaded_for_large_files_alone(tmp_path: Path, size: int, loaded: bool) -> None:
+    (tmp_path / "model.h5").write_bytes(bytes(size))
+    code = """
+import sys
+from pathlib import Path
+from fastact.files import sniff
+with sniff.opened(Path("model.h5")) as descriptor:
+    sniff.identity(descriptor)
+print("_hashlib" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{loaded}\n"

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tf_files
 from hostile import WANTED, arrays, configuration, read
-from tf_files import HEADER, OBJECTS, Files, block, entry, key, node, pb, shape, small, table, varint
+from tf_changes import (
+    BIAS,
+    KERNEL,
+    Change,
+    kernel,
+    long_keys,
+    many_keys,
+    ordered,
+    patched,
+    raw_entry,
+    refused,
+    root,
+    with_entry,
+    with_node,
+    with_record,
+)
+from tf_files import OBJECTS, block, entry, key, node, pb, shape, small, table
 
-from fastact.errors import FileError, UnsupportedError
 from fastact.files import open_model
 
-Change = Callable[[Files], object]
-
-KERNEL, BIAS = key("conv/kernel"), key("conv/bias")
 MANY = 200_001
-
-
-def refused(path: Path, words: str) -> None:
-    start = time.process_time()
-    with pytest.raises((FileError, UnsupportedError), match=words) as caught:
-        read(path)
-    assert time.process_time() - start < 20
-    sentence = str(caught.value)
-    assert str(path)[:80] in sentence  # a long path is cut
-    assert "\n" not in sentence
-    assert not sentence.endswith(".")
 
 
 def test_the_small_model_itself(tmp_path: Path) -> None:
@@ -82,60 +79,6 @@ def test_two_files_of_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(path)[("conv",)]["kernel"], arrays()["conv"]["conv/kernel:0"])
 
 
-def with_index(make: Callable[[dict[str, bytes]], bytes]) -> Change:
-    return lambda files: setattr(files, "index", make)
-
-
-def with_node(place: int, value: bytes) -> Change:
-    return lambda files: files.nodes.__setitem__(place, value)
-
-
-def with_record(number: int, content: Any) -> Change:
-    return lambda files: files.records.__setitem__(number, content)
-
-
-def with_entry(name: str, value: bytes) -> Change:
-    return lambda files: files.entries.__setitem__(name, value)
-
-
-def root(**changes: Any) -> Change:
-    return lambda files: files.records[0].update(changes)
-
-
-def ordered(entries: dict[str, bytes]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), entries[name]) for name in sorted(entries)]
-
-
-def patched(at: int, data: bytes) -> Callable[[dict[str, bytes]], bytes]:
-    """The index with bytes changed at a place, from the end if negative."""
-
-    def make(entries: dict[str, bytes]) -> bytes:
-        whole = bytearray(tf_files.plain_index(entries))
-        at_start = at % len(whole)
-        whole[at_start : at_start + len(data)] = data
-        return bytes(whole)
-
-    return make
-
-
-def twice(entries: dict[str, bytes]) -> bytes:
-    one = block(ordered(entries))
-    return table(one, handles=[(0, len(one))] * 2)
-
-
-def raw_entry(shared: int, own: int, size: int, rest: bytes = b"") -> bytes:
-    return table(varint(shared) + varint(own) + varint(size) + rest + bytes(4) + b"\1\0\0\0")
-
-
-def many_keys(_: dict[str, bytes]) -> bytes:
-    return table(block((f"{i:08}".encode(), b"") for i in range(100_001)))
-
-
-def long_keys(_: dict[str, bytes]) -> bytes:
-    """Few bytes in the file, by what each key shares with the one before."""
-    return table(block((b"k" * 4080 + f"{i:06}".encode(), b"") for i in range(5000)))
-
-
 INDEXES: dict[str, tuple[Callable[[dict[str, bytes]], bytes], str]] = {
     "nothing of a table": (lambda _: b"x" * 100, "does not end as an index"),
     "less than a footer": (lambda e: tf_files.plain_index(e)[-47:], "does not end as an index"),
@@ -172,10 +115,6 @@ def test_indexes(tmp_path: Path, name: str) -> None:
     files = small()
     files.index = make
     refused(files.write(tmp_path / "m"), words)
-
-
-def kernel(dtype: int = 1, of: bytes = shape(3, 3, 3, 4), start: int = 0, size: int = 432, shard: int = 0) -> Change:
-    return with_entry(KERNEL, entry(dtype, of, start, size, 0, shard))
 
 
 ENTRIES: dict[str, tuple[Change, str]] = {
@@ -341,114 +280,3 @@ def test_records_of_older_versions(tmp_path: Path, change: Callable[[bytes], byt
     assert list(read(path)) == list(WANTED)
     (path / "saved_model.pb").write_bytes(change(whole))
     refused(path, words)
-
-
-MEMBERS = [
-    "keras_metadata.pb",
-    "variables/variables.index",
-    "variables/variables.data-00000-of-00001",
-    "variables",
-]
-
-
-@pytest.mark.parametrize("member", MEMBERS)
-def test_links_are_not_followed(tmp_path: Path, member: str) -> None:
-    path = small().write(tmp_path / "m")
-    read(path)
-    outside = tmp_path / "outside"
-    (path / member).rename(outside)
-    (path / member).symlink_to(outside)
-    refused(path, "symbolic link, which is not followed inside a model: copy the model's whole directory with cp -rL")
-
-
-def test_a_link_to_the_directory_itself_is_followed(tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(small().write(tmp_path / "m"))
-    assert list(read(link)) == list(WANTED)
-
-
-@pytest.mark.parametrize("member", MEMBERS[:3])
-@pytest.mark.parametrize("kind", ["pipe", "directory", "empty", "missing", "unreadable"])
-def test_what_is_no_file(tmp_path: Path, member: str, kind: str) -> None:
-    if kind == "unreadable" and os.geteuid() == 0:
-        kind = "pipe"  # root may read everything
-    path = small().write(tmp_path / "m")
-    target = path / member
-    target.unlink()
-    if kind == "pipe":
-        os.mkfifo(target)
-    elif kind == "directory":
-        target.mkdir()
-    elif kind == "empty":
-        target.touch()
-    elif kind == "unreadable":
-        target.touch(0)
-    words = {"pipe": "is a pipe", "directory": "is a directory", "empty": "is empty", "unreadable": "may not be read"}
-    missing = "without the configuration" if member == MEMBERS[0] else "does not exist"
-    refused(path, words.get(kind, missing))
-
-
-def test_half_a_directory(tmp_path: Path) -> None:
-    path = small().write(tmp_path / "m")
-    (path / "variables").rename(tmp_path / "gone")
-    refused(path, "variables' does not exist: copy the whole directory")
-    (path / "variables").touch()
-    refused(path, "is no directory")
-
-
-def test_a_saved_model_alone(tmp_path: Path) -> None:
-    path = small().write(tmp_path / "m")
-    alone = tmp_path / "alone" / "pilot.h5"
-    alone.parent.mkdir()
-    (path / "saved_model.pb").rename(alone)
-    with pytest.raises(UnsupportedError, match="without the configuration of a Keras model"), open_model(alone):
-        pass
-
-
-def test_files_of_terabytes_that_take_no_room(tmp_path: Path) -> None:
-    for member in MEMBERS[:3]:
-        path = small().write(tmp_path / member.replace("/", "_"))
-        os.truncate(path / member, 2**42)
-        refused(path, "bytes(?: of variables)?, more than the")
-
-
-def test_the_sum_is_compared_before_anything_is_read(tmp_path: Path) -> None:
-    path = small().write(tmp_path / "m")
-    nbytes = sum(values.nbytes for of in arrays().values() for values in of.values())
-    read(path, max_weight_bytes=nbytes)
-    with pytest.raises(FileError, match=f"needs {nbytes} bytes for its weights, more than the limit of {nbytes - 1}"):
-        read(path, max_weight_bytes=nbytes - 1)
-
-
-def test_weights_count_as_often_as_they_are_asked_for(tmp_path: Path) -> None:
-    """A thousand layers that are one object need a thousand times its memory."""
-    files = small()
-    files.nodes[0] = node({f"layer-{i}": 10 + i for i in range(1000)})
-    files.nodes += [node({"kernel": 5, "bias": 6})] * 1000
-    files.records |= {10 + i: {"name": f"conv{i}"} for i in range(1000)}
-    path = files.write(tmp_path / "m")
-    wanted = {(f"conv{i}",): WANTED[("conv",)] for i in range(1000)}
-    with open_model(path, max_weight_bytes=999 * 448) as model, pytest.raises(FileError, match="needs 448000 bytes"):
-        model.weights.read(wanted)
-
-
-def test_reading_after_the_end(tmp_path: Path) -> None:
-    with open_model(small().write(tmp_path / "m")) as model:
-        pass
-    with pytest.raises(FileError, match="inside the with block"):
-        model.weights.read(WANTED)
-
-
-def test_all_files_are_closed(tmp_path: Path) -> None:
-    path = small().write(tmp_path / "m")
-    before = len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
-    for _ in range(3):
-        read(path)
-        with pytest.raises(FileError):
-            read(path, {("no",): {"kernel": (1,)}})
-    after = len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
-    assert after == before
-
-
-def test_header_is_the_one_tensorflow_writes() -> None:
-    assert bytes.fromhex("08011a020801") == HEADER

@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hostile import WANTED, mutated, ramp, read
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hostile import WANTED, ramp, read
 from tflite_files import Raw, encoded, i8, i32, operator, small_model, tensor, u32, u64
+from tflite_tables import Table, graph_of, operators_of, tensors_of
 
 import fastact
 from fastact.errors import FastactError, FileError, UnsupportedError
-from fastact.files import open_model, tflite_layers
+from fastact.files import open_model
 from fastact.files import tflite_schema as schema
-
-Table = dict[int, Any]
-COUNT = int(os.environ.get("FASTACT_FUZZ", "600"))
 
 
 def saved(tmp_path: Path, model: Table | bytes) -> Path:
     path = tmp_path / "a.tflite"
     path.write_bytes(model if isinstance(model, bytes) else encoded(model))
     return path
-
-
-def graph_of(model: Table) -> Table:
-    graph: Table = model[schema.Model.SUBGRAPHS][0]
-    return graph
-
-
-def tensors_of(model: Table) -> list[Table]:
-    tensors: list[Table] = graph_of(model)[schema.SubGraph.TENSORS]
-    return tensors
-
-
-def operators_of(model: Table) -> list[Table]:
-    operators: list[Table] = graph_of(model)[schema.SubGraph.OPERATORS]
-    return operators
 
 
 def refused(tmp_path: Path, model: Table | bytes, words: str, error: type[FastactError] = FileError) -> None:
@@ -348,80 +326,3 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
         result = json.loads(line)
         assert result["grown_kib"] < 300 * 1024, result
         assert (result["end"] == "read") == (result["file"] in ("honest", "tensors")), result
-
-
-# Mutations.
-
-TRANSLATED = [*sorted(set(tflite_layers._TRANSLATIONS) & set(schema.OPERATORS)), "PACK", "SHAPE", "TILE", "WHILE"]
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
-    return tmp_path_factory.mktemp("fuzz") / "a.tflite", encoded(small_model())
-
-
-def attempt(path: Path, content: bytes) -> str:
-    path.write_bytes(content)
-    try:
-        fastact.load(path)
-    except FastactError as error:
-        return "unforeseen" if "none that fastact expects" in str(error) or "\n" in str(error) else "refused"
-    return "read"
-
-
-def test_mutated_files(original: tuple[Path, bytes]) -> None:
-    path, content = original
-    found = [attempt(path, mutated(content, random.Random(seed))) for seed in range(COUNT)]
-    assert "unforeseen" not in found
-    # Mutations that all or never harm would test nothing.
-    assert min(found.count("read"), found.count("refused")) > COUNT // 10
-
-
-@settings(max_examples=COUNT // 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 2**32 - 1)), min_size=1, max_size=6))
-def test_words_replaced(original: tuple[Path, bytes], changes: list[tuple[int, int]]) -> None:
-    """Offsets, lengths and counts are words of four bytes: any of them may be anything."""
-    path, content = original
-    data = bytearray(content)
-    for place, value in changes:
-        at = 4 * (place % (len(data) // 4))
-        data[at : at + 4] = value.to_bytes(4, "little")
-    assert attempt(path, bytes(data)) != "unforeseen"
-
-
-@settings(max_examples=COUNT // 2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    kinds=st.lists(
-        st.sampled_from([k for k in schema.OPERATORS if not k.startswith("STABLEHLO")]), min_size=3, max_size=3
-    ),
-    wiring=st.lists(st.lists(st.integers(-1, 8), max_size=5), min_size=3, max_size=3),
-    shapes=st.lists(st.lists(st.integers(0, 4), max_size=5), min_size=3, max_size=3),
-    numbers=st.lists(st.integers(-2, 3), min_size=3, max_size=10),
-    option=st.integers(-1, 3),
-)
-def test_any_operators_on_any_tensors(
-    original: tuple[Path, bytes],
-    kinds: list[str],
-    wiring: list[list[int]],
-    shapes: list[list[int]],
-    numbers: list[int],
-    option: int,
-) -> None:
-    """Files that are well made and mean nothing: no operator's translation may fail on what it takes."""
-    model = small_model()
-    tensors_of(model)[3][schema.Tensor.SHAPE] = [len(numbers)]
-    model[schema.Model.BUFFERS][3] = {schema.Buffer.DATA: np.array(numbers, np.int32).tobytes()}
-    for place, (kind, inputs, shape) in enumerate(zip(kinds, wiring, shapes, strict=True)):
-        model[schema.Model.OPERATOR_CODES][place] = {
-            schema.OperatorCode.BUILTIN_CODE: i32(schema.OPERATORS.index(kind))
-        }
-        known = kind if kind in schema.OPTIONS else None
-        told = (
-            {name: option % 2 if f.kind == "bool" else option for name, f in schema.OPTIONS[kind].fields.items()}
-            if known
-            else {}
-        )
-        taken = [n for n in inputs if n < 6 + place]
-        operators_of(model)[place] = operator(place, taken, [6 + place], known, **told)
-        tensors_of(model)[6 + place][schema.Tensor.SHAPE] = shape
-    assert attempt(original[0], encoded(model)) != "unforeseen"

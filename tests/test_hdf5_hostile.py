@@ -16,8 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hdf5_files import create, early, ours
 from hostile import WANTED, ramp, read, write_model
-from test_hdf5 import create, early, ours
 
 from fastact.errors import FileError
 from fastact.files import datasets

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cases import BOTH, CASES, KERAS3
-from test_hdf5 import compare
+from hdf5_files import compare
 
 ROWS = CASES[::7]
 """What a file is made of repeats itself from row to row, and Keras takes its time to write them all."""

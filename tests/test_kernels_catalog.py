@@ -7,12 +7,13 @@ import subprocess
 
 import numpy as np
 import pytest
-from fastact.kernels.cpu.catalog import kernels
-from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, split
 from kernel_checks import (
     compiled,
     tables,
 )
+
+from fastact.kernels.cpu.catalog import kernels
+from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, split
 
 both = pytest.mark.parametrize("table", [kind[r] for kind in (TILES, DEPTHWISE) for r in sorted(kind)])
 

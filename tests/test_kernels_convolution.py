@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from fastact.kernels import ops
+from convolution_cases import convolutions
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -20,26 +20,7 @@ from kernel_checks import (
     tables,
 )
 
-
-@st.composite
-def convolutions(draw: st.DrawFn) -> tuple[ops.Conv2D, np.ndarray]:
-    groups, depth = draw(st.sampled_from([1, 1, 1, 2, 3])), draw(st.integers(1, 9))
-    filters = groups * draw(st.one_of(st.integers(1, 20), st.sampled_from([24, 31, 48, 64, 65, 100, 129])))
-    kernel, dilation = draw(st.tuples(st.integers(1, 5), st.integers(1, 5))), draw(st.tuples(*[st.integers(1, 3)] * 2))
-    pads = draw(st.sampled_from([(0, 0, 0, 0)] * 2 + [(1, 1, 1, 1), (2, 0, 0, 3), (0, 1, 2, 0)]))
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    rows = max(1, reach[0] - pads[0] - pads[1]) + draw(st.integers(0, 12))
-    columns = max(1, reach[1] - pads[2] - pads[3]) + draw(st.integers(0, 12))
-    seed = draw(seeds)
-    low, high = draw(st.sampled_from([(-math.inf, math.inf), (0.0, math.inf), (0.0, 6.0), (-1.0, 1.0)]))
-    op = ops.Conv2D(
-        normal(seed, *kernel, depth, filters), normal(seed, filters), draw(st.tuples(*[st.integers(1, 3)] * 2)), pads,
-        dilation, groups, low, high,
-    )  # fmt: skip
-    x = normal(seed, rows, columns, depth * groups)
-    if draw(st.booleans()):
-        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))] = np.nan
-    return op, x
+from fastact.kernels import ops
 
 
 @tables

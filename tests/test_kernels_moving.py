@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastact.kernels import ops, reference
-from fastact.kernels.cpu import library
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -15,6 +13,9 @@ from kernel_checks import (
     seeds,
     small,
 )
+
+from fastact.kernels import ops, reference
+from fastact.kernels.cpu import library
 
 
 @st.composite

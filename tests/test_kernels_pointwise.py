@@ -7,8 +7,6 @@ import math
 
 import numpy as np
 import pytest
-from fastact.kernels import ops, reference
-from fastact.kernels.cpu import library
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -21,6 +19,9 @@ from kernel_checks import (
     seeds,
     small,
 )
+
+from fastact.kernels import ops, reference
+from fastact.kernels.cpu import library
 
 
 @pytest.fixture(scope="module")

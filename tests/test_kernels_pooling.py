@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from fastact.kernels import ops, reference
-from fastact.kernels.cpu import library
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import (
@@ -18,6 +16,9 @@ from kernel_checks import (
     seeds,
     small,
 )
+
+from fastact.kernels import ops, reference
+from fastact.kernels.cpu import library
 
 
 @st.composite

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastact.kernels import ops, reference
-from fastact.kernels.cpu import library
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import assert_rounded, examples, normal, run, seeds, small
+
+from fastact.kernels import ops, reference
+from fastact.kernels.cpu import library
 
 
 @st.composite

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastact.kernels.cpu import bins, library
-from fastact.kernels.cpu.steps import Row, Table
-from fastact.kernels.places import Place
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import Guarded, examples, seeds
+
+from fastact.kernels.cpu import bins, library
+from fastact.kernels.cpu.steps import Row, Table
+from fastact.kernels.places import Place
 
 EDGES = np.array([0, *(2.0**k * half for k in range(-12, 12) for half in (1, 1.5)), 2.0**12, np.inf])
 

@@ -4,101 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-import logging
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import pytest
-from fastact.kernels.cpu import build, levels, library, search
-from fastact.kernels.cpu.levels import LEVELS
+from library_places import LEVEL, REGISTERS, Homeless, Place, Race, child, digest, find_library, result
 from PIL import Image
 
 from fastact import cli, samples
 from fastact.errors import KernelError
 from fastact.extractor import Extractor
+from fastact.kernels.cpu import build, levels, library, search
+from fastact.kernels.cpu.levels import LEVELS
 
-LEVEL = search.best_level()
-REGISTERS = LEVELS[LEVEL].registers
 FRAME = np.asarray(Image.open(samples.frame("160x120")))
-LARGEST = 300_000
-"""Bytes a shared library may have: three of them are a wheel's native code."""
-
-find_library: Callable[..., library.Library] = library.load.__wrapped__
-"""`library.load` without its memory of what it found before."""
 
 needs_linker = pytest.mark.skipif(
     build.linker(LEVELS[LEVEL]) is None, reason="a shared library needs a C compiler or ziglang"
 )
-needs_zig = pytest.mark.skipif(
-    importlib.util.find_spec("ziglang") is None, reason="only ziglang links for machines other than this one"
-)
-
-CHILD = """
-import hashlib, json, shutil, sys
-from pathlib import Path
-from fastact.kernels.cpu import library, search
-search.SHIPPED, copy = Path("/nonexistent"), sys.argv[1]
-import numpy as np
-from PIL import Image
-from fastact import samples
-from fastact.extractor import Extractor
-maps = Extractor(samples.pilot(), "all")(np.asarray(Image.open(samples.frame("160x120"))))
-used = library.load()
-if copy:
-    shutil.copy(used.path, copy)
-print(json.dumps({
-    "path": str(used.path),
-    "maps": hashlib.sha256(b"".join(m.tobytes() for m in maps.values())).hexdigest(),
-    "modules": [m for m in ("numba", "llvmlite") if m in sys.modules],
-}))
-"""
-"""Finds or builds kernels with none shipped, computes the sample frame's maps and says what it used."""
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def maps_digest(maps) -> str:
     return hashlib.sha256(b"".join(m.tobytes() for m in maps.values())).hexdigest()
 
 
-def child(cache: Path | str, copy: Path | str = "", **environment: str) -> subprocess.Popen[str]:
-    # The linker's own cache stays where it is: to fill a new one takes it half a minute.
-    zig = os.environ.get("ZIG_GLOBAL_CACHE_DIR", str(platformdirs.user_cache_path("zig")))
-    env = os.environ | {"XDG_CACHE_HOME": str(cache), "ZIG_GLOBAL_CACHE_DIR": zig} | environment
-    command = [sys.executable, "-c", CHILD, str(copy)]
-    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def result(process: subprocess.Popen[str]) -> tuple[dict, str]:
-    """What a child said on stdout and on stderr."""
-    out, err = process.communicate(timeout=400)
-    assert process.returncode == 0, err
-    return json.loads(out), err
-
-
-# What is really compiled: twice this machine's level by two processes at once, once an object file, and once each of
-# the other levels.
-
-
-@dataclass
-class Race:
-    """Two processes that needed kernels at once from an empty cache."""
-
-    folder: Path
-    reports: list[dict]
-    talk: list[str]
+# What is really compiled: twice this machine's level by two processes at once, and once an object file.
 
 
 @pytest.fixture(scope="module")
@@ -114,56 +50,13 @@ def good(race) -> Path:
     return next(race.folder.iterdir())
 
 
-@dataclass
-class Homeless:
-    """A process that found no folder to keep its kernels in."""
-
-    object_file: Path
-    report: dict
-    talk: str
-
-
 @pytest.fixture(scope="module")
 def homeless(tmp_path_factory) -> Homeless:
     copy = tmp_path_factory.mktemp("copies") / "kernels.o"
     return Homeless(copy, *result(child("/dev/null/x", copy, HOME="/dev/null/x")))
 
 
-@pytest.fixture(scope="module")
-def shared_libraries(tmp_path_factory) -> dict[str, Path]:
-    """What a wheel is given: a shared library of every level."""
-    folder = tmp_path_factory.mktemp("shipped")
-    command = [sys.executable, "-m", "fastact.kernels.cpu.ship", str(folder)]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert made.returncode == 0, made.stderr
-    return {name: next(folder.glob(f"{name}-{level.registers}-*.so")) for name, level in LEVELS.items()}
-
-
 # Everything else uses copies of these files.
-
-
-@dataclass
-class Place:
-    """Folders of a machine: what was shipped, and the user's cache."""
-
-    shipped: Path
-    cache: Path
-    good: Path
-    built: list[list[str]] = field(default_factory=list)
-
-    def put(self, where: Path, content: bytes | None = None, **parts: str) -> Path:
-        """Writes kernels, or `content` under a name that fits it, into a folder."""
-        body = self.good.read_bytes() if content is None else content
-        hashes = {"source": search.source_hash(), "compiler": search.compiler_hash()}
-        hashes["digest"] = hashlib.sha256(body).hexdigest()[:16]
-        path = where / f"{LEVEL}-{REGISTERS}-{'-'.join((hashes | parts).values())}{self.good.suffix}"
-        where.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_bytes(body)
-        path.chmod(0o600)
-        return path
-
-    def refusals(self) -> dict[Path, str | None]:
-        return {c.path: c.refusal for c in search.candidates(LEVEL, REGISTERS)}
 
 
 @pytest.fixture
@@ -453,63 +346,3 @@ def test_a_shipped_library_needs_no_numba(place, hidden) -> None:
     hidden("llvmlite")
     shipped = place.put(place.shipped)
     assert find_library().path == shipped
-
-
-# What the files hold.
-
-
-@dataclass(frozen=True)
-class Symbol:
-    name: str
-    defined: bool
-    weak: bool
-
-
-def dynamic_symbols(path: Path) -> Iterator[Symbol]:
-    """The dynamic symbols of a 64-bit little-endian ELF file."""
-    body = path.read_bytes()
-    assert body[:6] == b"\x7fELF\x02\x01"
-    (start,) = struct.unpack_from("<Q", body, 40)
-    size, count = struct.unpack_from("<HH", body, 58)
-    sections = [struct.unpack_from("<IIQQQQIIQQ", body, start + i * size) for i in range(count)]
-    (table,) = [s for s in sections if s[1] == 11]  # SHT_DYNSYM
-    offset, length, strings = table[4], table[5], sections[table[6]][4]
-    for at in range(offset + 24, offset + length, 24):  # the first is empty
-        name, info, _, section = struct.unpack_from("<IBBH", body, at)
-        text = body[strings + name : body.index(b"\0", strings + name)].decode()
-        yield Symbol(text, section != 0, info >> 4 == 2)
-
-
-C_LIBRARY = {"erf", "erfc", "exp", "expm1", "log", "log1p", "memcpy", "memmove", "memset", "pow", "tanh"}
-
-
-@needs_zig
-@pytest.mark.parametrize("level", LEVELS)
-def test_a_level_links_and_exports_its_kernels(shared_libraries, level: str) -> None:
-    from fastact.kernels.cpu.catalog import ENTRIES, kernels
-
-    path = shared_libraries[level]
-    symbols = list(dynamic_symbols(path))
-    exported = {s.name for s in symbols if s.defined and s.name.startswith("fastact_")}
-    assert exported == {*ENTRIES, *(build.PREFIX + name for name in kernels(LEVELS[level].registers))}
-    needed = {s.name for s in symbols if not s.defined and not s.weak}
-    assert "erfc" in needed
-    assert needed <= C_LIBRARY, "nothing of Python's, and no fma that is not an instruction"
-    assert path.stat().st_size < LARGEST
-    versions = re.findall(rb"GLIBC_(\d+)\.(\d+)", path.read_bytes())
-    assert max((int(a), int(b)) for a, b in versions) <= (2, 17), "it runs where glibc is old"
-
-
-@needs_zig
-def test_libraries_are_for_their_machine(shared_libraries) -> None:
-    machines = {level: struct.unpack_from("<H", path.read_bytes(), 18)[0] for level, path in shared_libraries.items()}
-    assert machines == {name: {"x86_64": 62, "aarch64": 183}[level.machine] for name, level in LEVELS.items()}
-
-
-@needs_zig
-@pytest.mark.parametrize("level", levels.supported())
-def test_every_level_of_this_machine_loads(shared_libraries, level: str, caplog) -> None:
-    caplog.set_level(logging.WARNING)
-    loaded = library._open(level, LEVELS[level].registers, shared_libraries[level])
-    assert loaded.kernel("f32_copy")
-    assert all(callable(entry) for entry in (loaded.lead, loaded.work, loaded.stop))

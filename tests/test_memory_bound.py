@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 import tf_files
+from archive_attacks import ATTACKS as ARCHIVE_ATTACKS
 from fuzz import corpus, mutators, targets
+from hdf5_attacks import ATTACKS as HDF5_ATTACKS
 from hostile import members, mutated, numbered, write_model
-from test_files_hostile import ATTACKS as HDF5_ATTACKS
-from test_files_hostile_archives import ATTACKS as ARCHIVE_ATTACKS
 
 from fastact.files import bounded_json
 

@@ -288,7 +288,7 @@ def test_what_cannot_be_filmed(tmp_path: Path, model: fastact.Model):
             make_film(Film(model), walk, tmp_path / name)
     with pytest.raises(OutputError, match="folder does not exist"):
         make_film(Film(model), walk, tmp_path / "none/film.mp4")
-    with pytest.raises(InputError, match="no record"):
+    with pytest.raises(InputError, match="no picture that can be read"):
         make_film(Film(model), Lap(walk.tub, model, start=100), tmp_path / "film.mp4")
     with pytest.raises(InputError, match="unknown colour map"):
         make_film(Film(model), walk, tmp_path / "film.mp4", look=Look(colormap="nothing"))

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import browser, opened
-from test_page_browser import numbered, point
+from page_browser import numbered, point
 from tubs import write_tub
 
 import fastact

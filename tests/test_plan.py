@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import KERAS3
-from fastact.kernels.cpu import bands, encode, library
-from fastact.kernels.cpu.threads import Team
-from fastact.kernels.places import Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import handmade, reference_maps
 
 from fastact import Extractor, Model
 from fastact.errors import InputError, ModelError
+from fastact.kernels.cpu import bands, encode, library
+from fastact.kernels.cpu.threads import Team
+from fastact.kernels.places import Place
 from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _copied_inputs, _Layout, ancestors, record
 
 Json = dict[str, Any]
@@ -310,7 +310,7 @@ def test_a_size_that_is_none(size: tuple[int, int]):
 
 def test_at_size_needs_one_picture():
     numbers = model([entry("InputLayer", "in", [], batch_shape=[None, 4]), entry("ReLU", "r", ["in"])])
-    with pytest.raises(InputError, match="one picture"):
+    with pytest.raises(InputError, match="0 inputs for pictures, and another size is for one"):
         numbers.at_size((10, 10))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import KERAS3
+
 from fastact.kernels import ops, reference
 from fastact.kernels.ops import Merge, Row, Scaling, Total, Unary
 

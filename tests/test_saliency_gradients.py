@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastact.kernels import ops, reference
-from fastact.kernels.ops import Merge, PoolKind, Row, Scaling, Total, Unary
-from fastact.kernels.program import Instruction
 from oracles import ReferenceTape
 
 from fastact.errors import UnsupportedError
+from fastact.kernels import ops, reference
+from fastact.kernels.ops import Merge, PoolKind, Row, Scaling, Total, Unary
+from fastact.kernels.program import Instruction
 from fastact.saliency.gradients import base, through
 
 RANDOM = np.random.default_rng(5)

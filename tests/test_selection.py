@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from configurations import conv, entry, image, model, on, tensor, tower
 from oracles import handmade
-from test_topology import conv, entry, image, model, on, tensor, tower
 
 from fastact import Model
 from fastact.errors import LayerNotFoundError

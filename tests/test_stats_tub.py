@@ -11,26 +11,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from configurations import conv, entry, image, model, on
 from oracles import handmade
 from pilots_with_faults import faulty
-from test_topology import conv, entry, image, model, on
-from tubs import COUNT, SIZE, pixels, write_manifest, write_tub
+from tubs import COUNT, SIZE, write_manifest, write_tub
 
 from fastact import Extractor, Model, samples
 from fastact.cli import _status
-from fastact.errors import InputError
+from fastact.errors import InputError, UnsupportedError
 from fastact.frames import read_picture
-from fastact.stats import Collector, Statistics, TubFrames
+from fastact.lap import Lap
+from fastact.stats import Collector, Statistics
 from fastact.tub import Tub
 
 PILOT = str(samples.pilot())
 
 
-def gathered(frames: TubFrames) -> Statistics:
-    collector = Collector(Extractor(frames.model, "first"))
-    for source in frames:
-        collector.add(Extractor(frames.model, "first")(source.inputs), source.record, source.image)
-    return collector.result(damaged=frames.damaged)
+def gathered(lap: Lap) -> Statistics:
+    extract = Extractor(lap.model, "first")
+    collector = Collector(extract)
+    for shot in lap:
+        collector.add(extract(shot.frame), shot.record.index, lap.tub.inside(shot.record))
+    return collector.result(damaged=lap.damaged)
 
 
 @pytest.fixture
@@ -45,33 +47,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return call
 
 
-def test_frames_of_a_tub(tmp_path: Path):
-    tub = Tub.open(write_tub(tmp_path / "tub", deleted=(2,)))
-    sources = list(TubFrames(faulty(), tub))
-    assert [s.record for s in sources] == [0, 1, 3, 4, 5, 6]
-    for source in sources:
-        np.testing.assert_array_equal(source.inputs["img"], pixels(source.record))
-        np.testing.assert_array_equal(read_picture(tub.path / source.image, (*SIZE, 3)).frame, pixels(source.record))
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "limit", "expected"),
-    [(2, 4, None, [2, 3, 4]), (5, None, None, [5, 6]), (0, None, 2, [0, 1]), (3, 100, 3, [3, 4, 5]), (7, None, 1, [])],
-)
-def test_ranges(tmp_path: Path, start: int, end: int | None, limit: int | None, expected: list[int]):
-    frames = TubFrames(faulty(), Tub.open(write_tub(tmp_path / "tub")), start, end, limit)
-    assert frames.count() == len(expected)
-    assert [s.record for s in frames] == expected
-
-
 def test_damaged_records_are_counted(tmp_path: Path):
     folder = write_tub(tmp_path / "tub")
     (folder / "images/1_cam_image_array_.png").write_bytes(b"no picture")
     (folder / "images/2_cam_image_array_.png").unlink()
     with (folder / "catalog_1.catalog").open("a") as catalog:
         catalog.write("{\n[]\n")
-    frames = TubFrames(faulty(), Tub.open(folder))
-    found = gathered(frames)
+    found = gathered(Lap(Tub.open(folder), faulty()))
     assert (found.frames, found.damaged, found.first, found.last) == (COUNT - 2, 4, 0, COUNT - 1)
 
 
@@ -80,7 +62,7 @@ def test_peaks_lead_to_pictures(tmp_path: Path):
     tub = Tub.open(write_tub(tmp_path / "tub"))
     made = faulty()
     extract = Extractor(made, "first")
-    (layer,) = gathered(TubFrames(made, tub)).layers
+    (layer,) = gathered(Lap(tub, made)).layers
     for f in layer.filters:
         for peak in f.peaks:
             picture = read_picture(tub.path / peak.image, (*SIZE, 3)).frame
@@ -98,10 +80,9 @@ def test_a_model_of_runs_takes_each_picture_with_those_before_it(tmp_path: Path)
         entry("TimeDistributed", "first", [on("img")], layer=conv("inner", ())),
     ]  # fmt: skip
     runs = handmade(model(layers, [["img", 0, 0]], [["first", 0, 0]]))
-    sources = list(TubFrames(runs, Tub.open(write_tub(tmp_path / "tub"))))
-    assert [s.record for s in sources] == list(range(2, COUNT))
-    np.testing.assert_array_equal(sources[1].inputs["img"], np.stack([pixels(i) for i in (1, 2, 3)]))
-    (layer,) = gathered(TubFrames(runs, Tub.open(tmp_path / "tub"))).layers
+    found = gathered(Lap(Tub.open(write_tub(tmp_path / "tub")), runs))
+    assert found.frames == COUNT
+    (layer,) = found.layers
     assert {len(p.cell) for f in layer.filters for p in f.peaks} == {3}
 
 
@@ -116,11 +97,11 @@ def two_inputs() -> Model:
 def test_other_inputs_must_be_given(tmp_path: Path):
     tub = Tub.open(write_tub(tmp_path / "tub"))
     with pytest.raises(InputError, match="'numbers'"):
-        TubFrames(two_inputs(), tub)
-    with pytest.raises(InputError, match="no pictures"):
-        TubFrames(two_inputs(), tub, arrays={"img": np.zeros((*SIZE, 3), np.uint8)})
-    frames = TubFrames(two_inputs(), tub, arrays={"numbers": np.ones(4, np.float32)})
-    assert gathered(frames).frames == COUNT
+        Lap(tub, two_inputs())
+    with pytest.raises(UnsupportedError, match="no pictures"):
+        Lap(tub, two_inputs(), arrays={"img": np.zeros((*SIZE, 3), np.uint8)})
+    lap = Lap(tub, two_inputs(), arrays={"numbers": np.ones(4, np.float32)})
+    assert gathered(lap).frames == COUNT
 
 
 def test_the_command_s_table(run, tmp_path: Path):
@@ -129,6 +110,7 @@ def test_the_command_s_table(run, tmp_path: Path):
     assert f"over {COUNT - 1} frames, records 0 to {COUNT - 1}" in out
     assert "resized from 16x12 to 160x120" in talk
     assert f"{COUNT - 1} of {COUNT - 1}" in out
+    assert f"{COUNT - 1}/{COUNT - 1}" in talk
     for title in ("Conv2D_Fifth_layer", "nearly dead", "duplicates", "excited by"):
         assert title in out
 
@@ -154,7 +136,7 @@ def test_the_command_s_json_and_csv(run, tmp_path: Path):
     [
         (("--tub", "absent"), "no tub"),
         (("--tub", "tub", "--layers", "nothing"), "matches 'nothing'"),
-        (("--tub", "tub", "--start", "5", "--end", "4"), "before --start"),
+        (("--tub", "tub", "--start", "5", "--end", "5"), "not after --start"),
         (("--tub", "tub", "--start", "50"), "no picture that can be read from record 50 on"),
         (("--tub", "tub", "--input", "imu=x.npy"), "no input 'imu'"),
         (("--tub", "tub", "--limit", "0"), "--limit"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from fastact.kernels import ops, reference
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import examples, normal, seeds
+
+from fastact.kernels import ops, reference
 
 SHAPE = (13, 7, 4)
 CHANNELS = normal(1, SHAPE[2])

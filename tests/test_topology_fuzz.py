@@ -7,10 +7,10 @@ import os
 from typing import Any
 
 import numpy as np
+from configurations import Json, assert_is_a_sentence, conv, entry, image, model, on, reasons, sequential, tower
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from oracles import handmade
-from test_topology import Json, assert_is_a_sentence, conv, entry, image, model, on, reasons, sequential, tower
 
 from fastact import Extractor, FastactError
 

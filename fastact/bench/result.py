@@ -332,7 +332,9 @@ def read_report(path: str | os.PathLike[str]) -> Report:
     except (ValueError, RecursionError) as error:
         raise FileError(f"{name} is not JSON: give a report.json that fastact bench wrote") from error
     if isinstance(value, dict) and value.get("version") != VERSION:
-        raise FileError(f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}")
+        raise FileError(
+            f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}: measure again"
+        )
     try:
         report: Report = _decode(Report, value, "report")
     except _MisfitError as error:

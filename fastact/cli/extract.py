@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
-from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
+from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Run, Sources, feeding_options
+from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
 from fastact.cli.options import CONFIGS, networks_and_cars, say, usable_cores
 from fastact.extractor import Extractor
 from fastact.frames import read_picture
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
+from fastact.kernels.records import dataclass
 from fastact.layers import show
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
@@ -41,7 +41,7 @@ class Job:
     formats: tuple[str, ...]
     style: Style | None
 
-    def run(self, run: tuple[Path, ...], folder: Path) -> tuple[Feed, FeatureMaps]:
+    def run(self, run: Run, folder: Path) -> tuple[Feed, FeatureMaps]:
         """Computes the maps of one of the feeder's runs and writes them into `folder`, which is made."""
         feed = self.feeder.feed(run)
         maps = self.extract(self.feeder.raw(feed) if self.raw else feed.inputs)
@@ -174,7 +174,7 @@ def command(
     for run, folder in _progress(list(zip(feeder.runs, folders, strict=True))):
         feed, maps = job.run(run, folder)
         for note in feed.notes:
-            say(f"fastact: {os.fspath(run[-1])}: {note}")
+            say(f"fastact: {os.fspath(run.pictures[-1])}: {note}")
         for layer, reason in maps.missing.items():
             if layer not in said:
                 say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")
@@ -197,7 +197,7 @@ def _extract_lap(extract: Extractor, lap: Lap, out: str, threads: int) -> int:
         written = write_tub_maps(out, extract, lap, workers=threads, progress=progress)
     if written.before:
         say(f"fastact: {out!r} had {written.before} frames already, and the rest was added")
-    say_damaged(written.damaged)
+    say_pictures(lap)
     for layer in extract.layers:
         if reason := extract.model.layers[layer].reason:
             say(f"fastact: layer {layer!r} ({extract.model.layers[layer].class_name}) is not computed: {reason}")
@@ -234,14 +234,12 @@ def _folders(out: Path, names: Iterable[str]) -> list[Path]:
     return folders
 
 
-def _progress(work: list[tuple[tuple[Path, ...], Path]]) -> Iterator[tuple[tuple[Path, ...], Path]]:
+def _progress(work: list[tuple[Run, Path]]) -> Iterator[tuple[Run, Path]]:
     """The same, under a progress bar on stderr where there is more than one."""
     if len(work) == 1:
         yield from work
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(work)
+    with progress_bar("pictures", len(work)) as progress:
+        for done, item in enumerate(work, 1):
+            yield item
+            progress(done)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +18,8 @@ from fastact.cli.options import Size
 from fastact.errors import InputError
 from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
-from fastact.tub import Tub
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,6 +76,8 @@ class Sources:
     tub: str | None
     indexes: tuple[int, ...]
     size: tuple[int, int] | None
+    most: int | None = None
+    """Of a tub without indexes: at most so many runs of its pictures; None for all."""
 
     @property
     def has_pictures(self) -> bool:
@@ -155,6 +158,14 @@ class Feed:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Run:
+    """What a feed is made of: files of pictures, and numbers that a tub has for other inputs, by input."""
+
+    pictures: tuple[Path, ...]
+    numbers: Mapping[str, Array] = field(default_factory=dict)
+
+
 class Feeder:
     """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not, and
     `read` makes a picture file a frame of an input's shape.
@@ -173,11 +184,12 @@ class Feeder:
         self._model, self._shapes, self._read = model, model.input_shapes, read
         self._files = tuple(os.path.basename(path) for path in sources.arrays.values())  # noqa: PTH119
         self._arrays = read_arrays(model, sources.arrays) | dict(made_up or {})
-        self._pictures = self._input_of_pictures(sources.has_pictures)
-        self.runs = self._runs(sources)
+        self._pictures = self._input_of_pictures(sources)
+        self.runs = self._runs_of_tub(sources, sources.tub) if sources.tub is not None else self._runs(sources)
 
-    def _input_of_pictures(self, given: bool) -> str | None:
+    def _input_of_pictures(self, sources: Sources) -> str | None:
         """The input that pictures go to; None where there are arrays for all."""
+        given = sources.has_pictures
         absent = {name: shape for name, shape in self._shapes.items() if name not in self._arrays}
         able = [name for name, shape in absent.items() if takes_pictures(self._model.picture_shape(shape))]
         if given and not absent:
@@ -190,7 +202,7 @@ class Feeder:
                 f"the inputs {_listed(able)} all take pictures: give all but one of them as --input NAME=FILE.npy"
             )
         for name, shape in absent.items():
-            if not given or name not in able:
+            if (not given or name not in able) and sources.tub is None:
                 how = "--image FILE or " if name in able and not given else ""
                 raise InputError(
                     f"the input {name!r} of {self._model.source}, which is {show(shape)}, is not given: "
@@ -198,17 +210,28 @@ class Feeder:
                 )
         return able[0] if absent else None
 
-    def _runs(self, sources: Sources) -> list[tuple[Path, ...]]:
-        """The pictures of each feed: T for a model that takes T, else one."""
+    def _runs_of_tub(self, sources: Sources, path: str) -> list[Run]:
+        """The feeds of a tub's records: of those chosen, or of all that have a picture."""
+        from fastact.lap import Lap  # as in laps.py: pictures need none of it
+        from fastact.tub import Tub
+
+        lap = Lap(Tub.open(path), self._model, arrays=self._arrays)
+        shape = self._shapes[str(self._pictures)]
+        steps = (shape[0] or 1) if len(shape) == 4 else 1
+        chosen = [lap.tub.run(index, steps, lap.further(steps)) for index in sources.indexes]
+        found = [(r, lap.numbers(r)) for r in chosen] if chosen else islice(lap.runs(steps), sources.most)
+        runs = [Run(tuple(r.image for r in records[-steps:]), numbers) for records, numbers in found]
+        if not runs:
+            needed = "no picture that can be shown" if steps == 1 else f"no {steps} pictures, which the model takes"
+            raise InputError(f"the tub {path!r} has {needed}")
+        return runs
+
+    def _runs(self, sources: Sources) -> list[Run]:
+        """The feeds of the pictures given as files: T in each for a model that takes T, else one."""
         if self._pictures is None:
-            return [()]
+            return [Run(())]
         shape = self._shapes[self._pictures]
         steps = shape[0] if len(shape) == 4 else 1
-        if sources.tub is not None:
-            if steps is None:
-                raise InputError(f"the input {self._pictures!r} takes any number of pictures: give them with --image")
-            tub = Tub.open(sources.tub)
-            return [tuple(record.image for record in tub.run(index, steps)) for index in sources.indexes]
         images = tuple(map(Path, sources.images))
         for image in images:
             if not image.is_file():
@@ -219,20 +242,24 @@ class Feeder:
                 f"the input {self._pictures!r} takes a run of {steps} pictures, and {len(images)} are given: "
                 "add --image, in order of time"
             )
-        return [images[end - steps : end] for end in range(steps, len(images) + 1)]
+        return [Run(images[end - steps : end]) for end in range(steps, len(images) + 1)]
 
-    def name(self, run: tuple[Path, ...]) -> str:
+    def name(self, run: Run) -> str:
         """The name for the results of a run."""
-        return run[-1].stem if run else Path((*self._files, "inputs")[0]).stem
+        return run.pictures[-1].stem if run.pictures else Path((*self._files, "inputs")[0]).stem
 
-    def feed(self, run: tuple[Path, ...]) -> Feed:
+    def feed(self, run: Run) -> Feed:
         """What to compute for one of :attr:`runs`; decodes its pictures."""
-        inputs, notes, files = dict(self._arrays), dict[str, None](), (*(p.name for p in run), *self._files)
+        inputs, notes = self._arrays | dict(run.numbers), dict[str, None]()
+        files = (*(p.name for p in run.pictures), *self._files)
         if self._pictures is not None:
             shape = self._model.picture_shape(self._shapes[self._pictures])
-            pictures = [self._read(path, shape[-3:]) for path in run]
+            pictures = [self._read(path, shape[-3:]) for path in run.pictures]
             if len({p.frame.shape for p in pictures}) > 1:
-                raise InputError("the pictures of a run have different sizes, and the model's input is of any size")
+                raise InputError(
+                    f"the pictures of the run that ends with {run.pictures[-1].name!r} have different sizes, and the "
+                    "model takes any: make them one size, or give it with --input WIDTHxHEIGHT"
+                )
             notes = dict.fromkeys(note for p in pictures for note in p.notes)
             frames = np.stack([p.frame for p in pictures])
             inputs[self._pictures] = self._model.as_layers_have(frames if len(shape) == 4 else frames[0])
@@ -275,7 +302,7 @@ def read_array(path: str, name: str, shape: Shape) -> Array:
                 hint = ", without the batch axis" if len(found) == len(shape) + 1 else ""
                 raise InputError(f"{path!r} is {show(found)}, and the input {name!r} is {show(shape)}{hint}")
             if file.tell() + dtype.itemsize * math.prod(found) > Path(path).stat().st_size:
-                raise InputError(f"{path!r} is damaged: it has fewer values than it says")
+                raise InputError(f"{path!r} is damaged: it has fewer values than it says, so save it again")
             file.seek(0)
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
     except FileNotFoundError:

@@ -25,10 +25,12 @@ def range_options(function: F) -> F:
     """The options that choose a part of a tub."""
     for option in reversed((
         click.option(
-            "--start", type=click.IntRange(0), default=0, metavar="N", help="The tub's record to begin with, by number."
+            "--start", type=click.IntRange(0), default=0, metavar="N",
+            help="The record to begin with, as the tub numbers them."
         ),
         click.option(
-            "--end", type=click.IntRange(0), metavar="N", help="The record before which to stop.  [default: the end]"
+            "--end", type=click.IntRange(0), metavar="N",
+            help="The record to stop before, as the tub numbers them.  [default: to the last one]"
         ),
     )):  # fmt: skip
         function = option(function)
@@ -42,27 +44,37 @@ def lap_of(
     start: int,
     end: int | None,
     camera: Camera | None = None,
+    limit: int | None = None,
 ) -> Lap:
-    """The model's lap over a tub, or over the part of it from one number to another."""
+    """The model's lap over a tub, or over the part of it that `range_options` say."""
     from fastact.lap import Lap
     from fastact.tub import Tub
 
     if end is not None and end <= start:
         raise click.BadParameter(f"{end} is not after --start {start}", param_hint="--end")
     arrays = read_arrays(model, {i.name: i.path for i in inputs if isinstance(i, NamedFile)})
-    return Lap(Tub.open(tub), model, arrays=arrays, start=start, end=end, prepare=camera)
+    return Lap(Tub.open(tub), model, arrays=arrays, start=start, end=end, limit=limit, prepare=camera)
 
 
-def say_damaged(damaged: int) -> None:
-    """How many records were left out, if any."""
-    if damaged:
-        records = "1 damaged record was" if damaged == 1 else f"{damaged} damaged records were"
-        say(f"fastact: {records} skipped")
+def say_pictures(lap: Lap) -> None:
+    """What had to be done to pictures of the lap's latest loop, and how many records were left out, if any."""
+    for note, count in lap.notes.items():
+        say(f"fastact: {many(count, 'picture')} of the tub: {note}")
+    if lap.damaged:
+        say(f"fastact: {many(lap.damaged, 'record')} left out: damaged, or the picture cannot be read")
+
+
+def many(count: int, what: str) -> str:
+    """A number of things, in words."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 @contextmanager
-def progress_bar(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with the rate and the time left; it is given how many frames are done."""
+def progress_bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr with the rate and the time left; it is given how many frames are done.
+
+    Where stderr is no terminal, it is one line at the end.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,

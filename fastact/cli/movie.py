@@ -7,7 +7,7 @@ from fractions import Fraction
 import click
 
 from fastact.cli.feeding import Sources, input_option
-from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_damaged
+from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
 from fastact.cli.options import CONFIGS, networks_and_cars, say
 from fastact.kernels.cpu.threads import MOST
 
@@ -78,6 +78,6 @@ def command(
     with ending_well(), progress_bar("film", lap.count()) as progress:
         made = make_film(film, lap, out, look=look, progress=lambda done, count: progress(done))
     say(f"fastact: {made.frames} frames of {made.size[0]}x{made.size[1]}, {made.frames / fps:.1f} s")
-    say_damaged(made.damaged)
+    say_pictures(lap)
     click.echo(out)
     return 0

@@ -171,7 +171,7 @@ def command(
         if feed.shown is None:
             raise InputError("there is no picture among the inputs to lay the mask over: give --image")
         for note in feed.notes:
-            say(f"fastact: {os.fspath(run[-1])}: {note}")
+            say(f"fastact: {os.fspath(run.pictures[-1])}: {note}")
         mask = see(feed.inputs)
         make_folder(file.parent)
         if "png" in formats:

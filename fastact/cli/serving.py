@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ import click
 from fastact.cli.options import say
 from fastact.cli.subjects import Subject, open_browser
 from fastact.errors import InputError
+from fastact.kernels.records import dataclass
 from fastact.page.html import Live, page
 from fastact.page.serve import allowed_hosts, application, server, server_library
 
@@ -37,7 +37,7 @@ class TubFrames:
     def name(self, number: int) -> str:
         """The number of the picture, and its file."""
         feeder = self.subjects[0].feeder
-        last = "" if feeder is None else feeder.runs[number][-1].name
+        last = "" if feeder is None else feeder.runs[number].pictures[-1].name
         return f"{number + 1} of {self.count}: {last}"
 
     def columns(self, number: int) -> Sequence[Column]:

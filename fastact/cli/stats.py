@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.feeding import Array, Input, NamedFile, Sources, read_arrays
+from fastact.cli.feeding import Input, NamedFile, Sources
+from fastact.cli.laps import lap_of, many, progress_bar, range_options, say_pictures
 from fastact.cli.options import CONFIG, console, plain, say, usable_cores
-from fastact.errors import InputError
 from fastact.kernels.cpu.threads import MOST
 from fastact.writing import whole_file
 
@@ -23,8 +22,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from fastact.extractor import Extractor
-    from fastact.stats import FilterStatistics, LayerStatistics, Statistics, TubFrames
+    from fastact.extractor import Extractor, Frame
+    from fastact.lap import Lap, Shot
+    from fastact.stats import FilterStatistics, LayerStatistics, Statistics
+    from fastact.tub import Record
 
 _INTERRUPTED = 130
 
@@ -37,8 +38,7 @@ _INTERRUPTED = 130
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
     "Without it: every convolution."
 )  # fmt: skip
-@click.option("--start", type=click.IntRange(0), default=0, metavar="N", help="The first record, by its number.")
-@click.option("--end", type=click.IntRange(0), metavar="N", help="The last record, by its number.")
+@range_options
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many frames.")
 @click.option(
     "--input", "inputs", type=Input(), multiple=True,
@@ -70,59 +70,47 @@ def command(
       fastact stats --model pilot.h5 --tub data --layers 'conv2d_[12]' --limit 500
       fastact stats --model pilot.h5 --tub data --start 100 --end 900 --format json --out stats.json
     """
-    if end is not None and end < start:
-        raise click.BadParameter(f"record {end} is before --start {start}", param_hint="--end")
     from fastact.extractor import Extractor
     from fastact.graph import load
-    from fastact.stats import TubFrames
-    from fastact.tub import Tub
 
     sources = Sources.of((), inputs, None, ())
     model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model
-    frames = TubFrames(model, Tub.open(tub), start, end, limit, read_arrays(model, sources.arrays))
-    statistics = collect(Extractor(model, list(layers) or None, threads=threads), frames)
-    for note, count in frames.notes.items():
-        say(f"fastact: {_many(count, 'picture')} of the tub: {note}")
-    if statistics.damaged:
-        say(f"fastact: {_many(statistics.damaged, 'record')} left out: damaged, or the picture cannot be read")
+    lap = lap_of(model, tub, inputs, start, end, limit=limit)
+    statistics = collect(Extractor(model, list(layers) or None, threads=threads), lap)
+    say_pictures(lap)
     for layer, reason in statistics.missing.items():
         say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")
     _give(statistics, form, out)
     if not statistics.complete:
-        say(f"fastact: interrupted: these are figures of {_many(statistics.frames, 'frame')}")
+        say(f"fastact: interrupted: these are figures of {many(statistics.frames, 'frame')}")
         return _INTERRUPTED
     return 0
 
 
-def collect(extract: Extractor, frames: TubFrames) -> Statistics:
-    """The figures of all frames, or of those until Ctrl-C."""
+def collect(extract: Extractor, lap: Lap) -> Statistics:
+    """The figures of all frames of a lap, or of those until Ctrl-C."""
     from fastact.frames import prefetch
-    from fastact.stats import Collector, Source
+    from fastact.stats import Collector
 
-    collector, order = Collector(extract), deque[Source]()
+    collector = Collector(extract)
+    order: deque[Record] = deque()
 
-    def inputs(sources: Iterator[Source]) -> Iterator[Mapping[str, Array]]:
-        for source in sources:
-            order.append(source)
-            yield source.inputs
+    def frames(shots: Iterable[Shot]) -> Iterator[Frame]:
+        for shot in shots:
+            order.append(shot.record)
+            yield shot.frame
 
-    with _until_interrupted() as interrupted, _progress(frames) as advance:
-        for maps in extract.stream(inputs(prefetch(iter(frames)))):
-            source = order.popleft()
-            collector.add(maps, source.record, source.image)
-            advance()
+    with _until_interrupted() as interrupted, progress_bar("frames", lap.count()) as progress:
+        for maps in extract.stream(frames(prefetch(lap))):
+            record = order.popleft()
+            collector.add(maps, record.index, lap.tub.inside(record))
+            progress(collector.frames)
             if interrupted():
                 break
     if not collector.frames:
-        raise InputError(f"the tub {os.fspath(frames.tub.path)!r} has no picture that can be read{_range(frames)}")
-    return collector.result(damaged=frames.damaged, complete=not interrupted())
-
-
-def _range(frames: TubFrames) -> str:
-    if not frames.start and frames.end is None:
-        return ""
-    return f" from record {frames.start}" + (" on" if frames.end is None else f" to {frames.end}")
+        raise lap.empty()
+    return collector.result(damaged=lap.damaged, complete=not interrupted())
 
 
 @contextmanager
@@ -140,22 +128,6 @@ def _until_interrupted() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _progress(frames: TubFrames) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr, where that is a terminal; gives what to call after each frame."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    out = Console(stderr=True)
-    if not out.is_terminal:
-        yield lambda: None
-        return
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task("frames", total=frames.count())
-        yield lambda: progress.advance(task)
 
 
 def _give(statistics: Statistics, form: str, out: Path | None) -> None:
@@ -188,7 +160,7 @@ def _text(statistics: Statistics) -> str:
 
 
 def _print(statistics: Statistics, out: Console) -> None:
-    frames = _many(statistics.frames, "frame")
+    frames = many(statistics.frames, "frame")
     out.print(plain(f"{statistics.model} over {frames}, records {statistics.first} to {statistics.last}"))
     out.print(_layers(statistics))
     for layer in statistics.layers:
@@ -235,7 +207,3 @@ def _cells(f: FilterStatistics) -> list[str]:
     active = f"{f.active_frames} of {f.frames}"
     records = ", ".join(str(peak.record) for peak in f.peaks)
     return [str(f.index), *figures[0], f"{f.zeros:.1%}", *figures[1], active, verdict, twin, records]
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -74,7 +74,7 @@ def command(
         f"{len(maps.missing)} not computed"
     )
     if not differences:
-        raise InputError(f"no layer of {model_path} can be compared")
+        raise InputError(f"no layer of {model_path!r} can be compared: fastact computes none of those that Keras gives")
     return 1 if beyond else 0
 
 
@@ -111,7 +111,7 @@ def _inputs(model: Model, sources: Sources) -> dict[str, Floats]:
             say(f"fastact: input {name!r} gets noise from 0 to 1, from a fixed seed")
     feeder = Feeder(model, sources, made_up)
     if len(feeder.runs) > 1:
-        raise InputError(f"verify compares one frame, and {len(feeder.runs)} are given")
+        raise InputError(f"verify compares one frame, and {len(feeder.runs)} are given: give one --image or --index")
     feed = feeder.feed(feeder.runs[0])
     for note in feed.notes:
         say(f"fastact: the picture was {note}")

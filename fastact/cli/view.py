@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ import click
 from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources, read_arrays
 from fastact.cli.options import CONFIG, SIZE, say, usable_cores
 from fastact.cli.subjects import Subject, open_browser
-from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
     from fastact.page.statistics import Told
 
 _SIDE_BY_SIDE = 2
-_LONGEST_RUN = 256
-"""Pictures looked at in a tub for the first run of as many as the model takes."""
 
 
 @click.command(short_help="Open a page that shows what every filter sees.")
@@ -92,10 +88,8 @@ def command(
     if len(models) * max(1, len(sizes)) > _SIDE_BY_SIDE:
         raise click.UsageError("two columns stand side by side at most: two sizes, or two models")
     named = {a.name: a.path for a in arrays}
-    if tub is not None and index is not None:
-        given = Sources((), named, tub, (index,), None)
-    else:
-        given = Sources(images if tub is None else _pictures(tub, all_of_them=serve), named, None, (), None)
+    indexes = () if index is None else (index,)
+    given = Sources(images, named, tub, indexes, None, most=None if serve else 1)
     subjects = _subjects(models, sizes, given, list(layers) or None, threads)
     if serve:
         from fastact.cli.serving import serve_subjects
@@ -120,15 +114,6 @@ def _check(images: Sequence[str], tub: str | None, index: int | None, out: str |
         raise click.UsageError("give --serve or --out, not both")
     if index is not None and (tub is None or serve):
         raise click.UsageError("--index says which record of a --tub is shown, without --serve")
-
-
-def _pictures(tub: str, *, all_of_them: bool) -> tuple[str, ...]:
-    """The files of a tub's pictures, the first ones where not all of them are wanted."""
-    paths = (os.fspath(record.image) for record in Tub.open(tub).records() if record.image.is_file())
-    listed = tuple(paths if all_of_them else islice(paths, _LONGEST_RUN))
-    if not listed:
-        raise InputError(f"the tub {tub!r} has no picture that can be shown")
-    return listed
 
 
 def _subjects(
@@ -158,14 +143,14 @@ def _told(subject: Subject, path: str, arrays: Mapping[str, str], limit: int | N
     """What a tub says of a subject's filters."""
     from fastact.cli.stats import collect
     from fastact.frames import decode
+    from fastact.lap import Lap
     from fastact.page.statistics import Told
-    from fastact.stats import TubFrames
 
     if subject.extract is None:
         return None
     tub = Tub.open(path)
-    frames = TubFrames(subject.model, tub, limit=limit, arrays=read_arrays(subject.model, arrays))
-    return Told(collect(subject.extract, frames), lambda image: decode(tub.path / image))
+    lap = Lap(tub, subject.model, limit=limit, arrays=read_arrays(subject.model, arrays))
+    return Told(collect(subject.extract, lap), lambda image: decode(tub.path / image))
 
 
 def _title(subjects: Sequence[Subject]) -> str:

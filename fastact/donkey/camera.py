@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from fastact.donkey.config import ConfigFile, read_config
 from fastact.donkey.transformations import Pixels, Transformations
 from fastact.errors import InputError
-from fastact.frames import Picture, read_picture
+from fastact.frames import Picture, fit, read_picture
 from fastact.layers import Shape, show
-from fastact.pilots import fit
 
 _SIDES = ("IMAGE_H", "IMAGE_W", "IMAGE_DEPTH")
 _LARGEST = 65536
@@ -33,7 +31,7 @@ class Camera:
 
     def __call__(self, picture: Pixels) -> Pixels:
         """What the pilot gets of a picture, uint8 (H, W, 3 or 1), of any size."""
-        return self.transformations(fit(picture, self.shape))
+        return self.transformations(fit(picture, self.shape).frame)
 
     def read(self, path: str | os.PathLike[str], shape: Shape) -> Picture:
         """A picture file as the pilot gets it, for an input of `shape`, (rows, columns, channels).
@@ -63,12 +61,14 @@ def car_camera(path: str | os.PathLike[str]) -> Camera:
     config = read_config(path)
     rows, columns, channels = (_length(config, name) for name in _SIDES)
     if channels not in (None, 1, 3):
-        raise InputError(f"IMAGE_DEPTH in {config.source} is {channels}, and a picture has 1 or 3 channels")
+        raise InputError(f"IMAGE_DEPTH in {config.source} is {channels}, and has to be 1 or 3")
     return Camera(config.source, (rows, columns, channels), Transformations(config))
 
 
-def _length(config: ConfigFile | Mapping[str, object], name: str) -> int | None:
+def _length(config: ConfigFile, name: str) -> int | None:
     value = config.get(name)
     if value is not None and (type(value) is not int or not 0 < value <= _LARGEST):
-        raise InputError(f"{name} in the car's configuration is {value!r}, which is no number of pixels")
+        raise InputError(
+            f"{name} in {config.source} is {value!r}, and has to be a number of pixels from 1 to {_LARGEST}"
+        )
     return value

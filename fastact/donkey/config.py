@@ -60,7 +60,10 @@ class ConfigFile(Mapping[str, object]):
 
     def __getitem__(self, name: str) -> object:
         if name not in self._values and self._beyond is not None:
-            raise InputError(f"{name} may be set by {self._beyond}, and fastact does not execute configuration files")
+            raise InputError(
+                f"{name} may be set by {self._beyond}, and fastact does not execute configuration files: assign it a "
+                "plain value in a file of its own for --config"
+            )
         value = self._values[name]
         if isinstance(value, _Unknown):
             raise InputError(

@@ -13,9 +13,10 @@ from fastact.donkey.settings import Settings
 from fastact.donkey.transformations import Pixels, Transformations
 from fastact.errors import InputError, UnsupportedError
 from fastact.extractor import Extractor
+from fastact.frames import fit
 from fastact.graph import Model, load
 from fastact.maps import FeatureMaps
-from fastact.pilots import THROTTLE_RANGE, Command, Decoder, Feeding, decoder, fit
+from fastact.pilots import THROTTLE_RANGE, Command, Decoder, Feeding, decoder
 from fastact.saliency import VisualBackProp
 from fastact.selection import select
 
@@ -84,7 +85,7 @@ class Engine:
             InputError: the frame is no picture, or numbers are missing.
         """
         start = time.perf_counter()
-        picture = fit(frame, (None, None, None))  # whatever it is, it is a picture from here on
+        picture = fit(frame, (None, None, None)).frame  # whatever it is, it is a picture from here on
         if self._transform is not None:
             picture = self._transform(picture)
         inputs = self._feed(picture, *others)

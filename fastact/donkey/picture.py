@@ -78,7 +78,9 @@ class View:
         """The mean of the filters of the last layer that has maps, 0 to 1 on a running scale, and its name in words."""
         drawable = [name for name, array in maps.items() if is_map(array.shape)]
         if not drawable:
-            raise UnsupportedError("an overlay needs a layer with maps, which have a height, a width and channels")
+            raise UnsupportedError(
+                "an overlay needs a layer with maps, which have a height, a width and channels: choose a convolution"
+            )
         name = drawable[-1]
         latest = maps[name].reshape(-1, *maps[name].shape[-3:])[-1]
         words = f"{name}: mean of {count(latest.shape[-1], 'filter')}"

@@ -8,10 +8,10 @@ and only a layer's for its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UnsupportedError
+from ..kernels.records import dataclass
 from . import bounded_json
 from .architecture import version_numbers
 from .model import MODEL_CLASSES
@@ -72,7 +72,8 @@ class KerasRecords:
         if class_name not in MODEL_CLASSES or not isinstance(config, (dict, list)):
             raise UnsupportedError(
                 f"{quoted(self._member.path)} holds a model of class {quoted(class_name)}, and fastact reads "
-                f"{listed(MODEL_CLASSES)}: a subclassed model keeps its network in Python code, which no file holds"
+                f"{listed(MODEL_CLASSES)}: a subclassed model keeps its network in Python code, which no file holds, "
+                "so build it as one of those"
             )
         backend = record.get("backend")
         return Network(

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastact.errors import InputError
 from fastact.film.files import check_film, film_file
 from fastact.film.scenes import Look, scene_for
 from fastact.film.watching import Film
@@ -57,7 +56,7 @@ def make_film(
     scales = film.scales(lap, count) if count else None
     first = next(film.watch(lap), None)
     if first is None or scales is None:
-        raise InputError(f"the tub {os.fspath(lap.tub.path)!r} has no record in that range whose picture can be read")
+        raise lap.empty()
     title = os.path.basename(film.model.source)  # noqa: PTH119
     scene = scene_for(film, look, first, scales, title)
     size, frames = (scene.width, scene.height), 0

@@ -84,7 +84,9 @@ class Film:
             raise InputError(f"unknown style {style!r}: choose mosaic, overlay or saliency")
         nodes = [n for n in select(model, layers) if n.shape is not None and is_map(model.picture_shape(n.shape))]
         if not nodes:
-            raise UnsupportedError("a film needs a layer with maps, which have a height, a width and channels")
+            raise UnsupportedError(
+                "a film needs a layer with maps, which have a height, a width and channels: choose a convolution"
+            )
         self.names = tuple(n.name for n in (nodes[-1:] if style == "overlay" else nodes))
         self.subject = f"{self.names[-1]}, mean of its filters" if style == "overlay" else ""
         self._extract = Extractor(model, [*self.names, *outputs], threads=threads)

@@ -85,7 +85,7 @@ def _last_before(model: Model, output: str) -> str:
     for place in sorted(needed, reverse=True):
         if model.nodes[place].is_convolution:
             return model.nodes[place].name
-    raise UnsupportedError(f"output {output!r} of {model.source} depends on no convolution")
+    raise UnsupportedError(f"output {output!r} of {model.source} depends on no convolution: choose another one")
 
 
 @dataclass(frozen=True)

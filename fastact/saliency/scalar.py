@@ -91,6 +91,11 @@ def _is_softmax(recorder: Recorder, value: Value) -> bool:
 def picture_input(model: Model) -> str:
     """The one input that takes pictures, or a run of them; raises InputError where there is not exactly one."""
     able = [name for name, shape in model.input_shapes.items() if takes_pictures(model.picture_shape(shape))]
-    if len(able) != 1:
-        raise InputError(f"{model.source} has {len(able)} inputs that take pictures: name the one that is meant")
+    if not able:
+        raise InputError(f"{model.source} takes no pictures: a mask shows which pixels of one matter")
+    if len(able) > 1:
+        raise InputError(
+            f"{model.source} takes pictures as {', '.join(map(repr, able))}: name the one that is meant, which is "
+            "possible from Python only (by=)"
+        )
     return able[0]

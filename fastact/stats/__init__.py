@@ -5,11 +5,10 @@
         collector.add(extract(frame))
     statistics = collector.result()
 
-`docs/stats.md` defines every figure; `read.py` feeds a tub.
+`docs/stats.md` defines every figure; `fastact.lap` feeds a tub.
 """
 
 from fastact.stats.collector import Collector
-from fastact.stats.read import Source, TubFrames
 from fastact.stats.result import (
     Duplicates,
     FilterStatistics,
@@ -27,9 +26,7 @@ __all__ = [
     "FilterStatistics",
     "LayerStatistics",
     "Peak",
-    "Source",
     "Statistics",
-    "TubFrames",
     "Twin",
     "Verdict",
     "to_csv",

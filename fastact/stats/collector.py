@@ -59,7 +59,9 @@ class Collector:
         record = self.frames if record is None else record
         gatherer = self._gatherer or self._begin(maps)
         if {name: array.shape for name, array in maps.items()} != self._shapes:
-            raise InputError("the frames are not of one size: statistics are over maps of the same shapes")
+            raise InputError(
+                "the frames are not of one size, and statistics are over one: give it with --input WIDTHxHEIGHT"
+            )
         gatherer.add([self._model.as_pictures_have(maps[name]) for name in self._names], record)
         if image:
             self._images[record] = image
@@ -75,7 +77,7 @@ class Collector:
         self._names = tuple(name for name, array in maps.items() if array.size)
         shapes = [self._model.as_pictures_have(maps[name]).shape for name in self._names]
         if not shapes:
-            raise InputError("none of the layers has a value to make statistics of")
+            raise InputError("none of the layers has a value to make statistics of: choose others")
         self._gatherer = Gatherer(shapes, self._peaks, self._apart)
         return self._gatherer
 

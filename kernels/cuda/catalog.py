@@ -8,9 +8,12 @@ compiles it (:func:`function`), so that a process that launches kernels loads no
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from .tiles import TILES, kernel_name
 
 THREADS = 256
 """Threads of a block, where a thread makes one value."""
@@ -18,20 +21,44 @@ THREADS = 256
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel in module `module` of :mod:`.code`: what it takes, and the threads of its blocks."""
+    """A kernel in module `module` of :mod:`.code`: what it takes, and the threads of its blocks.
+
+    Attributes:
+        made_by: where several kernels are made by one function: that function, and what it is given.
+    """
 
     module: str
     parameters: str
     threads: int = THREADS
+    made_by: tuple[str, tuple[Any, ...]] | None = None
+
+
+def _convolutions() -> dict[str, Kernel]:
+    """A kernel for each tile, for inputs with and without zeros around them, in floats and in bytes."""
+    made = {}
+    for tile, padded, in_bytes in itertools.product(TILES, (False, True), (False, True)):
+        parameters = f"{'B' if in_bytes else 'F'}IIFFFuuuuuuuffuuuuffll"
+        given = ("tiled", (tile, padded, in_bytes))
+        made[kernel_name(tile, padded=padded, in_bytes=in_bytes)] = Kernel(
+            "convolution", parameters, tile.threads, given
+        )
+    return made
 
 
 KERNELS: dict[str, Kernel] = {
     "u8_f32_scale": Kernel("moving", "BFufll"),
+    **_convolutions(),
+    "depthwise": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
+    "depthwise_padded": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
+    "dense_parts": Kernel("dense", "FFFuuuul"),
+    "dense_sum": Kernel("dense", "FFFuuuffl"),
 }
 
 
 def function(name: str) -> Callable[..., Any]:
     """The Python function of a kernel; loads Numba."""
-    module = importlib.import_module(f"{__package__}.code.{KERNELS[name].module}")
-    found: Callable[..., Any] = getattr(module, name)
-    return found
+    kernel = KERNELS[name]
+    module = importlib.import_module(f"{__package__}.code.{kernel.module}")
+    maker, given = kernel.made_by or (name, None)
+    found: Callable[..., Any] = getattr(module, maker)
+    return found if given is None else found(*given)

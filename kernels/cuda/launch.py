@@ -23,14 +23,34 @@ class Stride:
     item: int = 4
 
 
-Argument: TypeAlias = "Place | Stride | int | float | np.int32 | npt.NDArray[Any]"
-"""A pointer into a region, a stride, a uint32, a float32, an int32, or a pointer to what an array holds."""
+@dataclass(frozen=True)
+class Count:
+    """`each` for every frame of the batch, so that a uint32 of each * frames is passed."""
+
+    each: int
+
+
+Argument: TypeAlias = "Place | Stride | Count | int | float | np.int32 | npt.NDArray[Any]"
+"""A pointer into a region, a stride, a uint32 for all frames; a uint32, a float32, an int32; a pointer to what an array
+holds, which may be written to where no other launch has the array but those of the same operation."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Kernel `kernel` on a grid of blocks[0] x blocks[1] x frames blocks; the catalog knows the threads of a block."""
+    """A kernel on a grid of blocks; the catalog knows the threads of a block.
+
+    Attributes:
+        blocks: along the grid's first and second axis; the third counts frames.
+        together: 0, or, where a block takes values of any frames, how many it takes: `blocks` then has a frame's
+            values in place of the blocks along the first axis, and the third axis has length 1.
+    """
 
     kernel: str
     blocks: tuple[int, int]
     arguments: tuple[Argument, ...]
+    together: int = 0
+
+    def grid(self, frames: int) -> tuple[int, int, int]:
+        """Blocks along each axis for a batch."""
+        first, second = self.blocks
+        return (-(-first * frames // self.together), second, 1) if self.together else (first, second, frames)

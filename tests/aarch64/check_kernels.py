@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 from elf import read
+from rows import cases, normal
+
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import bands, bins, encode, library
 from fastact.kernels.cpu.steps import Table
@@ -24,7 +26,6 @@ from fastact.kernels.cpu.threads import Team
 from fastact.kernels.cpu.tiles import PEAK
 from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
-from rows import cases, normal
 
 SEED = 20_260_301
 EPSILON = 2.0**-24

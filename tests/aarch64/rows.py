@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+
 from fastact.kernels import ops
 
 Case = tuple[ops.Op, tuple[np.ndarray, ...]]

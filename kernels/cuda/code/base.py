@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import cuda
+from numba import config, cuda
 
-__all__ = ["U", "frame", "part", "value"]
+__all__ = ["FOUR_FLOATS", "U", "frame", "part", "value"]
 
 part = cuda.jit(device=True)
 """Makes a function one that kernels can call."""
+
+FOUR_FLOATS = None if config.ENABLE_CUDASIM else 16
+"""The alignment of shared memory of which four floats are read at once; the simulator knows no alignment."""
 
 U = np.uint32
 """An index."""

@@ -1,6 +1,6 @@
 """How an operation becomes launches: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
-from . import moving
-from .base import encode
+from . import convolution, moving
+from .base import Target, encode
 
-__all__ = ["encode", "moving"]
+__all__ = ["Target", "convolution", "encode", "moving"]

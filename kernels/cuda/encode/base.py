@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ... import ops
@@ -13,12 +14,22 @@ from ..catalog import KERNELS
 from ..launch import Argument, Launch, Stride
 
 Encoder = Callable[..., list[Launch]]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What launches are for: a GPU, and the frames of a batch."""
+
+    board: Board
+    frames: int = 1
+
+
 O = TypeVar("O", bound=ops.Op)  # noqa: E741
 _ENCODERS: dict[type[ops.Op], Encoder] = {}
 
 
 def encoder(kind: type[O]) -> Callable[[Encoder], Encoder]:
-    """Makes a function the encoder of `kind`: called as function(op, inputs, output, board), it gives launches."""
+    """Makes a function the encoder of `kind`: called as function(op, inputs, output, target), it gives launches."""
 
     def register(function: Encoder) -> Encoder:
         _ENCODERS[kind] = function
@@ -27,9 +38,9 @@ def encoder(kind: type[O]) -> Callable[[Encoder], Encoder]:
     return register
 
 
-def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, board: Board) -> list[Launch]:
-    """The launches that run `op` on `board`, in order; every one sees what those before it wrote."""
-    return _ENCODERS[type(op)](op, inputs, output, board)
+def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, target: Target) -> list[Launch]:
+    """The launches that run `op`, in order; every one sees what those before it wrote."""
+    return _ENCODERS[type(op)](op, inputs, output, target)
 
 
 def each_value(kernel: str, y: Buffer, *arguments: Argument) -> Launch:

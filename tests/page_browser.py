@@ -1,0 +1,43 @@
+"""A page in a browser, read back: its tiles, the pointer over them, what is said and drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from browser import Watched
+
+from fastact.page.columns import Column
+
+LAYERS = ("Conv2D_First_layer", "Conv2D_Third_layer", "dense_1", "n_outputs0")
+
+
+def numbered(text: str) -> np.float32:
+    return np.float32(text.replace("−", "-").removeprefix("≈ "))
+
+
+def place(shown: Column, name: str) -> int:
+    return [n.name for n in shown.model.nodes].index(name)
+
+
+def tile(watched: Watched, shown: Column, name: str, plane: int) -> Any:
+    return watched.page.locator(f'#layer-{place(shown, name)} [data-plane="{plane}"]')
+
+
+def point(canvas: Any, shape: tuple[int, int], row: int, cell: int) -> None:
+    """Moves the pointer over a cell of a map that is drawn on `canvas`, once the page has come to rest."""
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    canvas.hover(position={"x": (cell + 0.5) * box["width"] / shape[1], "y": (row + 0.5) * box["height"] / shape[0]})
+
+
+def rectangle(rect: Any) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of the rectangle that is drawn."""
+    x, y, width, height = (int(rect.get_attribute(a)) for a in ("x", "y", "width", "height"))
+    return y, x, y + height, x + width
+
+
+def pixels(watched: Watched, canvas: Any) -> np.ndarray:
+    """A canvas's pixels, (H, W, 3)."""
+    flat = canvas.evaluate("c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
+    return np.array(flat[2:], np.uint8).reshape(flat[0], flat[1], 4)[..., :3]

@@ -1,0 +1,78 @@
+"""Maps computed by teams of threads, here and in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import hashlib
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from fastact import samples
+from fastact.extractor import Extractor
+
+PATIENCE = 90
+"""Seconds after which a test hangs."""
+
+
+def frame(rows: int = 120, columns: int = 160) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (rows, columns, 3), np.uint8)
+
+
+def digest(maps) -> str:
+    return hashlib.sha256(b"".join(np.ascontiguousarray(maps[name]).tobytes() for name in maps)).hexdigest()
+
+
+def digest_of_one_thread() -> str:
+    """Of the maps of the sample pilot."""
+    return digest(Extractor(samples.pilot(), "*")(frame()))
+
+
+@contextlib.contextmanager
+def ended_if_it_hangs() -> Iterator[None]:
+    """Ends the tests with every thread's stack where what is within takes longer than `PATIENCE`."""
+    faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+PRELUDE = """
+import faulthandler, gc, hashlib, os, signal, sys, threading, time
+faulthandler.dump_traceback_later(60, exit=True)
+import numpy as np
+from fastact import samples
+from fastact.extractor import Extractor
+
+picture = np.random.default_rng(7).integers(0, 256, (120, 160, 3), np.uint8)
+
+def digest(maps):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(maps[name]).tobytes() for name in maps)).hexdigest()
+
+def extractor(threads):
+    return Extractor(samples.pilot(), "*", threads=threads)
+"""
+
+
+def child(code: str, *arguments: str) -> str:
+    """What a process of its own prints; it must end well, and say nothing on stderr."""
+    command = [sys.executable, "-W", "ignore", "-c", PRELUDE + textwrap.dedent(code), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+def settled(count: int) -> bool:
+    """Whether the process comes down to `count` threads."""
+    for _ in range(500):
+        gc.collect()
+        if threading.active_count() <= count:
+            return True
+        time.sleep(0.01)
+    return False

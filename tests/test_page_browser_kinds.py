@@ -1,0 +1,211 @@
+"""Pages of all kinds in a real browser: two sizes, values that are no numbers, 500 layers, a tub's statistics, runs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Watched, browser, opened
+from oracles import handmade
+from page_browser import LAYERS, numbered, pixels, place, point, rectangle, tile
+from PIL import Image
+from test_fields import chain
+from test_page import column
+
+import fastact
+from fastact import samples
+from fastact.frames import read_picture
+from fastact.page import html
+from fastact.page.columns import Column, Fed
+from fastact.page.html import page
+from fastact.page.statistics import Told
+from fastact.stats import Collector
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shown() -> Column:
+    return column(fastact.load(samples.pilot()), "160x120", layers=LAYERS)
+
+
+def test_two_sizes_stand_side_by_side(running: Any, tmp_path: Path) -> None:
+    model = fastact.load(samples.pilot())
+    small, large = (column(model.at_size(s), n, n, LAYERS[:2]) for s, n in (
+        ((120, 160), "160x120"), ((360, 640), "640x360")
+    ))  # fmt: skip
+    (tmp_path / "page.html").write_text(page([small, large], title="both"), encoding="utf-8")
+    with opened(running, viewport={"width": 1500, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        watched.page.select_option("#order", "mean")
+        section = f"#layer-{place(small, LAYERS[0])}"
+        for number, each in enumerate((small, large)):
+            own = f'{section} [data-column="{number}"]'
+            watched.page.wait_for_selector(f"{own} .map")
+            planes = watched.page.locator(f"{own} .map").evaluate_all("all => all.map(t => Number(t.dataset.plane))")
+            assert planes == np.argsort(-small.maps[LAYERS[0]].astype(float).mean((0, 1)), kind="stable").tolist()
+            array = each.maps[LAYERS[0]]
+            point(watched.page.locator(f'{own} [data-plane="4"] canvas'), array.shape[:2], 20, 30)
+            assert numbered(watched.page.locator("#reading .value").inner_text()) == array[20, 30, 4]
+        watched.page.locator(f"{section} .map").first.click()
+        watched.page.wait_for_selector("#stage[open]")
+        assert watched.page.locator("#stage .scenes figure").count() == 2
+        assert watched.errors == []
+
+
+def test_quantised_values_are_said_to_be(
+    running: Any, shown: Column, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html, "MOST_MAPS", 1)
+    text = page([shown], title="small")
+    assert "256 steps" in text
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        array = shown.maps["Conv2D_First_layer"]
+        watched.page.wait_for_selector(".map canvas")
+        for row, cell, plane in ((3, 4, 5), (57, 77, 11), (30, 40, 0)):
+            canvas = tile(watched, shown, "Conv2D_First_layer", plane).locator("canvas")
+            point(canvas, array.shape[:2], row, cell)
+            said = watched.page.locator("#reading .value").inner_text()
+            assert said.startswith("≈ ")
+            step = np.ptp(array[..., plane]) / 251
+            assert abs(numbered(said) - array[row, cell, plane]) <= 0.5001 * step
+        assert watched.errors == []
+
+
+def test_values_that_are_no_numbers(running: Any, shown: Column, tmp_path: Path) -> None:
+    maps = {name: array.copy() for name, array in shown.maps.items()}
+    first = maps["Conv2D_First_layer"]
+    first[0, :3, 0] = np.nan, np.inf, -np.inf
+    first[..., 1] = 0
+    text = page([Column("pilot", shown.model, maps, shown.fed)], title="pilot")
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        watched.page.wait_for_selector(".map canvas")
+        canvas = tile(watched, shown, "Conv2D_First_layer", 0).locator("canvas")
+        for cell, words in enumerate(("not a number", "infinity", "minus infinity")):
+            point(canvas, first.shape[:2], 0, cell)
+            assert watched.page.locator("#reading .value").inner_text() == words
+            assert pixels(watched, canvas)[0, cell].tolist() == [255, 0, 255]
+        flat = tile(watched, shown, "Conv2D_First_layer", 1)
+        assert flat.get_attribute("aria-label") == "filter 1: 0 everywhere"
+        assert watched.errors == []
+
+
+def opening(watched: Watched, path: Path) -> float:
+    """Milliseconds from the request for a page to its first map."""
+    watched.page.goto(path.as_uri())
+    watched.page.wait_for_selector(".map canvas")
+    return float(watched.page.evaluate("performance.now()"))
+
+
+@pytest.mark.parametrize("size", ["160x120", "640x360"])
+def test_it_opens_within_a_second(running: Any, tmp_path: Path, size: Any) -> None:
+    across, down = map(int, size.split("x"))
+    model = fastact.load(samples.pilot()).at_size((down, across))
+    (tmp_path / "page.html").write_text(page([column(model, size, layers=None)], title=size), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 900}) as watched:
+        times: list[float] = []
+        while len(times) < 5 and min(times, default=1000) >= 1000:  # another process may have had the machine
+            times.append(opening(watched, tmp_path / "page.html"))
+        assert min(times) < 1000
+
+
+def test_500_layers(running: Any, tmp_path: Path) -> None:
+    layer = ("Conv2D", {"filters": 8, "kernel_size": 3, "padding": "same"})
+    model = chain(*[layer, ("Activation", {"activation": "tanh"})] * 250)
+    frame = np.random.default_rng(5).integers(0, 256, (17, 19, 2), np.uint8)
+    maps = fastact.Extractor(model, "all")(frame)
+    assert len(maps) == 501
+    shown = Column("long", model, maps, Fed("noise", frame[..., :1]))
+    (tmp_path / "page.html").write_text(page([shown], title="long"), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 900}) as watched:
+        times: list[float] = []
+        while len(times) < 5 and min(times, default=1000) >= 1000:
+            times.append(opening(watched, tmp_path / "page.html"))
+        assert min(times) < 1000
+        assert watched.page.locator(".map").count() < 500  # of 4002: those near the window
+        watched.page.locator('#list a[href="#layer-498"]').click()
+        last = watched.page.locator('#layer-498 [data-plane="7"] canvas')
+        last.wait_for()
+        watched.page.wait_for_timeout(300)
+        point(last, (17, 19), 8, 9)
+        assert numbered(watched.page.locator("#reading .value").inner_text()) == maps["l497"][8, 9, 7]
+        assert watched.page.locator(".map").count() < 500
+        watched.page.fill("#search", "l123")
+        assert watched.page.locator("section.layer:visible").count() == 1
+        assert watched.errors == []
+
+
+def test_a_tub_s_statistics_stand_beside_each_filter(running: Any, tmp_path: Path) -> None:
+    model = fastact.load(samples.pilot())
+    extract, collector = fastact.Extractor(model, LAYERS[:2]), Collector(fastact.Extractor(model, LAYERS[:2]), apart=1)
+    frames = [read_picture(samples.frame("160x120"), (120, 160, 3)).frame]
+    frames += [np.roll(frames[0], 40, axis=1), frames[0][::-1].copy()]
+    for number, frame in enumerate(frames):
+        collector.add(extract(frame), number, f"{number}.png")
+    statistics = collector.result()
+    told = Told(statistics, lambda image: frames[int(image.removesuffix(".png"))])
+    shown = Column("pilot", model, extract(frames[0]), Fed("first", frames[0]))
+    (tmp_path / "page.html").write_text(page([shown], title="pilot", told=[told]), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        assert "Statistics are over 3 frames of the tub, records 0 to 2." in watched.page.locator("header").inner_text()
+        for layer in statistics.layers:
+            row = place(shown, layer.name)
+            section = watched.page.locator(f"#layer-{row}")
+            assert section.locator(".known").inner_text().startswith("Over 3 frames: ")
+            for filter_number in (1, 7):
+                expected = layer.filters[filter_number]
+                section.scroll_into_view_if_needed()
+                section.locator(f'[data-plane="{filter_number}"]').click()
+                watched.page.wait_for_selector("#stage[open]")
+                text = watched.page.locator("#stage-known p").inner_text().replace("−", "-")
+                assert text.startswith("Over 3 frames: ")
+                assert f"mean {expected.mean:.4g}, " in text
+                assert f"{expected.zeros:.1%} zeros" in text
+                assert watched.page.locator(".histogram rect").count() == len(expected.histogram)
+                peaks = watched.page.locator("#stage-known .peak")
+                assert peaks.count() == len(expected.peaks[:4])
+                for n, peak in enumerate(expected.peaks[:4]):
+                    assert f"in record {peak.record}" in peaks.nth(n).inner_text()
+                    assert rectangle(peaks.nth(n).locator("rect.field").last) == peak.field
+                    assert peaks.nth(n).locator("img").evaluate("i => i.naturalWidth") == 160
+                watched.page.keyboard.press("Escape")
+        assert watched.errors == []
+
+
+def test_a_map_of_a_run_stands_over_its_own_picture(running: Any, tmp_path: Path, random: np.random.Generator) -> None:
+    layers = [{"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, 3, 12, 16, 3]}}]
+    inner = {"class_name": "Conv2D", "config": {"name": "inner", "filters": 2, "kernel_size": 3}}
+    layers.append({"class_name": "TimeDistributed", "config": {"name": "td", "layer": inner}})
+    model = handmade({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
+    run = random.integers(0, 256, (3, 12, 16, 3), np.uint8)
+    maps = fastact.Extractor(model, "td")(run)
+    (tmp_path / "page.html").write_text(page([Column("m", model, maps, Fed("run", run))], title="m"), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        watched.page.wait_for_selector(".map canvas")
+        for plane, (step, number) in {0: (0, 0), 3: (1, 1), 4: (2, 0)}.items():
+            tile = watched.page.locator(f'#layer-1 [data-plane="{plane}"]')
+            assert tile.locator("b").inner_text() == f"{step}:{number}"
+            point(tile.locator("canvas"), (10, 14), 4, 5)
+            assert watched.page.locator("#reading .what").inner_text() == (
+                f"td, step {step}, filter {number}, column 5, row 4"
+            )
+            assert numbered(watched.page.locator("#reading .value").inner_text()) == maps["td"][step, 4, 5, number]
+            address = watched.page.locator(".looking img").get_attribute("src")
+            shown = Image.open(BytesIO(base64.b64decode(address.partition(",")[2])))
+            np.testing.assert_array_equal(np.array(shown), run[step])
+        assert watched.errors == []

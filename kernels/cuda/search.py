@@ -110,7 +110,8 @@ def _show(capability: Capability) -> str:
 def sources() -> list[Path]:
     """What is compiled, and what compiles it."""
     here = Path(__file__).parent
-    return [here / "build.py", here / "catalog.py", *here.glob("tiles*.py"), *here.glob("code/*.py")]
+    beside = [here / f"{name}.py" for name in ("boards", "build", "catalog", "tiles")]
+    return [*beside, *here.glob("code/*.py")]
 
 
 @functools.cache

@@ -16,7 +16,7 @@ CAR    ?= .donkey
 # What `make fuzz` lets the coverage-guided fuzzer take. Hypothesis and random mutations run after it, for some minutes.
 FUZZ_SECONDS ?= 3600
 
-.PHONY: demo test car lint types format bench bench-peers figures tiles bench-check fuzz corpus exactness golden wheel test-aarch64 clean
+.PHONY: demo test car lint types format bench bench-peers figures tiles cuda-report bench-check fuzz corpus exactness golden wheel test-aarch64 clean
 
 demo: $(VENV)/.runs              ## run the main job on the samples; pictures are left in demo/
 	$(BIN)/fastact demo --out demo
@@ -53,6 +53,9 @@ figures: $(BENCH)/.rivals        ## the same, written into README.md and docs/be
 
 tiles: $(BENCH)/.rivals          ## time every tile, and write docs/tiles.md
 	$(BENCH)/bin/python -m benchmarks.tiles --write docs/tiles.md
+
+cuda-report: $(VENV)/.tests      ## what CUDA kernels need and boards could do, without a GPU, written into docs/cuda.md
+	$(BIN)/python -m benchmarks.cuda_resources --write docs/cuda.md
 
 bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runtime on one thread
 	$(BIN)/python -m benchmarks.peers --threads 1 --engine 'ONNX Runtime'

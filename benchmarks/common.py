@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastact import FastactError
@@ -58,6 +59,38 @@ def replace_file(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be written: {error.strerror}") from error
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a document that a command writes, between marks of its own."""
+
+    name: str
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """The lines before and after it."""
+        return f"<!-- {self.name}: begin -->", f"<!-- {self.name}: end -->"
+
+    def read(self, text: str) -> str:
+        """What lies between the marks.
+
+        Raises:
+            BenchmarkError: they are not there once each, in order.
+        """
+        begin, end = self.marks
+        before, found, rest = text.partition(begin)
+        inside, closed, after = rest.partition(end)
+        if not (found and closed) or any(mark in before + inside + after for mark in self.marks):
+            raise BenchmarkError(f"the marks {begin} and {end} must be there once each, in this order")
+        return inside.strip()
+
+    def write(self, text: str, body: str) -> str:
+        """The document with `body` between the marks."""
+        self.read(text)
+        begin, end = self.marks
+        before, _, rest = text.partition(begin)
+        return f"{before}{begin}\n\n{body}\n\n{end}{rest.partition(end)[2]}"
 
 
 def cpu_name() -> str:

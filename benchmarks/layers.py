@@ -23,6 +23,7 @@ import fastact
 from benchmarks.cases import cases, parse_size
 from benchmarks.common import BenchmarkError, cpu_name, run_command, table
 from benchmarks.peak import Peak
+from fastact.engines.cpu_plan import CpuPlan
 from fastact.kernels.cpu import library
 from fastact.kernels.cpu.fields import (
     BLOCKS,
@@ -39,7 +40,8 @@ from fastact.kernels.cpu.fields import (
 )
 from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
-from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan
+from fastact.layout import ARENA, FIRST_INPUT, OUTPUTS
+from fastact.recording import Recording
 from fastact.selection import select
 
 
@@ -83,7 +85,7 @@ class Stepper:
     def __init__(self, model: fastact.Model, layers: Sequence[str], in_bytes: bool) -> None:
         loaded = library.load()
         self._library = _Named(**{f.name: getattr(loaded, f.name) for f in fields(loaded)})
-        self._plan = Plan(model.nodes, layers, dict.fromkeys(model.inputs, in_bytes), self._library)
+        self._plan = CpuPlan(Recording.of(model.nodes, layers, dict.fromkeys(model.inputs, in_bytes)), self._library)
         self._table = self._plan.table
         self._memory: list[Memory] = []
         self._frames: list[np.ndarray] = []

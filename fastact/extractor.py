@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from fastact.errors import InputError, KernelError, UnsupportedError
+from fastact.engines import Array, Prepared, Task, engine
+from fastact.errors import InputError, UnsupportedError
 from fastact.graph import Model, load
-from fastact.kernels.cpu import library
-from fastact.kernels.cpu.memory import Memory
-from fastact.kernels.cpu.threads import MOST, Team
-from fastact.kernels.records import dataclass
+from fastact.kernels.cpu.threads import MOST
 from fastact.layers import Shape, show
 from fastact.maps import FeatureMaps
 from fastact.node import Node
-from fastact.plan import Further, Plan
+from fastact.recording import Further
 from fastact.selection import Layers, select
 
-Array: TypeAlias = npt.NDArray[Any]
 Frame: TypeAlias = "Array | Mapping[str, Array]"
+Frames: TypeAlias = "Array | Sequence[Array] | Mapping[str, Array | Sequence[Array]]"
 
 _PLANS_KEPT = 4
 
@@ -44,12 +41,15 @@ class Extractor:
         threads: how many compute a frame together, from 1 to 64. The maps are the same to the bit for any number;
             threads beyond the first sleep between frames.
         further: what else is computed from the maps in the same call; its results are among the maps.
+        device: "cpu"; "cuda" for NVIDIA's GPUs; or "auto": a GPU if it can be used, else the CPU, with a warning in
+            the log that says why. A GPU that fails later is left for the CPU, with the frame it failed at. The maps
+            of a GPU stay there until they are asked for, and differ from the CPU's by rounding.
 
     Raises:
         FileError, ModelError, UnsupportedError: from reading the file.
         LayerNotFoundError: `layers` matches nothing.
         UnsupportedError: none of the layers can be computed.
-        KernelError: the kernels cannot be compiled or loaded.
+        KernelError: the kernels cannot be compiled or loaded, or the device cannot be used.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Extractor:
         *,
         threads: int = 1,
         further: Further | None = None,
+        device: str = "cpu",
     ) -> None:
         if type(threads) is not int or not 1 <= threads <= MOST:
             raise InputError(f"threads must be a whole number from 1 to {MOST}, not {threads!r}")
@@ -72,19 +73,20 @@ class Extractor:
                 f"none of the {len(self._wanted)} layers asked for can be computed; {node.name!r} ({node.class_name}): "
                 f"{node.reason}"
             )
-        try:
-            self._library = library.load()
-        except library.BuildError as error:
-            raise KernelError(str(error)) from error
-        self._team = Team(self._library, threads)
+        self._engine = engine(device, threads)
         self._lock, self._process = threading.Lock(), os.getpid()
-        self._plans: dict[tuple[Any, ...], _Prepared] = {}
-        self._latest: _Prepared | None = None
+        self._plans: dict[tuple[Any, ...], Prepared] = {}
+        self._latest: Prepared | None = None
 
     @property
     def layers(self) -> tuple[str, ...]:
         """The names of the layers asked for, those that cannot be computed among them."""
         return self._wanted
+
+    @property
+    def device(self) -> str:
+        """What computes just now, "cpu" or "cuda"."""
+        return self._engine.device
 
     def __call__(self, frame: Frame, *, out: FeatureMaps | None = None) -> FeatureMaps:
         """The maps of one frame, in memory that is theirs for as long as one of them lives.
@@ -98,32 +100,85 @@ class Extractor:
 
         Raises:
             InputError: a frame of another shape or type, or not the inputs the model has; `out` is not from here.
+            KernelError: the GPU has too little memory, or fails.
         """
         with self._alone():
             prepared, inputs = self._ready(frame)
             maps = prepared.maps() if out is None else prepared.own(out)
-            prepared.run(self._team, inputs, maps)
+            prepared.run(inputs, maps)
         return maps
 
+    def batch(self, frames: Frames) -> FeatureMaps:
+        """The maps of several frames of one shape and type, each float32 with an axis of frames in front, (N, H, W, C).
+
+        On the CPU frames are computed one after the other, on a GPU together. A layer's maps of one frame are
+        contiguous; those of the next lie beyond the frame's other maps.
+
+        Args:
+            frames: an array with an axis of frames in front, or a sequence of frames; for a model with several inputs
+                a mapping from input name to such.
+
+        Raises:
+            InputError: no frame; frames that are unlike each other; as from a call.
+            KernelError: as from a call.
+        """
+        inputs = self._batch_inputs(frames)
+        with self._alone():
+            prepared = self._prepared({name: arrays[0] for name, arrays in inputs.items()})
+            return prepared.batch([inputs[name] for name in prepared.inputs])
+
     def stream(self, frames: Iterable[Frame]) -> Iterator[FeatureMaps]:
-        """The maps of each frame, always in the same memory: `maps.copy()` to keep them past the next frame."""
+        """The maps of each frame, always in the same memory: `maps.copy()` to keep them past the next frame.
+
+        A GPU computes the next frame while the maps of one are looked at, for which that frame is taken from `frames`
+        before they are given.
+        """
+        return self._ahead(iter(frames)) if self._engine.ahead else self._in_turn(frames)
+
+    def _in_turn(self, frames: Iterable[Frame]) -> Iterator[FeatureMaps]:
         last, maps = None, None
         for frame in frames:
             with self._alone():
                 prepared, inputs = self._ready(frame)
                 if maps is None or prepared is not last:
                     last, maps = prepared, prepared.maps()
-                prepared.run(self._team, inputs, maps)
+                prepared.run(inputs, maps)
             yield maps
 
-    def _ready(self, frame: Frame) -> tuple[_Prepared, Sequence[Array]]:
+    def _ahead(self, frames: Iterator[Frame]) -> Iterator[FeatureMaps]:
+        begun, homes = deque[tuple[Prepared, FeatureMaps]](), _Homes(self._engine.ahead + 1)
+        while True:
+            try:
+                begun.append(self._begin(next(frames), homes))
+            except StopIteration:
+                break
+            except Exception:  # of a frame after those that were begun, which come first
+                yield from map(self._finished, begun)
+                raise
+            if len(begun) > self._engine.ahead:
+                yield self._finished(begun.popleft())
+        yield from map(self._finished, begun)
+
+    def _begin(self, frame: Frame, homes: _Homes) -> tuple[Prepared, FeatureMaps]:
+        with self._alone():
+            prepared, inputs = self._ready(frame)
+            maps = homes.next(prepared)
+            prepared.start(inputs, maps)
+        return prepared, maps
+
+    def _finished(self, begun: tuple[Prepared, FeatureMaps]) -> FeatureMaps:
+        prepared, maps = begun
+        with self._alone():
+            return prepared.finish(maps)
+
+    def _ready(self, frame: Frame) -> tuple[Prepared, Sequence[Array]]:
         """The plan for a frame, and its inputs in the plan's order; at once where the frame is like the last one."""
         latest = self._latest
         if latest is not None and latest.takes(frame):
             return latest, (frame,)  # type: ignore[return-value]  # takes() has seen that it is an array
         inputs = self._inputs(frame)
         latest = self._latest = self._prepared(inputs)
-        return latest, latest.in_order(inputs)
+        return latest, [inputs[name] for name in latest.inputs]
 
     def _alone(self) -> threading.Lock:
         """Keeps one frame's run from another's; anew in a forked child, where a thread that is gone may hold it."""
@@ -133,26 +188,48 @@ class Extractor:
 
     def _inputs(self, frame: Frame) -> dict[str, Array]:
         """The inputs by name, checked, contiguous, uint8 or float32."""
+        return {name: _checked(name, array, shape) for name, (array, shape) in self._by_name(frame).items()}
+
+    def _batch_inputs(self, frames: Frames) -> dict[str, list[Array]]:
+        """The same for every frame of a batch."""
+        inputs: dict[str, list[Array]] = {}
+        for name, (several, shape) in self._by_name(frames).items():
+            if not isinstance(several, Sequence | np.ndarray) or np.ndim(several) == 0 or not len(several):
+                raise InputError(f"a batch takes one frame or more for input {name!r}, in a sequence or an array")
+            inputs[name] = [_checked(name, frame, shape) for frame in several]
+            first = inputs[name][0]
+            for frame in inputs[name]:
+                if (frame.shape, frame.dtype) != (first.shape, first.dtype):
+                    raise InputError(
+                        f"the frames of a batch are alike, and input {name!r} gets {show(first.shape)} {first.dtype} "
+                        f"and {show(frame.shape)} {frame.dtype}"
+                    )
+        if len({len(several) for several in inputs.values()}) > 1:
+            counts = ", ".join(f"{len(several)} for {name}" for name, several in inputs.items())
+            raise InputError(f"a batch has as many frames for every input, not {counts}")
+        return inputs
+
+    def _by_name(self, given: object) -> dict[str, tuple[object, Shape]]:
+        """What is given for each input, and the input's shape."""
         shapes = self.model.input_shapes
-        if not isinstance(frame, Mapping):
+        if not isinstance(given, Mapping):
             if len(shapes) != 1:
                 raise InputError(f"the model has {len(shapes)} inputs, {', '.join(shapes)}: give a mapping from name")
-            frame = dict.fromkeys(shapes, frame)
-        unknown, absent = [n for n in frame if n not in shapes], [n for n in shapes if n not in frame]
+            given = dict.fromkeys(shapes, given)
+        unknown, absent = [n for n in given if n not in shapes], [n for n in shapes if n not in given]
         if unknown or absent:
             wrong = f"does not have {unknown[0]!r}" if unknown else f"also needs {absent[0]!r}"
             raise InputError(f"the model has the inputs {', '.join(shapes)}; it {wrong}")
-        return {name: _checked(name, frame[name], shape) for name, shape in shapes.items()}
+        return {name: (given[name], shape) for name, shape in shapes.items()}
 
-    def _prepared(self, inputs: Mapping[str, Array]) -> _Prepared:
+    def _prepared(self, inputs: Mapping[str, Array]) -> Prepared:
         """The plan for inputs of these shapes and types, made once."""
         key = tuple((a.shape, a.dtype.char) for a in inputs.values())
         if key not in self._plans:
             if len(self._plans) >= _PLANS_KEPT:
                 del self._plans[next(iter(self._plans))]
-            self._plans[key] = _Prepared(
-                self._sized(inputs), self._wanted, inputs, self._library, self._team.size, self._further
-            )
+            task = Task.of(self._sized(inputs), self._wanted, inputs, self._further)
+            self._plans[key] = self._engine.prepare(task)
         return self._plans[key]
 
     def _sized(self, inputs: Mapping[str, Array]) -> tuple[Node, ...]:
@@ -162,99 +239,21 @@ class Extractor:
         return self.model.at_shapes({name: array.shape for name, array in inputs.items()}).nodes
 
 
-class _Prepared:
-    """A plan with its memory."""
+class _Homes:
+    """Maps that a stream computes into by turns, so many that none is overwritten while it is being looked at."""
 
-    def __init__(
-        self,
-        nodes: tuple[Node, ...],
-        wanted: tuple[str, ...],
-        inputs: Mapping[str, Array],
-        kernels: library.Library,
-        members: int,
-        further: Further | None,
-    ) -> None:
-        by_name = {n.name: n for n in nodes}
-        self._missing = {n: by_name[n].reason or "" for n in wanted if by_name[n].reason is not None}
-        computable = [n for n in wanted if n not in self._missing]
-        in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
-        self._plan = Plan(nodes, computable, in_bytes, kernels, members, further)
-        self._arena = Memory.of(self._plan.arena_bytes)
-        self._blocks = _Blocks(self._plan.output_bytes)
-        self._alike: tuple[Shape, np.dtype[Any]] | None = None
-        if len(inputs) == len(self._plan.inputs) == 1:
-            (only,) = inputs.values()
-            self._alike = only.shape, only.dtype
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._of: Prepared | None = None
+        self._maps: deque[FeatureMaps] = deque()
 
-    def takes(self, frame: Frame) -> bool:
-        """Whether `frame` is an array that can be given to the plan as it is."""
-        return (
-            type(frame) is np.ndarray and (frame.shape, frame.dtype) == self._alike and bool(frame.flags.c_contiguous)
-        )
-
-    def in_order(self, inputs: Mapping[str, Array]) -> Sequence[Array]:
-        """The inputs that the plan uses, in its order."""
-        return [inputs[name] for name in self._plan.inputs]
-
-    def maps(self) -> FeatureMaps:
-        """Maps in a block of their own, not computed yet."""
-        block = self._blocks.take()
-        arrays = {o.name: np.ndarray(o.shape, np.float32, block.array, o.offset) for o in self._plan.outputs}
-        return FeatureMaps(arrays, self._missing, (self, block.address))
-
-    def own(self, maps: FeatureMaps) -> FeatureMaps:
-        """`maps`, if they are from here."""
-        if maps.home is None or maps.home[0] is not self:
-            raise InputError("out must be maps that this extractor gave for a frame of the same shape and type")
+    def next(self, prepared: Prepared) -> FeatureMaps:
+        """Those given longest ago, or new ones where they are not of this plan."""
+        if self._of is not prepared:
+            self._of, self._maps = prepared, deque()
+        maps = self._maps.popleft() if len(self._maps) == self._count else prepared.stream_maps()
+        self._maps.append(maps)
         return maps
-
-    def run(self, team: Team, inputs: Sequence[Array], maps: FeatureMaps) -> None:
-        """Computes the maps of one frame into `maps`, which are from here."""
-        assert maps.home is not None
-        self._plan.run(team, [array.ctypes.data for array in inputs], self._arena.address, maps.home[1])
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Memory lent out: maps made from `array` keep it alive, and when it dies the memory is free again."""
-
-    array: Array
-    address: int
-
-
-class _Lent(weakref.ref[Array]):
-    """A reference to the array through which `memory` is lent out."""
-
-    __slots__ = ("memory",)
-    memory: Memory
-
-
-class _Blocks:
-    """Memory for wanted maps. It comes back once no map in it is alive, so that a loop needs two blocks.
-
-    Fresh memory would cost a page fault for every 4 KB of maps, about a tenth of the time of a 640x360 frame.
-    """
-
-    _KEPT = 2
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free: list[Memory] = []
-        self._lent: dict[int, _Lent] = {}
-
-    def take(self) -> _Block:
-        """A block that nobody uses."""
-        memory = self._free.pop() if self._free else Memory.of(self._size)
-        array = np.frombuffer(memory.bytes, np.uint8)
-        lent = _Lent(array, self._give_back)
-        lent.memory = memory
-        self._lent[id(lent)] = lent
-        return _Block(array, memory.address)
-
-    def _give_back(self, lent: weakref.ref[Array]) -> None:
-        memory = self._lent.pop(id(lent)).memory
-        if len(self._free) < self._KEPT:
-            self._free.append(memory)
 
 
 def _checked(name: str, array: object, shape: Shape) -> Array:

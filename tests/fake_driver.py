@@ -30,8 +30,7 @@ class FakeDriver:
         calls: what was called, in order.
         began: what was begun on streams, in order, with the stream's number.
         live: what exists, by kind and handle.
-        kernels: what runs in place of a kernel, called with the grid, the threads of a block and the arguments; what
-            is not here runs in Numba's simulator.
+        kernels: what runs in place of kernels, given grid, threads and arguments; others run in Numba's simulator.
         eager: streams whose work runs as soon as it may.
     """
 
@@ -81,17 +80,13 @@ class FakeDriver:
         def call(*arguments: Any) -> int:
             self.calls.append(name)
             try:
-                if name in self.faults:
-                    code, nth = self.faults[name]
+                code, nth = self.faults.pop(name, (0, 0))
+                if nth == 1:
+                    raise Failed(code)
+                if nth > 1:
                     self.faults[name] = code, nth - 1
-                    if nth == 1:
-                        del self.faults[name]
-                        raise Failed(code)
-                if not WITHOUT_CONTEXT.match(name):
-                    if self.lost:
-                        raise Failed(self.lost)
-                    if not self._stack():
-                        raise Failed(201)
+                if not WITHOUT_CONTEXT.match(name) and (self.lost or not self._stack()):
+                    raise Failed(self.lost or 201)
                 work(*arguments)
             except Failed as failed:
                 code = int(failed.args[0])

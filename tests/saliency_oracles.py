@@ -10,7 +10,7 @@ import numpy as np
 from fastact.graph import Model
 from fastact.kernels import ops, reference
 from fastact.layers import Value
-from fastact.plan import Further, Recorder, ancestors, record
+from fastact.recording import Further, Recorder, ancestors, record
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -29,7 +29,7 @@ class Recorded:
 
     def run(self, inputs: Arrays, dtype: type = np.float64) -> dict[str, np.ndarray]:
         """Every value by name."""
-        buffers = {n: inputs[name].astype(dtype) for n, name in zip(self._given, self._inputs, strict=True)}
+        buffers = {v.number: inputs[name].astype(dtype) for v, name in zip(self._given, self._inputs, strict=True)}
 
         def shaped(value: Value) -> np.ndarray:
             return buffers[self.recorder.root(value)].reshape(value.shape)

@@ -31,7 +31,8 @@ from fastact.bench.peers.network import PeerError  # noqa: E402
 from fastact.bench.peers.rivals import FASTACT, ONNX_RUNTIME, RIVALS, Rival  # noqa: E402
 from fastact.bench.peers.task import Task  # noqa: E402
 from fastact.bench.plots import plots  # noqa: E402
-from fastact.bench.result import Contest, Report, read_report, to_json  # noqa: E402
+from fastact.bench.reading import read_report  # noqa: E402
+from fastact.bench.result import Contest, Report, to_json  # noqa: E402
 from fastact.bench.times import median_error  # noqa: E402
 
 needs_onnx_runtime = pytest.mark.skipif(

@@ -16,11 +16,16 @@ from hypothesis import strategies as st
 from oracles import handmade, reference_maps
 
 from fastact import Extractor, Model
+from fastact.engines.base import Task
+from fastact.engines.cpu import CpuEngine
+from fastact.engines.cpu_plan import CpuPlan
 from fastact.errors import InputError, ModelError
 from fastact.kernels.cpu import bands, encode, library
+from fastact.kernels.cpu.memory import ALIGNMENT
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.places import Place
-from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan, Recorder, _copied_inputs, _Layout, ancestors, record
+from fastact.layout import ARENA, FIRST_INPUT, OUTPUTS, Layout
+from fastact.recording import Recorder, Recording
 
 Json = dict[str, Any]
 SHAPE = (5, 6, 4)
@@ -91,18 +96,20 @@ class Laid:
 
     recorder: Recorder
     banded: list[bands.Band]
-    layout: _Layout
+    layout: Layout
     wanted: dict[str, int]
 
 
 def laid(built: Model, wanted: list[str], members: int = 1) -> Laid:
-    recorder = Recorder()
-    given_, values = record(recorder, built.nodes, ancestors(built.nodes, set(wanted)), {"in": True})
-    results = {n.name: values[i] for i, n in enumerate(built.nodes) if n.name in wanted}
-    results = _copied_inputs(recorder, results, set(given_))
-    roots = {name: recorder.root(value) for name, value in results.items()}
+    recording = Recording.of(built.nodes, wanted, {"in": True})
+    recorder = recording.recorder
+    roots = {name: recorder.root(value) for name, value in recording.results.items()}
     banded = bands.band(recorder.program, set(roots.values()), recorder.root, members)
-    return Laid(recorder, banded, _Layout(recorder.root, banded, given_, list(results.values())), roots)
+    return Laid(recorder, banded, Layout(recording, banded, ALIGNMENT, encode.runs_in_place), roots)
+
+
+def planned(built: Model, wanted: list[str], in_bytes: bool = False, members: int = 1) -> CpuPlan:
+    return CpuPlan(Recording.of(built.nodes, wanted, {"in": in_bytes}), library.load(), members)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -172,12 +179,13 @@ def test_maps_do_not_depend_on_what_else_is_wanted(case: tuple[Model, list[str]]
 @given(networks(), st.booleans(), st.integers(1, 4), st.integers(1, 2))
 def test_a_run_stays_in_its_memory(case: tuple[Model, list[str]], in_bytes: bool, members: int, team: int):
     built, wanted = case
-    kernels = library.load()
-    plan = Plan(built.nodes, wanted, {"in": in_bytes}, kernels, members)
+    plan = planned(built, wanted, in_bytes, members)
     frame = np.full(SHAPE, 7, np.uint8 if in_bytes else np.float32)
     guard = 256
     memory = [np.full(size + 2 * guard, 0xA5, np.uint8) for size in (plan.arena_bytes, plan.output_bytes)]
-    plan.run(Team(kernels, team), [frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory))
+    plan.run(
+        Team(library.load(), team), [frame.ctypes.data][: len(plan.inputs)], *(m.ctypes.data + guard for m in memory)
+    )
     for m in memory:
         assert np.all(m[:guard] == 0xA5)
         assert np.all(m[len(m) - guard :] == 0xA5)
@@ -223,8 +231,7 @@ def test_the_arena_is_smaller_than_the_sum_of_its_buffers():
 @pytest.mark.parametrize("size", [(120, 160), (360, 640)])
 def test_memory_beside_the_wanted_maps(size: tuple[int, int], in_bytes: bool, members: int):
     """A fifth of their bytes at most, though a frame of bytes has to become floats: it does so strip by strip."""
-    nodes = article().at_size(size).nodes
-    plan = Plan(nodes, [f"c{i}" for i in range(5)], {"in": in_bytes}, library.load(), members)
+    plan = planned(article().at_size(size), [f"c{i}" for i in range(5)], in_bytes, members)
     assert plan.arena_bytes <= plan.output_bytes / 5
     if not in_bytes:
         assert plan.arena_bytes == 0
@@ -237,7 +244,7 @@ def test_only_what_is_needed_is_computed():
         entry("InputLayer", "a", [], batch_shape=[None, 3]), entry("InputLayer", "b", [], batch_shape=[None, 3]),
         entry("ReLU", "left", ["a"]), entry("ReLU", "right", ["b"]),
     ])  # fmt: skip
-    assert Plan(two.nodes, ["right"], {}, library.load()).inputs == ("b",)
+    assert planned(two, ["right"]).inputs == ("b",)
 
 
 def test_an_input_is_copied_and_not_handed_on():
@@ -261,7 +268,7 @@ def test_more_memory_than_there_is():
         entry("ZeroPadding2D", "pad", ["in"], padding=1),
     ])  # fmt: skip
     with pytest.raises(ModelError, match="GiB"):
-        Plan(built.nodes, ["pad"], {}, library.load())
+        CpuEngine().prepare(Task(built.nodes, ("pad",), {"in": (2**20, 2**20, 1)}, {"in": False}))
 
 
 def test_at_size():

@@ -96,6 +96,8 @@ def _drift(first: Report, second: Report) -> float:
     """
     if first.machine.cpu != second.machine.cpu or first.machine.board != second.machine.board:
         return 0.0
+    if first.ability is None or second.ability is None:
+        return 0.0
     return drift(first.ability.bursts, second.ability.bursts)
 
 

@@ -1,6 +1,6 @@
 """A process that does what a user's first frame does, and says how much memory it took.
 
-    python -m fastact.bench.fresh MODEL CONFIG ROWS COLUMNS THREADS IMAGE LAYER...
+    python -m fastact.bench.fresh MODEL CONFIG ROWS COLUMNS THREADS DEVICE IMAGE LAYER...
 
 An empty CONFIG is none; ROWS and COLUMNS of 0 are the model's own.
 """
@@ -21,11 +21,20 @@ _PATIENCE = 300.0
 
 
 def peak_bytes(
-    model: Model, size: tuple[int, int] | None, threads: int, image: Path, layers: Sequence[str]
+    model: Model, size: tuple[int, int] | None, threads: int, device: str, image: Path, layers: Sequence[str]
 ) -> int | None:
     """The most memory such a process held, in bytes; None where it failed."""
     rows, columns = size or (0, 0)
-    arguments = [model.source, model.config_source or "", str(rows), str(columns), str(threads), str(image), *layers]
+    arguments = [
+        model.source,
+        model.config_source or "",
+        str(rows),
+        str(columns),
+        str(threads),
+        device,
+        str(image),
+        *layers,
+    ]
     command = [sys.executable, "-m", "fastact.bench.fresh", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=_PATIENCE)
@@ -56,12 +65,12 @@ def _main() -> None:
     from fastact.extractor import Extractor
     from fastact.graph import load
 
-    path, config, rows, columns, threads, image, *layers = sys.argv[1:]
+    path, config, rows, columns, threads, device, image, *layers = sys.argv[1:]
     model = load(path, config=config or None)
     if rows != "0":
         model = model.at_size((int(rows), int(columns)))
     inputs = inputs_of(model, Path(image))
-    Extractor(model, layers, threads=int(threads))(inputs)
+    Extractor(model, layers, threads=int(threads), device=device)(inputs)
     print(_most_held())
 
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from fastact import samples
 from fastact.bench import fresh, sensors
 from fastact.bench.machine import ROOT, read_conditions, read_machine, warnings
-from fastact.bench.peak import Peak, bandwidth
 from fastact.bench.peers import contest
 from fastact.bench.peers.rivals import Rival
 from fastact.bench.peers.task import Task
@@ -28,8 +27,8 @@ from fastact.bench.peers.worker import TOLERANCE
 from fastact.bench.project import Board, project
 from fastact.bench.result import (
     VERSION,
-    Ability,
     Contest,
+    Copies,
     Energy,
     Peers,
     Picture,
@@ -38,13 +37,13 @@ from fastact.bench.result import (
     Size,
     Subject,
 )  # fmt: skip
-from fastact.bench.runner import Array, Runner, inputs_of, layers_clock, own_size, sized
+from fastact.bench.runner import Array, Runner, inputs_of, own_size, sized
+from fastact.bench.speed import CpuSpeed, GpuSpeed, Speed
 from fastact.bench.times import Times
 from fastact.bench.words import waited
-from fastact.errors import FastactError, InputError, KernelError
+from fastact.errors import FastactError, InputError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
-from fastact.kernels.cpu import library
 from fastact.maps import FeatureMaps
 from fastact.selection import Layers
 
@@ -71,6 +70,7 @@ class Request:
         image: a picture to feed; None for the sample that comes with fastact.
         rivals: other engines to measure beside fastact, about as long again.
         boards: those whose times are estimated.
+        device: what computes, as for the extractor.
         root: where the machine's files lie.
     """
 
@@ -82,22 +82,25 @@ class Request:
     image: Path | None = None
     rivals: Sequence[Rival] = ()
     boards: Sequence[Board] = ()
+    device: str = "cpu"
     root: Path = ROOT
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """One size's part of a round: seconds and CPU seconds of each frame, and seconds of each group of layers."""
+    """One size's part of a round: seconds and CPU seconds of each frame, and seconds of each group of layers and of
+    copying in and out."""
 
     frames: tuple[tuple[float, float], ...]
     steps: tuple[float, ...]
+    copies: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class _Round:
-    """A burst of the machine's peak in FLOP/s, and every size's turn, in the order of the sizes."""
+    """A burst of the CPU's peak in FLOP/s, and every size's turn, in the order of the sizes."""
 
-    burst: float
+    burst: float | None
     turns: tuple[_Turn, ...]
 
 
@@ -115,10 +118,12 @@ class _Stage:
         """As a record."""
         rows, columns = self.size
         frames = [frame for turn in turns for frame in turn.frames]
+        copies = [turn.copies for turn in turns if turn.copies is not None]
         return Size(
             columns, rows, self.runner.multiply_adds, self.runner.map_bytes, Times.of([wall for wall, _ in frames]),
             Times.of([cpu for _, cpu in frames]), self.runner.layers([turn.steps for turn in turns]),
             self.process_bytes, self.picture, self.energy,
+            Copies(*(Times.of([both[way] for both in copies]) for way in (0, 1))) if copies else None,
         )  # fmt: skip
 
 
@@ -135,44 +140,42 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
 
     Raises:
         InputError: a size the model cannot take, or one that is needed and not given.
-        KernelError: the kernels cannot be compiled or loaded.
+        InputError: other engines or boards are asked for beside a GPU.
+        KernelError: the kernels cannot be compiled or loaded, or the device cannot be used.
         KeyboardInterrupt: it came before there was anything to report.
     """
-    try:
-        kernels = library.load()
-    except library.BuildError as error:
-        raise KernelError(str(error)) from error
     machine, before = read_machine(request.root), read_conditions(request.root)
     image = request.image or samples.frame("640x360")
-    stages = [_stage(request, kernels, size, image) for size in _sizes(request)]
+    request, stages = _stages(request, image)
     progress("the machine's peak", 0.0)
-    memory, cache = bandwidth(kernels, request.threads, request.root)
+    speed: Speed = CpuSpeed(request.threads, request.root) if request.device == "cpu" else GpuSpeed()
     for stage in stages:
         _warm_up(stage.runner)
     rounds: list[_Round] = []
     sweep: list[Point] = []
     contests: list[Contest] = []
     try:
-        _rounds(stages, Peak(kernels, request.threads), rounds, request.seconds, progress)
+        _rounds(stages, speed, rounds, request.seconds, progress)
         for place, stage in enumerate(stages):
             progress("beside the maps", 0.6 + 0.1 * place / len(stages))
             _beside(stage, request, image)
         _energies(stages, request.root, progress)
-        _sweep(request, kernels, stages, sweep, image, progress)
+        _sweep(request, stages, sweep, image, progress)
         _contests(request, stages, contests, progress)
         complete = True
     except KeyboardInterrupt:
         if not rounds:
             raise
         complete = False
-    after, bursts = read_conditions(request.root), [r.burst for r in rounds]
+    after, bursts = read_conditions(request.root), [r.burst for r in rounds if r.burst is not None]
+    clock = stages[0].runner.profile.clock
     sizes = tuple(stage.result([r.turns[place] for r in rounds]) for place, stage in enumerate(stages))
-    noted = (*warnings(machine, before, after), *_unsteady(sizes, bursts, request.threads))
+    noted = (*warnings(machine, before, after), *_unsteady(sizes, bursts, clock))
     made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     report = Report(
         VERSION, _version(), made, complete, _subject(request.model), request.threads,
-        layers_clock(request.threads), kernels.level, machine, before, after,
-        Ability(max(bursts), memory, cache, tuple(bursts)), sizes, tuple(sweep), _peers(request, contests), (), noted,
+        request.device, speed.gpu, clock, speed.kernels, machine, before, after,
+        speed.ability(bursts), sizes, tuple(sweep), _peers(request, contests), (), noted,
     )  # fmt: skip
     report = dataclasses.replace(report, projections=project(report, request.boards))
     return Measured(report, tuple(stage.runner for stage in stages))
@@ -194,9 +197,21 @@ def _sizes(request: Request) -> list[tuple[int, int]]:
     return sorted(sizes, key=math.prod)
 
 
-def _stage(request: Request, kernels: library.Library, size: tuple[int, int], image: Path) -> _Stage:
+def _stages(request: Request, image: Path) -> tuple[Request, list[_Stage]]:
+    """Every size ready to be measured, and the request with the device that all of them are computed on."""
+    stages = [_stage(request, size, image) for size in _sizes(request)]
+    device = "cuda" if all(stage.runner.device == "cuda" for stage in stages) else "cpu"
+    if device == "cuda" and (request.rivals or request.boards):
+        raise InputError("other engines and boards are compared by their CPUs: leave out --peers and --project")
+    request = dataclasses.replace(request, device=device)
+    if any(stage.runner.device != device for stage in stages):  # "auto", and the GPU has no room for the largest
+        stages = [_stage(request, stage.size, image) for stage in stages]
+    return request, stages
+
+
+def _stage(request: Request, size: tuple[int, int], image: Path) -> _Stage:
     model = sized(request.model, size, request.layers)
-    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image), kernels), size)
+    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image), request.device), size)
 
 
 def _warm_up(runner: Runner) -> None:
@@ -212,7 +227,7 @@ def _warm_up(runner: Runner) -> None:
             return
 
 
-def _rounds(stages: list[_Stage], peak: Peak, made: list[_Round], seconds: float, progress: Progress) -> None:
+def _rounds(stages: list[_Stage], speed: Speed, made: list[_Round], seconds: float, progress: Progress) -> None:
     """Rounds until `seconds` have passed, each added to `made` when it is whole; sizes take turns in being first."""
     start = time.monotonic()
     for number in range(_MOST_ROUNDS):
@@ -220,26 +235,26 @@ def _rounds(stages: list[_Stage], peak: Peak, made: list[_Round], seconds: float
         if number >= _LEAST_ROUNDS and passed >= seconds:
             return
         progress("rounds", 0.05 + 0.55 * min(1.0, passed / seconds))
-        burst = peak.burst()
+        burst = speed.burst()
         order = [(number + i) % len(stages) for i in range(len(stages))]
-        turns = {i: _Turn(tuple(_turn(stages[i].runner)), tuple(stages[i].runner.steps())) for i in order}
+        turns = {i: _turn(stages[i].runner) for i in order}
         made.append(_Round(burst, tuple(turns[i] for i in range(len(stages)))))
 
 
-def _turn(runner: Runner) -> list[tuple[float, float]]:
-    """Frames for about a fiftieth of a second, at least one; the first, with cold caches, is dropped."""
+def _turn(runner: Runner) -> _Turn:
+    """Frames for about a fiftieth of a second, at least one; the first, with cold caches, is dropped. Then layers."""
     runner.frame()
     end, made = time.monotonic() + _TURN_SECONDS, [runner.frame()]
     while time.monotonic() < end:
         made.append(runner.frame())
-    return made
+    return _Turn(tuple(made), tuple(runner.steps()), runner.profile.copies())
 
 
 def _beside(stage: _Stage, request: Request, image: Path) -> None:
     """Memory of a fresh process; decoding and drawing, where there is a picture."""
     model, size = stage.runner.model, None if stage.size == own_size(request.model) else stage.size
     names = [n for n in stage.runner.extract.layers if model.layers[n].reason is None]
-    stage.process_bytes = fresh.peak_bytes(request.model, size, request.threads, image, names)
+    stage.process_bytes = fresh.peak_bytes(request.model, size, request.threads, request.device, image, names)
     frame = next((a for a in stage.runner.inputs.values() if a.ndim == 3 and takes_pictures(a.shape)), None)
     if frame is not None:
         shown = frame[..., 0] if frame.shape[-1] == 1 else frame[..., :3]
@@ -291,7 +306,6 @@ def _energies(stages: list[_Stage], root: Path, progress: Progress) -> None:
 
 def _sweep(
     request: Request,
-    kernels: library.Library,
     stages: list[_Stage],
     found: list[Point],
     image: Path,
@@ -306,7 +320,7 @@ def _sweep(
     for place, size in enumerate(sizes):
         progress(f"sweep, {size[1]}x{size[0]}", 0.8 + 0.1 * place / len(sizes))
         try:
-            runner = _stage(request, kernels, size, image).runner
+            runner = _stage(request, size, image).runner
         except FastactError:
             continue
         _warm_up(runner)
@@ -344,11 +358,10 @@ def _between(first: tuple[int, int], last: tuple[int, int], part: float) -> tupl
     return rows, columns
 
 
-def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], threads: int) -> list[str]:
+def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], clock: str) -> list[str]:
     """What the times themselves tell of disturbances."""
     found = []
-    low = sorted(bursts)[len(bursts) // 10]
-    if low < 0.8 * max(bursts):
+    if bursts and (low := sorted(bursts)[len(bursts) // 10]) < 0.8 * max(bursts):
         found.append(f"the machine's own peak fell to {low / max(bursts):.0%} of its best in a tenth of the rounds")
     for size in sizes:
         wall, cpu = size.frame, size.cpu
@@ -357,7 +370,7 @@ def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], threads: int) -> l
             found.append(
                 f"times at {size.label} are unsteady: half of them lie between {low_ms:.2f} and {high_ms:.2f} ms"
             )
-        if threads == 1 and waited(size):
+        if clock == "cpu" and waited(size):
             found.append(
                 f"frames at {size.label} waited for a core: {1e3 * wall.median:.2f} ms passed for "
                 f"{1e3 * cpu.median:.2f} ms of computing, so other programs took part of the time"

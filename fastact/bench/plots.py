@@ -13,15 +13,17 @@ from html import escape
 
 from fastact.bench import words
 from fastact.bench.plots_beside import boards, engines
-from fastact.bench.result import Report, Size
+from fastact.bench.result import Ability, Report, Size
 from fastact.bench.svg import BAR, GAP, NAME, WIDTH, Plot, bar, color, dot, line, short, svg, text
 from fastact.bench.times import slope
 
 
 def plots(report: Report) -> list[Plot]:
     """All that the report has figures for."""
-    made = [_by_layer(report), _roofline(report), _memory(report)]
-    if len(report.sweep) > 2:
+    made = [_by_layer(report), _memory(report)]
+    if report.ability is not None:
+        made.insert(1, _roofline(report, report.ability))
+    if len(report.sweep) > 2 and report.gpu is None:
         made.insert(1, _sweep(report))
     if report.peers is not None and any(len(contest.engines) > 1 for contest in report.peers.contests):
         made.append(engines(report, report.peers))
@@ -160,10 +162,9 @@ def _sweep(report: Report) -> Plot:
     )
 
 
-def _roofline(report: Report) -> Plot:
+def _roofline(report: Report, ability: Ability) -> Plot:
     """Each layer's speed against its arithmetic for each byte, below what the machine could do."""
     layers = [(i, layer) for i, size in enumerate(report.sizes) for layer in size.layers if layer.multiply_adds]
-    ability = report.ability
     ridge = ability.peak / ability.memory
     axes = _Axes(
         _around([layer.intensity for _, layer in layers] + [ridge, 1]),

@@ -111,6 +111,7 @@ def ceiling(board: Board, threads: int) -> Ceiling:
 def measured_ceiling(report: Report) -> Ceiling:
     """Of the machine of the report, as it was measured there: bytes come from memory at worst, from a cache at best."""
     ability = report.ability
+    assert ability is not None, "estimates are of CPUs"
     return Ceiling((ability.peak, ability.peak), (ability.memory, ability.cache))
 
 
@@ -128,9 +129,9 @@ def estimate(layer: Layer, most: Ceiling) -> Estimate:
 
 def project(report: Report, boards: Sequence[Board]) -> tuple[Projection, ...]:
     """Every size on the machine of the report, then on every board; nothing where no board is asked for."""
-    if not boards:
-        return ()
     ability = report.ability
+    if not boards or ability is None:
+        return ()
     made = [
         _projection("", size, report.threads, ability.peak, ability.memory, measured_ceiling(report))
         for size in report.sizes

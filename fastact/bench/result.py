@@ -8,23 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import os
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from fastact.bench.machine import Conditions, Machine
 from fastact.bench.times import Times, slope
-from fastact.errors import FileError
 
-VERSION = 1
+VERSION = 2
 """Of the JSON's form: it changes when a reader of an older report would be misled."""
-
-_MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -98,15 +88,25 @@ class Energy:
 
 
 @dataclass(frozen=True)
+class Copies:
+    """Between the CPU's memory and a GPU's, by the GPU's own clock: a frame to it, and all its maps from it."""
+
+    upload: Times
+    download: Times
+
+
+@dataclass(frozen=True)
 class Size:
     """One size of input.
 
     Attributes:
-        frame: of whole frames, as a program that uses fastact sees them.
+        frame: of whole frames, as a program that uses fastact sees them. On a GPU the copy of the frame to it is
+            counted in, and the maps stay there.
         cpu: CPU time of the same frames, all threads together.
         layers: in the order they are computed.
         map_bytes: of all maps asked for.
         process_bytes: the most memory a fresh process held that loaded the model and computed one frame.
+        copies: None where nothing is copied.
     """
 
     width: int
@@ -119,6 +119,7 @@ class Size:
     process_bytes: int | None
     picture: Picture | None
     energy: Energy | None
+    copies: Copies | None
 
     @property
     def label(self) -> str:
@@ -166,6 +167,34 @@ class Ability:
     memory: float
     cache: float
     bursts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """The GPU that computed, as its driver says.
+
+    Attributes:
+        capability: its compute capability, such as "9.0".
+        driver: the CUDA version its driver is for.
+        memory: bytes; of an integrated GPU the machine's.
+        clock: cycles a second at most.
+        bandwidth: bytes a second from and to its memory at most; None where the driver does not say.
+        lanes: multiply-adds that a multiprocessor begins in a cycle, as NVIDIA publishes.
+    """
+
+    name: str
+    capability: str
+    driver: str
+    memory: int
+    multiprocessors: int
+    clock: float
+    bandwidth: float | None
+    lanes: int
+
+    @property
+    def peak(self) -> float | None:
+        """FLOP/s in float32 at that clock; None where the driver does not say it."""
+        return 2 * self.multiprocessors * self.lanes * self.clock or None
 
 
 @dataclass(frozen=True)
@@ -279,7 +308,11 @@ class Report:
         version: of this form.
         made: when, UTC, ISO 8601.
         complete: False where it was interrupted; what is there was measured as usual.
-        layers_clock: "cpu" where layers are timed by CPU time, "wall" where by the time that passed.
+        device: what computed, "cpu" or "cuda".
+        gpu: which one; None for the CPU.
+        layers_clock: "cpu" where layers are timed by CPU time, "wall" where by the time that passed, "device" where by
+            a GPU's events.
+        ability: of the CPU; None where a GPU computed.
         sweep: the sizes between, smallest first; empty where there was no time for it.
         peers: other engines; None where none were asked for.
         projections: what boards may need: estimates. Every size on this machine, then on the boards asked for.
@@ -292,86 +325,30 @@ class Report:
     complete: bool
     subject: Subject
     threads: int
+    device: str
+    gpu: Gpu | None
     layers_clock: str
     kernels: str
     machine: Machine
     before: Conditions
     after: Conditions
-    ability: Ability
+    ability: Ability | None
     sizes: tuple[Size, ...]
     sweep: tuple[Point, ...]
     peers: Peers | None
     projections: tuple[Projection, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def peak(self) -> float | None:
+        """FLOP/s of what computed at most: of the CPU as measured, of a GPU as published; None where not known."""
+        return self.ability.peak if self.ability else self.gpu.peak if self.gpu else None
+
     def exponent(self) -> float | None:
-        """k of CPU seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes."""
-        return slope([(p.pixels, p.cpu_seconds) for p in self.sweep])
+        """k of CPU seconds = c pixels^k, fitted to the sweep; None where it has fewer than three sizes, or on a GPU."""
+        return None if self.gpu else slope([(p.pixels, p.cpu_seconds) for p in self.sweep])
 
 
 def to_json(report: Report) -> str:
     """The report as JSON."""
     return json.dumps(dataclasses.asdict(report), indent=1, allow_nan=False) + "\n"
-
-
-def read_report(path: str | os.PathLike[str]) -> Report:
-    """A report from its file.
-
-    Raises:
-        FileError: it cannot be read, or is no report of this form.
-    """
-    name = repr(os.fspath(path))
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise FileError(f"{name} is larger than any report: give a report.json that fastact bench wrote")
-        value = json.loads(content, parse_constant=_no_number)
-    except OSError as error:
-        raise FileError(f"the report {name} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{name} is not JSON: give a report.json that fastact bench wrote") from error
-    if isinstance(value, dict) and value.get("version") != VERSION:
-        raise FileError(
-            f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}: measure again"
-        )
-    try:
-        report: Report = _decode(Report, value, "report")
-    except _MisfitError as error:
-        raise FileError(f"{name} is no report of fastact bench: {error}") from error
-    return report
-
-
-class _MisfitError(ValueError):
-    """A value is not what the record has in its place."""
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(text)
-
-
-def _decode(kind: Any, value: Any, where: str) -> Any:
-    """`value` as `kind`: a record, a tuple or mapping of one kind, None or another kind, or a plain type."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or set(value) != set(hints):
-            raise _MisfitError(f"{where} has not the entries {', '.join(hints)}")
-        return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})  # type: ignore[operator]
-    if origin is types.UnionType:
-        if value is None:
-            return None
-        return _decode(next(a for a in arguments if a is not type(None)), value, where)
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise _MisfitError(f"{where} is no list")
-        return tuple(_decode(arguments[0], v, where) for v in value)
-    if origin in (dict, Mapping):
-        if not isinstance(value, dict):
-            raise _MisfitError(f"{where} is no object")
-        return {k: _decode(arguments[1], v, where) for k, v in value.items()}
-    if kind is float and type(value) is int:
-        value = float(value) if abs(value) < 1 << 1000 else None
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise _MisfitError(f"{where} is no {kind.__name__}")
-    return value

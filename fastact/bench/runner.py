@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,13 @@ import numpy.typing as npt
 from fastact.bench.result import Layer
 from fastact.bench.times import Times
 from fastact.cost import PICTURE_RANKS
+from fastact.engines import Task, engine
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import read_picture, takes_pictures
 from fastact.graph import Model
-from fastact.kernels.cpu.library import Library
-from fastact.kernels.cpu.memory import Memory
-from fastact.kernels.cpu.threads import Team
 from fastact.layers import show
-from fastact.plan import ARENA, FIRST_INPUT, OUTPUTS, Plan
+from fastact.layout import Stretch
 from fastact.selection import Layers, select
 
 Array = npt.NDArray[Any]
@@ -76,17 +75,6 @@ def inputs_of(model: Model, image: Path) -> dict[str, Array]:
     return made
 
 
-_CLOCKS: dict[str, Callable[[], int]] = {"cpu": time.thread_time_ns, "wall": time.perf_counter_ns}
-
-
-def layers_clock(threads: int) -> str:
-    """How layers are timed: one thread by its CPU time, into which the work of other programs does not enter, "cpu".
-
-    Several threads wait for each other, which CPU time does not tell from work: "wall".
-    """
-    return "cpu" if threads == 1 else "wall"
-
-
 @dataclass(frozen=True)
 class _Group:
     """Nodes that share steps, and those steps of the table: from, to (exclusive)."""
@@ -102,27 +90,24 @@ class Runner:
         model: as it is at this size.
         inputs: by name.
         groups: what `steps` times, in order.
+        profile: what times them.
+        device: what computes, "cpu" or "cuda".
     """
 
     def __init__(
-        self, model: Model, layers: Layers, threads: int, inputs: Mapping[str, Array], kernels: Library
+        self, model: Model, layers: Layers, threads: int, inputs: Mapping[str, Array], device: str = "cpu"
     ) -> None:
         self.model, self.inputs = model, inputs
         self._frame = next(iter(inputs.values())) if len(inputs) == 1 else inputs
-        self.extract = Extractor(model, layers, threads=threads)
+        self.extract = Extractor(model, layers, threads=threads, device=device)
         self.maps = self.extract(self._frame)
-        in_bytes = {name: array.dtype == np.uint8 for name, array in inputs.items()}
-        self._plan = Plan(model.nodes, list(self.maps), in_bytes, kernels, threads)
-        self._team = Team(kernels, threads)
-        self._memory = [self._place(ARENA, self._plan.arena_bytes), self._place(OUTPUTS, self._plan.output_bytes)]
-        for number, name in enumerate(self._plan.inputs):
-            self._plan.table.place(FIRST_INPUT + number, inputs[name].ctypes.data)
-        self.groups = _grouped(self._plan)
-
-    def _place(self, region: int, size: int) -> Memory:
-        memory = Memory.of(size)
-        self._plan.table.place(region, memory.address)
-        return memory
+        self.device = self.extract.device
+        if device != self.device:  # "auto", which must not change its mind while it is measured
+            self.extract = Extractor(model, layers, threads=threads, device=self.device)
+            self.maps = self.extract(self._frame)
+        task = Task.of(model.nodes, tuple(self.maps), inputs)
+        self.profile = engine(self.device, threads).profile(task, inputs)
+        self.groups = _grouped(self.profile.stretches)
 
     def frame(self) -> tuple[float, float]:
         """Seconds of one frame, and seconds of CPU time of all threads."""
@@ -132,14 +117,12 @@ class Runner:
         return (stop - start) / 1e9, (time.process_time_ns() - cpu) / 1e9
 
     def steps(self) -> list[float]:
-        """Seconds of each group of layers, once through the plan, by the clock that :func:`layers_clock` names."""
-        table, size = self._plan.table, self._plan.table.rows.strides[0]
-        spent, clock = [0] * len(self.groups), _CLOCKS[layers_clock(self._team.size)]
-        for first, last, group in self._in_order():
-            start = clock()
-            self._team.run(table.address + first * size, last - first)
-            spent[group] += clock() - start
-        return [nanoseconds / 1e9 for nanoseconds in spent]
+        """Seconds of each group of layers, once through the plan, by the profile's clock."""
+        order, spent = self._in_order(), [0.0] * len(self.groups)
+        seconds = self.profile.seconds([(first, last) for first, last, _ in order])
+        for (_, _, group), passed in zip(order, seconds, strict=True):
+            spent[group] += passed
+        return spent
 
     def _in_order(self) -> list[tuple[int, int, int]]:
         return sorted((first, last, number) for number, g in enumerate(self.groups) for first, last in g.steps)
@@ -178,14 +161,14 @@ class Runner:
     @property
     def map_bytes(self) -> int:
         """Of the maps asked for."""
-        return sum(array.nbytes for array in self.maps.values())
+        return sum(4 * math.prod(shape) for shape in self.maps.shapes.values())
 
 
-def _grouped(plan: Plan) -> tuple[_Group, ...]:
-    """The plan's stretches, those that have a node in common as one; neighbouring steps of a group as one run."""
+def _grouped(stretches: Sequence[Stretch]) -> tuple[_Group, ...]:
+    """Stretches, those that have a node in common as one; neighbouring steps of a group as one run."""
     groups: list[tuple[set[str], list[tuple[int, int]]]] = []
-    order = list(dict.fromkeys(name for stretch in plan.stretches for name in stretch.nodes))
-    for stretch in plan.stretches:
+    order = list(dict.fromkeys(name for stretch in stretches for name in stretch.nodes))
+    for stretch in stretches:
         nodes, steps = set(stretch.nodes), [(stretch.first, stretch.last)]
         for group in [g for g in groups if g[0] & nodes]:
             groups.remove(group)

@@ -44,6 +44,7 @@ def _frames(report: Report) -> Table:
 
 def _frame(report: Report, size: Size) -> dict[str, str]:
     speed, picture, energy = 2 * size.multiply_adds / size.frame.median, size.picture, size.energy
+    copies = size.copies
     return {
         "multiply-adds": f"{size.multiply_adds:,}",
         "time, median": words.milliseconds(size.frame.median),
@@ -56,7 +57,9 @@ def _frame(report: Report, size: Size) -> dict[str, str]:
         "frames a second": f"{1 / size.frame.median:,.0f}",
         f"a loop of {words.LOOP_HERTZ} Hz": "holds" if size.frame.slowest_tenth <= words.BUDGET else "does not hold",
         "GFLOP/s": f"{speed / 1e9:.1f}",
-        "of the machine's peak": f"{speed / report.ability.peak:.0%}",
+        f"of the {'GPU' if report.gpu else 'machine'}'s peak": f"{speed / report.peak:.0%}" if report.peak else "",
+        "copying the frame to the GPU, counted in": words.milliseconds(copies.upload.median) if copies else "",
+        "copying all maps from it, not counted": words.milliseconds(copies.download.median) if copies else "",
         "maps": words.megabytes(size.map_bytes),
         "a fresh process at most": words.megabytes(size.process_bytes) if size.process_bytes is not None else "",
         "beside that: decoding the JPEG": words.milliseconds(picture.decoding.median) if picture else "",
@@ -95,7 +98,7 @@ def _layer(report: Report, layer: Layer, total: float) -> tuple[str, ...]:
         _outliers(layer.times),
         f"{layer.times.median / total:.0%}",
         f"{layer.speed / 1e9:.1f}" if computes else "",
-        f"{layer.speed / report.ability.peak:.0%}" if computes else "",
+        f"{layer.speed / report.peak:.0%}" if computes and report.peak else "",
         f"{layer.intensity:.1f}" if computes else "",
         words.megabytes(layer.map_bytes) if layer.map_bytes else "",
     )

@@ -16,6 +16,8 @@ BUDGET = 1 / LOOP_HERTZ
 _CLOCKS = {
     "cpu": "Layers are timed by CPU time, into which the work of other programs does not enter. ",
     "wall": "",
+    "device": "Layers are timed by the GPU's own events, one between each two launches, which adds about a microsecond "
+    "to each. A whole frame has the copy of the picture to the GPU in it, and not the copies of maps from it. ",
 }
 _READING = (
     "Half of a layer's times lie between its quartiles, in ms. Layers that are computed together, a strip of rows at a "
@@ -46,7 +48,7 @@ def headline(report: Report) -> list[str]:
 
 def _cost(report: Report) -> Iterator[str]:
     first, last = report.sizes[0], report.sizes[-1]
-    place = f"On this machine ({where(report.machine)}), with {threads(report.threads)},"
+    place = f"On this machine ({where(report.machine)}), with {computing(report)},"
     if len(report.sizes) == 1:
         yield f"{place} a frame of {first.label} takes {milliseconds(first.frame.median)}."
         return
@@ -56,7 +58,7 @@ def _cost(report: Report) -> Iterator[str]:
         f"{milliseconds(first.frame.median)} of {first.label}, for {times(last.pixels / first.pixels)} the pixels and "
         f"{times(last.multiply_adds / first.multiply_adds)} the multiply-adds."
     )
-    if report.threads == 1 and any(waited(size) for size in (first, last)):
+    if report.layers_clock == "cpu" and any(waited(size) for size in (first, last)):
         cpu = last.cpu.median / first.cpu.median
         yield (
             f"Computing alone took {milliseconds(last.cpu.median)}, {times(cpu)} {milliseconds(first.cpu.median)}: the "
@@ -131,6 +133,9 @@ def _rest(report: Report) -> Iterator[str]:
     energy = [f"{1e3 * s.energy.joules:.1f} mJ at {s.label}" for s in both if s.energy is not None]
     if energy:
         yield f"A frame takes {' and '.join(energy)}, of the whole board, idling included."
+    copies = [f"{milliseconds(s.copies.download.median)} at {s.label}" for s in both if s.copies is not None]
+    if copies:
+        yield f"The maps stay on the GPU; copying all of them from it, not counted above, takes {' and '.join(copies)}."
     jpeg = [
         f"{milliseconds(s.picture.decoding.median)} at {s.label} ({s.picture.jpeg_bytes / 1e3:.0f} kB)"
         for s in both
@@ -186,6 +191,8 @@ def _projected(report: Report) -> Iterator[str]:
 def notes(report: Report) -> list[str]:
     """What a reader should know of how it was measured: sentences."""
     found = [] if report.complete else ["The run was interrupted: what is missing was not measured."]
+    if report.peak is None:
+        found.append("The GPU's driver does not say its clock: shares of its peak are left out.")
     found += [f"{warning[0].upper()}{warning[1:]}." for warning in report.warnings]
     for size in report.sizes:
         if size.frame.outliers:
@@ -224,14 +231,14 @@ def where(machine: Machine) -> str:
 
 def facts(report: Report) -> list[tuple[str, str]]:
     """The machine and how it fared, as names and values."""
-    machine, before, after, ability = report.machine, report.before, report.after, report.ability
+    machine, before, after = report.machine, report.before, report.after
     rows = [
         ("machine", where(machine)),
-        ("cores", f"{machine.cores}, {threads(report.threads)} used"),
+        ("device", f"GPU, {report.gpu.name}" if report.gpu else f"CPU, {threads(report.threads)}"),
+        ("cores", str(machine.cores)),
         ("memory", f"{machine.memory / 1e9:.1f} GB" if machine.memory is not None else "not known"),
         ("kernels", report.kernels),
-        ("peak", f"{ability.peak / 1e9:.1f} GFLOP/s, the best of {len(ability.bursts)} bursts between the rounds"),
-        ("copying", f"memory {ability.memory / 1e9:.1f} GB/s, second cache {ability.cache / 1e9:.1f} GB/s"),
+        *_most(report),
         ("governor", machine.governor or "not known"),
         ("clocks", f"{_clocks(before.clocks)} before, {_clocks(after.clocks)} after"),
         ("load", f"{_load(before.load)} before, {_load(after.load)} after"),
@@ -243,6 +250,23 @@ def facts(report: Report) -> list[tuple[str, str]]:
         warmest = max(after.temperatures, key=lambda name: after.temperatures[name])
         rows.insert(-3, ("warmest", f"{warmest}, {after.temperatures[warmest]:.0f} degrees Celsius after"))
     return rows
+
+
+def _most(report: Report) -> Iterator[tuple[str, str]]:
+    """What computed can do at most: measured, or as its maker says."""
+    gpu, ability = report.gpu, report.ability
+    if ability is not None:
+        bursts = f"the best of {len(ability.bursts)} bursts between the rounds"
+        yield "peak", f"{ability.peak / 1e9:.1f} GFLOP/s, {bursts}"
+        yield "copying", f"memory {ability.memory / 1e9:.1f} GB/s, second cache {ability.cache / 1e9:.1f} GB/s"
+    if gpu is not None:
+        yield "GPU", f"compute capability {gpu.capability}, {gpu.memory / 1e9:.1f} GB, driver for CUDA {gpu.driver}"
+        lanes = f"{gpu.multiprocessors} multiprocessors of {gpu.lanes} lanes"
+        if gpu.peak is not None:
+            said = f"by its data sheet: {lanes}, {gpu.clock / 1e9:.2f} GHz at most"
+            yield "peak", f"{gpu.peak / 1e9:,.0f} GFLOP/s in float32, {said}"
+        if gpu.bandwidth is not None:
+            yield "memory's speed", f"{gpu.bandwidth / 1e9:,.0f} GB/s at most, by its clock and width"
 
 
 def moment(made: str) -> str:
@@ -279,6 +303,11 @@ def megabytes(count: int) -> str:
 def times(ratio: float) -> str:
     """A ratio in words."""
     return f"{ratio:.0f} times" if ratio >= 20 or abs(ratio - round(ratio)) < 0.05 else f"{ratio:.1f} times"
+
+
+def computing(report: Report) -> str:
+    """What computed."""
+    return f"the GPU {report.gpu.name}" if report.gpu else threads(report.threads)
 
 
 def threads(count: int) -> str:

@@ -23,7 +23,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "bench": "Measure what a model costs at several sizes, and write a report.",
     "demo": "Run the main job on the samples that come with fastact.",
-    "doctor": "Show the CPU, which compiled kernels are used, and why.",
+    "doctor": "Show CPU and GPU, which compiled kernels are used, and why.",
     "extract": "Compute the feature maps of pictures and save them.",
     "info": "Show a model's layers: shapes, parameters, costs, receptive fields.",
     "movie": "Make a film of a tub, as the network sees it.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.options import CONFIG, SIZE, console, plain, say, usable_cores
+from fastact.cli.options import CONFIG, DEVICE, SIZE, console, plain, say, usable_cores
 from fastact.kernels.cpu.threads import MOST
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def _boards() -> list[str]:
     "Without it: every convolution."
 )  # fmt: skip
 @click.option("--image", "-i", type=click.Path(path_type=Path), metavar="FILE", help="A picture to feed.")
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
@@ -99,7 +100,7 @@ def _boards() -> list[str]:
 @click.option("--compare", nargs=2, metavar="A.json B.json", help="Set two reports side by side; nothing is measured.")
 def command(
     model_path: str | None, config_path: str | None, sizes: tuple[tuple[int, int], ...] | None,
-    layers: tuple[str, ...], image: Path | None, threads: int, seconds: float, peers: tuple[str, ...],
+    layers: tuple[str, ...], image: Path | None, device: str, threads: int, seconds: float, peers: tuple[str, ...],
     project: tuple[str, ...], out: str, save: str, compare: tuple[str, str] | None,
 ) -> int:  # fmt: skip
     """Measure what a model costs on this machine at several input sizes, with the same convolutional weights.
@@ -134,7 +135,7 @@ def command(
         template_library()  # whether it is there, before anything is measured
     model = load(model_path, config=config_path)
     rivals, boards = [r for r in RIVALS if r.key in peers], [b for b in BOARDS if b.key in project]
-    request = Request(model, sizes or (), list(layers) or None, threads, seconds, image, rivals, boards)
+    request = Request(model, sizes or (), list(layers) or None, threads, seconds, image, rivals, boards, device)
     folder = make_folder(out)
     with _progress() as progress:
         measured = measure(request, progress)
@@ -229,7 +230,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 def _compare(first: str, second: str) -> int:
     from fastact.bench.compare import compare
-    from fastact.bench.result import read_report
+    from fastact.bench.reading import read_report
 
     found = compare(read_report(first), read_report(second))
     out = console()

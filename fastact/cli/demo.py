@@ -10,7 +10,7 @@ import click
 from fastact import samples
 from fastact.cli.extract import Job
 from fastact.cli.feeding import Feeder, Sources
-from fastact.cli.options import say
+from fastact.cli.options import DEVICE, say
 from fastact.extractor import Extractor
 from fastact.graph import load
 from fastact.views import Style
@@ -18,7 +18,8 @@ from fastact.views import Style
 
 @click.command(short_help="Run the main job on the samples that come with fastact.")
 @click.option("--out", "-o", default="fastact-demo", show_default=True, metavar="DIR", help="Where pictures go.")
-def command(out: str) -> int:
+@DEVICE
+def command(out: str, device: str) -> int:
     """Run the main job on the samples that come with fastact: a trained pilot and a frame of its track.
 
     The frame goes through the pilot at 160x120, as the car sees it, and through the same weights at 640x360.
@@ -27,7 +28,7 @@ def command(out: str) -> int:
     for size, model in (("160x120", pilot), ("640x360", pilot.at_size((360, 640)))):
         frame = samples.frame(size)  # type: ignore[arg-type]  # the two sizes there are
         feeder = Feeder(model, Sources.of([str(frame)], [], None, []))
-        job = Job(Extractor(model), feeder, raw=False, formats=("png",), style=Style())
+        job = Job(Extractor(model, device=device), feeder, raw=False, formats=("png",), style=Style())
         folder = Path(out) / size
         feed, maps = job.run(feeder.runs[0], folder)
         started = time.perf_counter()

@@ -6,12 +6,11 @@ import contextlib
 import importlib.util
 import os
 import platform
-from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from fastact import __version__
+from fastact.cli.gpus import gpu_lines, refusals
 from fastact.kernels.cpu.levels import LEVELS, supported
 from fastact.kernels.cpu.library import BuildError, load
 from fastact.kernels.cpu.search import SHIPPED, cache_folder, candidates
@@ -22,6 +21,7 @@ _OPTIONAL = {
     "waitress": "serves the page of `fastact view --serve` (extra view)",
     "av": "writes films as MP4 (extra movie)",
     "numba": "compiles kernels where none are at hand (extra jit)",
+    "numba_cuda": "compiles kernels for GPUs where none are at hand (extra cuda)",
     "ziglang": "links them where there is no C compiler",
     "tensorflow": "for verify (extra verify)",
     "keras": "for verify (extra verify)",
@@ -29,9 +29,10 @@ _OPTIONAL = {
 }
 
 
-@click.command(short_help="Show the CPU, which compiled kernels are used, and why.")
+@click.command(short_help="Show CPU and GPU, which compiled kernels are used, and why.")
 def command() -> int:
-    """Show the CPU, which compiled kernels are used and why others are not, and what optional packages there are."""
+    """Show the CPU and the GPU, which compiled kernels are used and why others are not, what `--device auto` takes,
+    and what optional packages there are."""
     click.echo(f"fastact {__version__}, Python {platform.python_version()}, {platform.platform()}")
     click.echo(f"CPU: {_cpu()}, {os.cpu_count()} cores; kernels it can run: {', '.join(supported()) or 'none'}")
     for name, target in LEVELS.items():
@@ -46,26 +47,14 @@ def command() -> int:
     except BuildError as error:
         click.echo(f"kernels: none: {error}")
         status = 2
-    for line in _refusals():
+    for line in refusals(c for name in supported() for c in candidates(name, LEVELS[name].registers)):
         click.echo(f"  not {line}")
+    for line in gpu_lines():
+        click.echo(line)
     for package, use in _OPTIONAL.items():
         there = "is there" if importlib.util.find_spec(package) else "is not installed"
         click.echo(f"{package} {there}: {use}")
     return status
-
-
-def _refusals() -> Iterator[str]:
-    """Libraries that are not used, with the reason. A cache keeps many that were made from other versions: of those
-    in one folder with one reason, all but one are counted."""
-    refused: dict[tuple[Path, str, str], list[str]] = {}
-    for name in supported():
-        for candidate in candidates(name, LEVELS[name].registers):
-            if candidate.refusal is not None:
-                alike = (candidate.path.parent, candidate.origin, candidate.refusal)
-                refused.setdefault(alike, []).append(candidate.path.name)
-    for (folder, origin, reason), files in refused.items():
-        more = f" and {len(files) - 1} more there" if len(files) > 1 else ""
-        yield f"{folder / files[0]} ({origin}){more}: {reason}"
 
 
 def _cpu() -> str:

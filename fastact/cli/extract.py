@@ -11,7 +11,7 @@ import click
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Run, Sources, feeding_options
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIGS, networks_and_cars, say, usable_cores
+from fastact.cli.options import CONFIGS, DEVICE, networks_and_cars, say, usable_cores
 from fastact.extractor import Extractor
 from fastact.frames import read_picture
 from fastact.graph import load
@@ -110,6 +110,7 @@ def _in_words(name: str, array: Array) -> str:
     help="What to write, of png,npz,h5, separated by commas.",
 )
 @click.option("--raw", is_flag=True, help="Feed 0..255 as `donkey cnnactivations` does, not 0..1 as the car does.")
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
@@ -123,7 +124,7 @@ def command(
     model_path: str, configs: tuple[str, ...], images: tuple[str, ...],
     inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
     indexes: tuple[int, ...], start: int, end: int | None, layers: tuple[str, ...], out: str, save: str, raw: bool,
-    threads: int, norm: str, cmap: str,
+    device: str, threads: int, norm: str, cmap: str,
 ) -> int:  # fmt: skip
     """Compute the feature maps of pictures and save them.
 
@@ -156,7 +157,10 @@ def command(
         model = load(model_path, config=network)
         model = model.at_size(sources.size) if sources.size else model
         return _extract_lap(
-            Extractor(model, list(layers) or None), lap_of(model, tub, inputs, start, end, camera), out, threads
+            Extractor(model, list(layers) or None, device=device),
+            lap_of(model, tub, inputs, start, end, camera),
+            out,
+            threads,
         )
     if start or end is not None:
         raise click.UsageError("--start and --end are for a whole tub: add --tub DIR and --out FILE.h5")
@@ -168,7 +172,7 @@ def command(
     model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
     feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
-    job = Job(Extractor(model, list(layers) or None, threads=threads), feeder, raw, formats, style)
+    job = Job(Extractor(model, list(layers) or None, threads=threads, device=device), feeder, raw, formats, style)
     folders = _folders(Path(make_folder(out)), map(feeder.name, feeder.runs))
     said: set[str] = set()
     for run, folder in _progress(list(zip(feeder.runs, folders, strict=True))):

@@ -8,7 +8,7 @@ import click
 
 from fastact.cli.feeding import Sources, input_option
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIGS, networks_and_cars, say
+from fastact.cli.options import CONFIGS, DEVICE, networks_and_cars, say
 from fastact.kernels.cpu.threads import MOST
 
 
@@ -39,6 +39,7 @@ from fastact.kernels.cpu.threads import MOST
     "--cmap", metavar="NAME", help="Colour map.  [default: viridis for a mosaic, inferno over a picture]"
 )  # fmt: skip
 @input_option
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=1, show_default=True, metavar="N",
     help="Threads that compute a picture together; pictures are decoded and encoded beside them."
@@ -46,7 +47,7 @@ from fastact.kernels.cpu.threads import MOST
 def command(
     model_path: str, configs: tuple[str, ...], tub: str, out: str, style: str, layers: tuple[str, ...], start: int,
     end: int | None, scale: int | None, fps: float, driver: bool, cmap: str | None, inputs: tuple[object, ...],
-    threads: int,
+    device: str, threads: int,
 ) -> int:  # fmt: skip
     """Make a film of a tub: the camera's picture, what the network saw in it, and the steering.
 
@@ -72,7 +73,7 @@ def command(
     sources = Sources.of((), inputs, None, ())  # type: ignore[arg-type]  # the option gives no others
     model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    film = Film(model, style=style, layers=list(layers) or None, threads=threads)
+    film = Film(model, style=style, layers=list(layers) or None, threads=threads, device=device)
     lap = lap_of(model, tub, inputs, start, end, camera)  # type: ignore[arg-type]
     look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
     with ending_well(), progress_bar("film", lap.count()) as progress:

@@ -54,6 +54,11 @@ class Size(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic 
 
 SIZE = Size()
 
+DEVICE = click.option(
+    "--device", type=click.Choice(["cpu", "cuda", "auto"]), default="cpu", show_default=True,
+    help="What computes: the CPU; an NVIDIA GPU (cuda); or a GPU where one can be used, else the CPU (auto)."
+)  # fmt: skip
+
 CONFIG = click.option(
     "--config", "config_path", metavar="FILE",
     help="For a model file of weights alone: where the network is described, in the text of model.to_json() or in "

@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
-from fastact.cli.options import CONFIG, say, usable_cores
+from fastact.cli.options import CONFIG, DEVICE, say, usable_cores
 from fastact.errors import InputError
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
@@ -37,6 +37,7 @@ class Choice:
     value: int | None
     layer: str | None
     threads: int
+    device: str
 
     def of(self, model: Model) -> Method:
         """The method for a model; raises BadParameter for options that it does not take."""
@@ -44,13 +45,13 @@ class Choice:
             raise click.BadParameter("the gradient is taken by the picture: --layer is of no use", param_hint="--layer")
         if self.method != "visualbackprop":
             if self.method == "gradient":
-                return GradientSaliency(model, self.output, index=self.value, threads=self.threads)
-            return GradCam(model, self.layer, self.output, index=self.value, threads=self.threads)
+                return GradientSaliency(model, self.output, index=self.value, threads=self.threads, device=self.device)
+            return GradCam(model, self.layer, self.output, index=self.value, threads=self.threads, device=self.device)
         for option, given in (("--output", self.output), ("--value", self.value)):
             if given is not None:
                 words = "VisualBackProp comes from the maps alone, whatever the output: choose --method gradient"
                 raise click.BadParameter(words, param_hint=option)
-        return VisualBackProp(model, self.layer, threads=self.threads)
+        return VisualBackProp(model, self.layer, threads=self.threads, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def laid_out(pictures: Array, mask: Floats) -> tuple[Array, Floats]:
     help="What to write, of png,npz, separated by commas; npz has the mask, the strength it is made of and, of "
     "--method gradient, the gradient itself."
 )  # fmt: skip
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
@@ -144,7 +146,7 @@ def command(
     model_path: str, config_path: str | None, images: tuple[str, ...],
     inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
     indexes: tuple[int, ...], method: str, output: str | None, value: int | None, layer: str | None, out: str,
-    save: str, threads: int, cmap: str,
+    save: str, device: str, threads: int, cmap: str,
 ) -> int:  # fmt: skip
     """Show which pixels matter to a network: a mask from 0 to 1, laid over the picture, with words and a scale.
 
@@ -164,7 +166,7 @@ def command(
     model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model
     feeder = Feeder(model, sources)
-    see = Choice(method, output, value, layer, threads).of(model)
+    see = Choice(method, output, value, layer, threads, device).of(model)
     files = _files(out, [feeder.name(run) for run in feeder.runs], method)
     for run, file in zip(feeder.runs, files, strict=True):
         feed = feeder.feed(run)
@@ -183,10 +185,10 @@ def command(
                 arrays["gradient"] = see.gradient(feed.inputs)
             save_npz(file.with_suffix(".npz"), FeatureMaps(arrays, {}), _metadata(see, feed, method))
             click.echo(str(file.with_suffix(".npz")))
-    spent = cost(see, feeder.feed(feeder.runs[-1]).inputs, threads)
+    spent = cost(see, feeder.feed(feeder.runs[-1]).inputs, threads, device)
     say(
         f"fastact: {spent.mask:.2f} ms a frame, {spent.ratio:.2f} times the {spent.plain:.2f} ms of the convolutions' "
-        f"maps alone ({threads} thread{'s' * (threads > 1)})"
+        f"maps alone ({'on the GPU' if see.device == 'cuda' else f'{threads} thread' + 's' * (threads > 1)})"
     )
     return 0
 

@@ -14,7 +14,7 @@ import click
 
 from fastact.cli.feeding import Input, NamedFile, Sources
 from fastact.cli.laps import lap_of, many, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIG, console, plain, say, usable_cores
+from fastact.cli.options import CONFIG, DEVICE, console, plain, say, usable_cores
 from fastact.kernels.cpu.threads import MOST
 from fastact.writing import whole_file
 
@@ -50,13 +50,15 @@ _INTERRUPTED = 130
     help="How to print them."
 )  # fmt: skip
 @click.option("--out", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE, not to stdout.")
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
 )  # fmt: skip
 def command(
     model_path: str, config_path: str | None, tub: str, layers: tuple[str, ...], start: int, end: int | None,
-    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, threads: int,
+    limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, device: str,
+    threads: int,
 ) -> int:  # fmt: skip
     """Show what a tub says about a model's filters.
 
@@ -77,7 +79,7 @@ def command(
     model = load(model_path, config=config_path)
     model = model.at_size(sources.size) if sources.size else model
     lap = lap_of(model, tub, inputs, start, end, limit=limit)
-    statistics = collect(Extractor(model, list(layers) or None, threads=threads), lap)
+    statistics = collect(Extractor(model, list(layers) or None, threads=threads, device=device), lap)
     say_pictures(lap)
     for layer, reason in statistics.missing.items():
         say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fastact import samples
 from fastact.cli.feeding import Array, Feeder, NamedFile, Sources, feeding_options
-from fastact.cli.options import CONFIG, console, plain, say
+from fastact.cli.options import CONFIG, DEVICE, console, plain, say
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import read_picture, takes_pictures
@@ -29,6 +29,7 @@ from fastact.verify import TOLERANCE, compare, tensorflow_maps
 @click.argument("model_path", metavar="MODEL")
 @CONFIG
 @feeding_options
+@DEVICE
 @click.option(
     "--tolerance", type=click.FloatRange(0, min_open=True), default=TOLERANCE, show_default=True,
     help="The largest difference allowed, in parts of a layer's largest value."
@@ -36,7 +37,7 @@ from fastact.verify import TOLERANCE, compare, tensorflow_maps
 def command(
     model_path: str, config_path: str | None, images: tuple[str, ...],
     inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
-    indexes: tuple[int, ...], tolerance: float,
+    indexes: tuple[int, ...], device: str, tolerance: float,
 ) -> int:  # fmt: skip
     """Compare every layer's map with TensorFlow's, for one frame.
 
@@ -52,7 +53,7 @@ def command(
     """
     model = load(model_path, config=config_path)
     fed = _inputs(model, Sources.of(images, inputs, tub, indexes))
-    maps = Extractor(model, "all")(fed)
+    maps = Extractor(model, "all", device=device)(fed)
     say("fastact: asking TensorFlow, which takes a few seconds")
     with _quiet():
         keras, theirs = tensorflow_maps(model, fed)

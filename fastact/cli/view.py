@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources, read_arrays
-from fastact.cli.options import CONFIG, SIZE, say, usable_cores
+from fastact.cli.options import CONFIG, DEVICE, SIZE, say, usable_cores
 from fastact.cli.subjects import Subject, open_browser
 from fastact.extractor import Extractor
 from fastact.graph import Model, load
@@ -51,6 +51,7 @@ _SIDE_BY_SIDE = 2
     "0.0.0.0 for the whole network.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=8892, show_default=True, help="The port; 0 for any free "
     "one.")  # fmt: skip
+@DEVICE
 @click.option(
     "--threads", type=click.IntRange(1, MOST), default=usable_cores, metavar="N",
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
@@ -59,7 +60,7 @@ def command(
     model_path: str, config_path: str | None, images: tuple[str, ...], tub: str | None, index: int | None,
     arrays: tuple[NamedFile, ...], sizes: tuple[tuple[int, int], ...], against: str | None, layers: tuple[str, ...],
     limit: int | None, colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int,
-    threads: int,
+    device: str, threads: int,
 ) -> int:  # fmt: skip
     """Show what every filter sees: the network, all its maps, their values and receptive fields, as a page.
 
@@ -90,7 +91,7 @@ def command(
     named = {a.name: a.path for a in arrays}
     indexes = () if index is None else (index,)
     given = Sources(images, named, tub, indexes, None, most=None if serve else 1)
-    subjects = _subjects(models, sizes, given, list(layers) or None, threads)
+    subjects = _subjects(models, sizes, given, list(layers) or None, threads, device)
     if serve:
         from fastact.cli.serving import serve_subjects
 
@@ -122,6 +123,7 @@ def _subjects(
     given: Sources,
     layers: list[str] | None,
     threads: int,
+    device: str,
 ) -> list[Subject]:
     """What stands side by side: every model at every size."""
     several, subjects = len(models) > 1, []
@@ -132,7 +134,7 @@ def _subjects(
             label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
             feeder = Feeder(sized, given) if feeds else None
-            extract = Extractor(sized, layers or _default(sized), threads=threads) if feeds else None
+            extract = Extractor(sized, layers or _default(sized), threads=threads, device=device) if feeds else None
             subjects.append(Subject(label, sized, feeder, extract))
     if several and subjects[0].label == subjects[1].label:
         subjects = [Subject(os.path.relpath(s.model.source), s.model, s.feeder, s.extract) for s in subjects]

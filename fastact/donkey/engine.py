@@ -76,7 +76,7 @@ class Engine:
         self.layers = tuple(node.name for node in select(model, wanted)) if shows else ()
         if shows and settings.overlay is not None and settings.style == "overlay":
             self.layers = tuple(node.name for node in select(model, settings.overlay))[-1:]
-        self._compute = Extractor(model, [*self.layers, *outputs], threads=settings.threads)
+        self._compute = Extractor(model, [*self.layers, *outputs], threads=settings.threads, device=settings.device)
 
     def __call__(self, frame: Pixels, *others: object) -> Seen:
         """Computes one frame; `others` are numbers from other parts for inputs that take them, in the model's order.
@@ -102,7 +102,9 @@ class _Saliency:
     """The maps of a chain of convolutions, and the mask that VisualBackProp makes of them in the same call."""
 
     def __init__(self, model: Model, settings: Settings, outputs: Sequence[str]) -> None:
-        self._see = VisualBackProp(model, settings.overlay, threads=settings.threads, outputs=outputs)
+        self._see = VisualBackProp(
+            model, settings.overlay, threads=settings.threads, device=settings.device, outputs=outputs
+        )
         self.layers = self._see.convolutions
         self.mask = np.zeros((0, 0), np.float32)
 

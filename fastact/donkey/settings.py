@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from fastact.engines import DEVICES
 from fastact.errors import InputError
 
 STYLES = ("mosaic", "overlay", "saliency")
@@ -51,6 +52,9 @@ class Settings:
         True, "whether TRANSFORMATIONS are applied; False where the part's input is cam/image_array_trans"
     )
     threads: int = _setting(1, "threads that compute a frame together")
+    device: str = _setting(
+        "cpu", "'cpu'; 'cuda', the GPU; or 'auto', the GPU if it can be used, else the CPU, and the log says why"
+    )
     throttle_range: float | None = _setting(
         None, f"throttle at which a categorical pilot's last place lies; None for {_THROTTLE_RANGE}, or 0.5"
     )
@@ -62,6 +66,7 @@ class Settings:
             _check(name, getattr(self, name), isinstance(getattr(self, name), bool), "True or False")
         for name in ("model", "overlay", "colormap"):
             _check(name, getattr(self, name), isinstance(getattr(self, name), str | None), "a text or None")
+        _check("device", self.device, self.device in DEVICES, f"one of {', '.join(map(repr, DEVICES))}")
         _check("style", self.style, self.style in STYLES, f"one of {', '.join(map(repr, STYLES))}")
         _check("width", self.width, 320 <= self.width <= 4096, "from 320 to 4096")
         _check("height", self.height, 240 <= self.height <= 4096, "from 240 to 4096")

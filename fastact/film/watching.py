@@ -59,6 +59,7 @@ class Film:
         layers: those to show, every convolution without it. An overlay takes the last of them, and saliency's chain of
             convolutions ends with it.
         threads: how many compute a frame together.
+        device: "cpu", "cuda" or "auto", as for `Extractor`.
 
     Raises:
         InputError: an unknown style, or a saliency of something that is no convolution.
@@ -70,13 +71,21 @@ class Film:
         subject: what is laid over the picture, in words; "" for a mosaic.
     """
 
-    def __init__(self, model: Model, *, style: str = "mosaic", layers: Layers = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        style: str = "mosaic",
+        layers: Layers = None,
+        threads: int = 1,
+        device: str = "cpu",
+    ) -> None:
         self.model, self.style = model, style
         self._decode = _decoder(model)
         outputs = self._decode.layers if self._decode else ()
         if style == "saliency":
             last = None if layers is None else select(model, layers)[-1].name
-            self._see = VisualBackProp(model, last, threads=threads, outputs=outputs)
+            self._see = VisualBackProp(model, last, threads=threads, outputs=outputs, device=device)
             self.names = self._see.convolutions
             self.subject = f"square root of VisualBackProp up to {self.names[-1]}"
             return
@@ -89,7 +98,7 @@ class Film:
             )
         self.names = tuple(n.name for n in (nodes[-1:] if style == "overlay" else nodes))
         self.subject = f"{self.names[-1]}, mean of its filters" if style == "overlay" else ""
-        self._extract = Extractor(model, [*self.names, *outputs], threads=threads)
+        self._extract = Extractor(model, [*self.names, *outputs], threads=threads, device=device)
 
     @property
     def steers(self) -> bool:

@@ -12,7 +12,7 @@ from fastact.kernels import ops
 from fastact.kernels.ops import Unary
 from fastact.kernels.program import Instruction
 from fastact.layers import Value
-from fastact.plan import Recorder
+from fastact.recording import Recorder
 from fastact.saliency.gradients import through
 
 

@@ -12,7 +12,7 @@ from fastact.extractor import Extractor, Frame
 from fastact.graph import Model, load
 from fastact.kernels.ops import Floats
 from fastact.maps import FeatureMaps
-from fastact.plan import Further
+from fastact.recording import Further
 from fastact.selection import select
 
 RESULT = "saliency()"
@@ -31,14 +31,27 @@ class Saliency:
     """
 
     def __init__(
-        self, model: Model, layers: Sequence[str], outputs: Iterable[str], further: Further, threads: int | None
+        self,
+        model: Model,
+        layers: Sequence[str],
+        outputs: Iterable[str],
+        further: Further,
+        threads: int | None,
+        device: str = "cpu",
     ) -> None:
         others = [outputs] if isinstance(outputs, str) else list(outputs)
         wanted = [*layers, *(n.name for n in select(model, others))] if others else list(layers)
         self.model = model
-        self._extract = Extractor(model, wanted, threads=1 if threads is None else threads, further=further)
+        self._extract = Extractor(
+            model, wanted, threads=1 if threads is None else threads, further=further, device=device
+        )
         self.maps = FeatureMaps({}, {})
         self.strength: Floats = np.zeros((0, 0), np.float32)
+
+    @property
+    def device(self) -> str:
+        """What computes just now, "cpu" or "cuda"."""
+        return self._extract.device
 
     def __call__(self, frame: Frame) -> Floats:
         """The mask of a frame, which is given as to `Extractor`; all 0 where the strength is the same everywhere.

@@ -12,7 +12,7 @@ from fastact.kernels import ops
 from fastact.kernels.program import Instruction
 from fastact.layers import Value, show
 from fastact.node import Node
-from fastact.plan import Recorder, ancestors, record
+from fastact.recording import Recorder, ancestors, record
 
 _POINTWISE = (ops.Affine, ops.Elementwise, ops.BinaryConstant, ops.RowWise, ops.Standardize)
 """Operations that leave a map's cells where they are."""

@@ -27,12 +27,12 @@ class Cost:
         return self.mask / self.plain
 
 
-def cost(see: Saliency, frame: Frame, threads: int = 1) -> Cost:
+def cost(see: Saliency, frame: Frame, threads: int = 1, device: str = "cpu") -> Cost:
     """Measures both in turns, for about half a second, so that what else the machine does meets both alike.
 
     The call before it has made both plans: neither reading nor planning is counted.
     """
-    plain = Extractor(see.model, threads=threads)
+    plain = Extractor(see.model, threads=threads, device=device)
     times: dict[str, list[float]] = {"mask": [], "plain": []}
     calls: dict[str, Callable[[Frame], object]] = {"mask": see, "plain": plain}
     for call in calls.values():

@@ -16,7 +16,7 @@ from fastact.graph import Model
 from fastact.kernels import ops
 from fastact.kernels.ops import INF, Unary
 from fastact.layers import Value
-from fastact.plan import Further, Recorder
+from fastact.recording import Further, Recorder
 from fastact.saliency.backward import gradient_of
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import convolution, recorded
@@ -37,6 +37,7 @@ class GradCam(Saliency):
         output: the output's name, or any layer's; None for the first output that is a row of values.
         index: which of its values; None for the largest of a softmax (the class it chooses), else the first.
         threads: how many compute a frame together; None for one.
+        device: "cpu", "cuda" or "auto", as for `Extractor`.
         outputs: names or patterns of other layers whose maps are wanted, too.
 
     Raises:
@@ -58,6 +59,7 @@ class GradCam(Saliency):
         index: int | None = None,
         threads: int | None = None,
         outputs: Iterable[str] = (),
+        device: str = "cpu",
     ) -> None:
         model = opened(model)
         self.scalar = scalar_of(model, output, index)
@@ -65,7 +67,7 @@ class GradCam(Saliency):
         further = _Weighted(self.layer, self.scalar, model.channels_first)
         recorder, values = recorded(model, set(further.needs))
         further.append(recorder, values)  # refuses here what would be refused at the first frame
-        super().__init__(model, (self.layer, self.scalar.output), outputs, further, threads)
+        super().__init__(model, (self.layer, self.scalar.output), outputs, further, threads, device)
 
     @property
     def value(self) -> float:

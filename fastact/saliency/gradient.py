@@ -17,7 +17,7 @@ from fastact.extractor import Frame
 from fastact.graph import Model
 from fastact.kernels.ops import Floats
 from fastact.layers import Value
-from fastact.plan import Further, Recorder
+from fastact.recording import Further, Recorder
 from fastact.saliency.backward import gradient_of
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import recorded
@@ -39,6 +39,7 @@ class GradientSaliency(Saliency):
         index: which of its values; None for the largest of a softmax (the class it chooses), else the first.
         by: the input the gradient is taken by; None for the one that takes pictures.
         threads: how many compute a frame together; None for one.
+        device: "cpu", "cuda" or "auto", as for `Extractor`.
         outputs: names or patterns of other layers whose maps are wanted, too.
 
     Raises:
@@ -60,6 +61,7 @@ class GradientSaliency(Saliency):
         by: str | None = None,
         threads: int | None = None,
         outputs: Iterable[str] = (),
+        device: str = "cpu",
     ) -> None:
         model = opened(model)
         self.scalar = scalar_of(model, output, index)
@@ -69,7 +71,7 @@ class GradientSaliency(Saliency):
         further = _Back(self.scalar, self.by)
         recorder, values = recorded(model, set(further.needs))
         further.append(recorder, values)  # refuses here what would be refused at the first frame
-        super().__init__(model, (self.scalar.output,), outputs, further, threads)
+        super().__init__(model, (self.scalar.output,), outputs, further, threads, device)
 
     def gradient(self, frame: Frame) -> Floats:
         """The gradient of the number by the input's values, float32 of the input's shape; bytes count as 0..1."""

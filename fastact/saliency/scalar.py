@@ -12,7 +12,7 @@ from fastact.graph import Model
 from fastact.kernels import ops
 from fastact.kernels.ops import Floats, Row, Total
 from fastact.layers import Value, show
-from fastact.plan import Recorder
+from fastact.recording import Recorder
 from fastact.saliency.chain import recorded
 
 

@@ -18,7 +18,7 @@ from fastact.errors import UnsupportedError
 from fastact.graph import Model
 from fastact.kernels import ops
 from fastact.layers import Tape, Value
-from fastact.plan import Further, Recorder
+from fastact.recording import Further, Recorder
 from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import Maps, Windows, follow, followed, last_convolution, recorded
 
@@ -37,6 +37,7 @@ class VisualBackProp(Saliency):
         model: a model, or the path of its file.
         layer: the convolution the chain ends with; None for the last to which one leads from a picture.
         threads: how many compute a frame together; None for one.
+        device: "cpu", "cuda" or "auto", as for `Extractor`.
         outputs: names or patterns of other layers whose maps are wanted, too, such as a pilot's outputs.
 
     Raises:
@@ -57,11 +58,12 @@ class VisualBackProp(Saliency):
         *,
         threads: int | None = None,
         outputs: Iterable[str] = (),
+        device: str = "cpu",
     ) -> None:
         model = opened(model)
         last = last_convolution(model, layer).name
         self.convolutions = follow(*recorded(model, {last}), last).layers
-        super().__init__(model, self.convolutions, outputs, _Backwards(last, followed(model, last)), threads)
+        super().__init__(model, self.convolutions, outputs, _Backwards(last, followed(model, last)), threads, device)
 
 
 @dataclass(frozen=True)

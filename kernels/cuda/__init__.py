@@ -5,6 +5,8 @@ encode       how an operation becomes launches (addresses and integers)
 code         the kernels, written in Python; only what compiles or simulates them loads Numba
 catalog      every kernel by name: its function, its parameters, its threads
 boards       what a GPU has: multiprocessors, registers, shared memory
+occupancy    how many blocks of a kernel a multiprocessor holds at once
+ceilings     launches that show what a GPU can do at most
 build        Numba compiles the catalog to PTX; needs no GPU
 search       finds the PTX for a GPU, or has it built; `ship` builds it for a wheel
 driver       NVIDIA's driver through ctypes: `symbols` has its functions, `errors` what they say

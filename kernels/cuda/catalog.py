@@ -52,6 +52,8 @@ KERNELS: dict[str, Kernel] = {
     "depthwise_padded": Kernel("depthwise", "FIIFFFuuuuffuuuull"),
     "dense_parts": Kernel("dense", "FFFuuuul"),
     "dense_sum": Kernel("dense", "FFFuuuffl"),
+    "ceiling_multiply_adds": Kernel("ceilings", "Fuf"),
+    "ceiling_copy": Kernel("ceilings", "FFu"),
 }
 
 

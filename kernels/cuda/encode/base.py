@@ -38,6 +38,11 @@ def encoder(kind: type[O]) -> Callable[[Encoder], Encoder]:
     return register
 
 
+def can_encode(op: ops.Op) -> bool:
+    """Whether there is an encoder for operations such as `op`."""
+    return type(op) in _ENCODERS
+
+
 def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, target: Target) -> list[Launch]:
     """The launches that run `op`, in order; every one sees what those before it wrote."""
     return _ENCODERS[type(op)](op, inputs, output, target)

@@ -1,0 +1,91 @@
+"""Reports read back from their files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastact.bench.result import VERSION, Report
+from fastact.errors import FileError
+
+_MOST_BYTES = 64 << 20
+
+
+def read_report(path: str | os.PathLike[str]) -> Report:
+    """A report from its file.
+
+    Raises:
+        FileError: it cannot be read, or is no report of this form.
+    """
+    name = repr(os.fspath(path))
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise FileError(f"{name} is larger than any report: give a report.json that fastact bench wrote")
+        value = json.loads(content, parse_constant=_no_number)
+    except OSError as error:
+        raise FileError(f"the report {name} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{name} is not JSON: give a report.json that fastact bench wrote") from error
+    if isinstance(value, dict) and value.get("version") == 1:
+        value = _second_form(value)
+    if isinstance(value, dict) and value.get("version") != VERSION:
+        raise FileError(
+            f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}: measure again"
+        )
+    try:
+        report: Report = _decode(Report, value, "report")
+    except _MisfitError as error:
+        raise FileError(f"{name} is no report of fastact bench: {error}") from error
+    return report
+
+
+def _second_form(value: dict[str, Any]) -> dict[str, Any]:
+    """A report of form 1, which knew of no GPU, in form 2."""
+    sizes = value.get("sizes")
+    if isinstance(sizes, list):
+        sizes = [size | {"copies": None} if isinstance(size, dict) else size for size in sizes]
+    return value | {"version": 2, "device": "cpu", "gpu": None} | ({} if sizes is None else {"sizes": sizes})
+
+
+class _MisfitError(ValueError):
+    """A value is not what the record has in its place."""
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    """`value` as `kind`: a record, a tuple or mapping of one kind, None or another kind, or a plain type."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        if not isinstance(value, dict) or set(value) != set(hints):
+            raise _MisfitError(f"{where} has not the entries {', '.join(hints)}")
+        return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})  # type: ignore[operator]
+    if origin is types.UnionType:
+        if value is None:
+            return None
+        return _decode(next(a for a in arguments if a is not type(None)), value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _MisfitError(f"{where} is no list")
+        return tuple(_decode(arguments[0], v, where) for v in value)
+    if origin in (dict, Mapping):
+        if not isinstance(value, dict):
+            raise _MisfitError(f"{where} is no object")
+        return {k: _decode(arguments[1], v, where) for k, v in value.items()}
+    if kind is float and type(value) is int:
+        value = float(value) if abs(value) < 1 << 1000 else None
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
+        raise _MisfitError(f"{where} is no {kind.__name__}")
+    return value

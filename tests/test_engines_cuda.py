@@ -1,0 +1,337 @@
+"""A GPU behind the same interface as the CPU: the same maps, lying elsewhere, and what happens when it fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import cuda_device
+import numpy as np
+import pytest
+from fake_driver import FakeDriver, Gpu
+from oracles import handmade
+from test_topology import conv, entry, image, model, on
+
+from fastact import Extractor, FeatureMaps, Model
+from fastact.engines import auto, cuda, dlpack
+from fastact.errors import InputError, KernelError
+from fastact.kernels.cuda import device as devices
+from fastact.kernels.cuda import encode, search
+from fastact.kernels.cuda.device import Device
+from fastact.kernels.cuda.errors import UnavailableError
+
+SHAPE = (6, 7, 3)
+LAYERS = ["c*", "out"]
+
+
+def pilot() -> Model:
+    layers = [
+        image("img", SHAPE), conv("c1", [on("img")], activation="relu"), conv("c2", [on("c1")]),
+        entry("Flatten", "flat", [on("c2")]), entry("Dense", "out", [on("flat")], units=2),
+    ]  # fmt: skip
+    return handmade(model(layers, [["img", 0, 0]], [["out", 0, 0]]))
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch) -> Iterator[FakeDriver]:
+    """The driver of the one GPU that every extractor of a test uses."""
+    driver, gpu = cuda_device.fake_device(tmp_path)
+    monkeypatch.setattr(cuda, "open_device", lambda: gpu)
+    auto._say.cache_clear()
+    yield driver
+    driver.check()
+
+
+@pytest.fixture
+def frames(random: np.random.Generator) -> np.ndarray:
+    return random.integers(0, 256, (3, *SHAPE), np.uint8)
+
+
+def near(maps: FeatureMaps, others: FeatureMaps) -> bool:
+    return list(maps) == list(others) and all(
+        maps[n].shape == others[n].shape
+        and maps[n].dtype == np.float32
+        and np.allclose(maps[n], others[n], rtol=1e-5, atol=1e-6)
+        for n in others
+    )
+
+
+def fetched(fake: FakeDriver) -> int:
+    """How many copies to the host were begun."""
+    return sum(what == "copy out" for what, _ in fake.began)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_the_same_maps(fake: FakeDriver, frames: np.ndarray, dtype: type):
+    extract, frame = Extractor(pilot(), LAYERS, device="cuda"), frames[0].astype(dtype)
+    assert extract.device == "cuda"
+    maps, expected = extract(frame), Extractor(pilot(), LAYERS)(frame)
+    assert near(maps, expected)
+    assert near(maps.copy(), expected)
+    assert maps["c1"].flags.c_contiguous
+
+
+def test_maps_stay_on_the_device_until_asked_for(fake: FakeDriver, frames: np.ndarray):
+    maps = Extractor(pilot(), LAYERS, device="cuda")(frames[0])
+    assert "'c1': 4x5x4" in repr(maps)
+    assert len(maps) == 3
+    assert "c1" in maps
+    maps.on_device("c2")
+    assert fetched(fake) == 0
+    first = maps["c1"]
+    assert maps["c1"] is first
+    assert fetched(fake) == 1
+    maps.copy()  # the rest, together
+    assert fetched(fake) == 2
+    with pytest.raises(KeyError, match="there are c1, c2, out"):
+        maps["c3"]
+    with pytest.raises(KeyError, match="c3"):
+        maps.on_device("c3")
+    assert maps.mosaic("c1").size[0] > 4
+    assert "c2" in maps._repr_html_()
+
+
+def test_maps_are_theirs(fake: FakeDriver, frames: np.ndarray):
+    extract, plain = Extractor(pilot(), LAYERS, device="cuda"), Extractor(pilot(), LAYERS)
+    several = [extract(frame) for frame in frames]
+    assert all(near(maps, plain(frame)) for maps, frame in zip(several, frames, strict=True))
+
+
+def test_maps_given_back_are_overwritten(fake: FakeDriver, frames: np.ndarray):
+    extract, plain = Extractor(pilot(), LAYERS, device="cuda"), Extractor(pilot(), LAYERS)
+    maps = extract(frames[0])
+    assert near(maps, plain(frames[0]))
+    before = fetched(fake)
+    assert extract(frames[1], out=maps) is maps
+    assert near(maps, plain(frames[1]))
+    assert fetched(fake) == before + 1  # all were asked for the time before
+    for wrong in (plain(frames[0]), extract.batch(frames[:1]), Extractor(pilot(), LAYERS, device="cuda")(frames[0])):
+        with pytest.raises(InputError, match="out must be"):
+            extract(frames[0], out=wrong)
+
+
+def test_a_stream(fake: FakeDriver, frames: np.ndarray):
+    extract, plain = Extractor(pilot(), LAYERS, device="cuda"), Extractor(pilot(), LAYERS)
+    taken = []
+
+    def source() -> Iterator[np.ndarray]:
+        for i in (0, 1, 2, 0, 1):
+            taken.append(i)
+            yield frames[i]
+
+    seen = 0
+    for maps, i in zip(extract.stream(source()), (0, 1, 2, 0, 1), strict=True):
+        seen += 1
+        assert len(taken) == min(seen + 1, 5)  # the next one is under way
+        assert near(maps, plain(frames[i]))
+    lanes = {stream for what, stream in fake.began if what in ("copy in", "copy out", "launch", "graph")}
+    assert len(lanes) > 2  # beside the one that weights went in on
+    assert seen == 5
+
+
+def test_a_stream_that_ends_with_an_error(fake: FakeDriver, frames: np.ndarray):
+    """What was begun before it is given first."""
+    stream = Extractor(pilot(), LAYERS, device="cuda").stream([frames[0], frames[1], frames[2][0]])
+    given = [next(stream).copy(), next(stream).copy()]
+    with pytest.raises(InputError, match="frame is 7x3"):
+        next(stream)
+    plain = Extractor(pilot(), LAYERS)
+    assert all(near(maps, plain(frame)) for maps, frame in zip(given, frames, strict=False))
+
+
+def test_a_batch(fake: FakeDriver, frames: np.ndarray):
+    maps, expected = (Extractor(pilot(), LAYERS, device=d).batch(frames) for d in ("cuda", "cpu"))
+    assert near(maps, expected)
+    array = maps.on_device("c2").__cuda_array_interface__
+    assert (array["version"], array["typestr"], array["shape"]) == (3, "<f4", (3, 2, 3, 4))
+    assert array["strides"][1:] == (48, 16, 4)
+    memory = fake._bytes(array["data"][0])
+    lying = np.ndarray(array["shape"], np.float32, memory, 0, array["strides"])
+    assert np.array_equal(lying, maps["c2"])
+
+
+def test_a_batch_that_does_not_fit_goes_in_parts(fake: FakeDriver, frames: np.ndarray, monkeypatch):
+    monkeypatch.setattr(cuda, "MOST_FRAMES", 2)
+    maps, expected = (Extractor(pilot(), LAYERS, device=d).batch(frames) for d in ("cuda", "cpu"))
+    assert near(maps, expected)
+    with pytest.raises(InputError, match="CPU's memory"):
+        maps.on_device("c1")
+
+
+def test_memory_of_the_gpu_bounds_a_batch(fake: FakeDriver, frames: np.ndarray, monkeypatch):
+    extract = Extractor(pilot(), LAYERS, device="cuda")
+    extract(frames[0])
+    free = Device.free_memory
+    monkeypatch.setattr(Device, "free_memory", lambda self: min(free(self), 12_000))
+    assert near(extract.batch(frames), Extractor(pilot(), LAYERS).batch(frames))
+    launches = [what for what, _ in fake.began if what == "copy in"]
+    assert len(launches) > 3
+
+
+def test_too_little_memory(tmp_path, monkeypatch, frames: np.ndarray):
+    _, gpu = cuda_device.fake_device(tmp_path, Gpu(memory=2000))
+    monkeypatch.setattr(cuda, "open_device", lambda: gpu)
+    with pytest.raises(KernelError, match=r"of memory|free"):
+        Extractor(pilot(), LAYERS, device="cuda")(frames[0])
+
+
+def test_arrays_as_others_take_them(fake: FakeDriver, frames: np.ndarray):
+    maps = Extractor(pilot(), LAYERS, device="cuda")(frames[0])
+    array = maps.on_device("c1")
+    assert array.shape == (4, 5, 4)
+    assert array.__cuda_array_interface__["strides"] == (80, 16, 4)
+    assert array.__dlpack_device__() == (2, 0)
+    assert "dltensor" in repr(array.__dlpack__(stream=1, max_version=(1, 1)))
+    with pytest.raises(BufferError):
+        array.__dlpack__(copy=True)
+    with pytest.raises(BufferError):
+        array.__dlpack__(dl_device=(1, 0))
+
+
+class OfTheHost:
+    """An array of the CPU's, handed on as those of a GPU are, so that NumPy can read the struct."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+    def __dlpack__(self, **options: object) -> object:
+        return dlpack.capsule(self, self.array.ctypes.data, self.array.shape, self.array.strides, (1, 0))
+
+
+def test_dlpack_is_as_numpy_reads_it():
+    import gc
+    import weakref
+
+    whole = np.arange(60, dtype=np.float32).reshape(3, 5, 4)
+    for view in (whole, whole[:, 1:3, ::2]):
+        owner = OfTheHost(view)
+        alive = weakref.ref(owner)
+        taken = np.from_dlpack(owner)
+        assert np.array_equal(taken, view)
+        assert np.shares_memory(taken, view)
+        del owner
+        gc.collect()
+        assert alive() is not None  # for as long as the array lives
+        del taken
+        gc.collect()
+        assert alive() is None
+    owner = OfTheHost(whole)
+    alive = weakref.ref(owner)
+    unused = owner.__dlpack__()
+    del owner, unused
+    gc.collect()
+    assert alive() is None
+
+
+# What can go wrong.
+
+
+def test_no_driver(monkeypatch, caplog, frames: np.ndarray):
+    def none() -> Device:
+        raise UnavailableError("there is no NVIDIA driver on this machine: compute on the CPU")
+
+    monkeypatch.setattr(cuda, "open_device", none)
+    auto._say.cache_clear()
+    with pytest.raises(KernelError, match="no NVIDIA driver"):
+        Extractor(pilot(), device="cuda")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            extract = Extractor(pilot(), device="auto")
+            assert extract.device == "cpu"
+            assert near(extract(frames[0]), Extractor(pilot())(frames[0]))
+    assert len([r for r in caplog.records if "no NVIDIA driver" in r.getMessage()]) == 1
+
+
+def test_no_code_for_the_gpu(fake: FakeDriver, monkeypatch, frames: np.ndarray):
+    def none(capability: tuple[int, int]) -> None:
+        raise search.BuildError("numba-cuda, which compiles them, is not installed: pip install 'fastact[cuda]'")
+
+    gpu = cuda.open_device()
+    monkeypatch.setattr(cuda, "open_device", lambda: Device(gpu.driver, gpu.card))
+    monkeypatch.setattr(devices.search, "find", none)
+    with pytest.raises(KernelError, match=r"fastact\[cuda\]"):
+        Extractor(pilot(), device="cuda")(frames[0])
+    assert near(Extractor(pilot(), device="auto")(frames[0]), Extractor(pilot())(frames[0]))
+
+
+def test_an_operation_without_a_kernel_names_its_layer(fake: FakeDriver, monkeypatch, frames: np.ndarray):
+    kernels = {kind: made for kind, made in encode.base._ENCODERS.items() if kind.__name__ != "Dense"}
+    monkeypatch.setattr(encode.base, "_ENCODERS", kernels)
+    with pytest.raises(KernelError, match=r"Dense, which layer 'out' needs.*--device cpu"):
+        Extractor(pilot(), "out", device="cuda")(frames[0])
+    assert near(Extractor(pilot(), "c1", device="cuda")(frames[0]), Extractor(pilot(), "c1")(frames[0]))
+
+
+def test_a_fault_of_a_kernel(fake: FakeDriver, frames: np.ndarray):
+    extract = Extractor(pilot(), LAYERS, device="cuda")
+    extract(frames[0])
+    fake.fail("cuEventSynchronize", 700)
+    for _ in range(2):  # the process has lost the GPU
+        with pytest.raises(KernelError, match="illegal memory access"):
+            extract(frames[0])
+
+
+def test_a_fault_in_mid_run_leaves_the_gpu_for_the_cpu(fake: FakeDriver, caplog, frames: np.ndarray):
+    extract, plain = Extractor(pilot(), LAYERS, device="auto"), Extractor(pilot(), LAYERS)
+    kept = extract(frames[0])
+    assert extract.device == "cuda"
+    assert near(kept, plain(frames[0]))
+    fake.fail("cuEventSynchronize", 700)
+    with caplog.at_level(logging.WARNING):
+        maps = extract(frames[1])
+        assert near(maps, plain(frames[1]))
+        assert extract.device == "cpu"
+        with pytest.raises(InputError, match="the GPU failed"):
+            maps.on_device("c1")
+        assert near(extract(frames[2], out=maps), plain(frames[2]))
+        assert near(extract(frames[2], out=kept), plain(frames[2]))
+        assert near(extract(frames[0]), plain(frames[0]))
+        assert near(extract.batch(frames), plain.batch(frames))
+        for streamed, frame in zip(extract.stream(frames), frames, strict=True):
+            assert near(streamed, plain(frame))
+    assert len(caplog.records) == 1
+    assert "illegal memory access" in caplog.records[0].getMessage()
+
+
+@pytest.mark.parametrize("call", ["cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuEventSynchronize"])
+def test_a_fault_in_a_stream(fake: FakeDriver, call: str, frames: np.ndarray):
+    """Frames that were begun are computed anew, though the caller has overwritten them since."""
+    extract, plain, camera = Extractor(pilot(), LAYERS, device="auto"), Extractor(pilot(), LAYERS), frames[0].copy()
+
+    def source() -> Iterator[np.ndarray]:
+        for i in (0, 1, 2, 1):
+            camera[...] = frames[i]
+            if i == 2:
+                fake.fail(call, 719)
+            yield camera
+
+    for maps, i in zip(extract.stream(source()), (0, 1, 2, 1), strict=True):
+        assert near(maps, plain(frames[i]))
+    assert extract.device == "cpu"
+
+
+def test_a_forked_child(fake: FakeDriver, frames: np.ndarray):
+    sure, free = (Extractor(pilot(), LAYERS, device=d) for d in ("cuda", "auto"))
+    maps = sure(frames[0])
+    free(frames[0])
+    cuda.open_device()._process = -1  # as it looks from a child
+    with pytest.raises(KernelError, match="forked"):
+        sure(frames[0])
+    with pytest.raises(KernelError, match="forked"):
+        maps["c1"]
+    assert near(free(frames[0]), Extractor(pilot(), LAYERS)(frames[0]))
+
+
+def test_memory_comes_back(fake: FakeDriver, frames: np.ndarray):
+    import gc
+
+    extract = Extractor(pilot(), LAYERS, device="cuda")
+    extract(frames[0])
+    extract.batch(frames[:2])
+    del extract
+    gc.collect()
+    left = fake.leaks()
+    assert not left.keys() & {"memory", "stream", "event", "executable"}

@@ -90,8 +90,7 @@ class FakeDriver:
                 work(*arguments)
             except Failed as failed:
                 code = int(failed.args[0])
-                if code in STICKY:
-                    self.lost = code
+                self.lost = code if code in STICKY else self.lost
                 self._capture_fails(name, arguments)
                 return code
             except BaseException as mistake:

@@ -110,7 +110,7 @@ def _show(capability: Capability) -> str:
 def sources() -> list[Path]:
     """What is compiled, and what compiles it."""
     here = Path(__file__).parent
-    beside = [here / f"{name}.py" for name in ("boards", "build", "catalog", "tiles")]
+    beside = [here / f"{name}.py" for name in ("boards", "build", "catalog", "ceilings", "tiles")]
     return [*beside, *here.glob("code/*.py")]
 
 

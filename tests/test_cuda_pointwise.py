@@ -108,6 +108,13 @@ def test_infinities_and_nan_in_a_row(function: ops.Row):
         assert_near(run(op, x), exact(op, x), 2)
 
 
+def test_a_logarithm_of_nearly_all():
+    """What the others of a row have is not lost beside the 1 that the largest has."""
+    x = np.array([[[0, -17, -20]], [[-3, 21, -16]]], np.float32)
+    op = ops.RowWise(ops.Row.LOG_SOFTMAX)
+    assert_near(run(op, x), exact(op, x), 4, 2.0**-50)
+
+
 @examples(40)
 @given(cases.affine(values=300))
 def test_affine(case: cases.Case):

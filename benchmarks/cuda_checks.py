@@ -113,7 +113,8 @@ def _judge(verdict: Verdict, device: Device, op: ops.Op, batch: Sequence[Array])
 
 
 def models(seed: int) -> list[Verdict]:
-    """Every layer's map of whole networks by an extractor on the GPU, of a frame alone and of a batch."""
+    """Maps of whole networks by an extractor on the GPU, of a frame alone and of a batch: every layer's, and those of
+    the convolutions alone, the first of which then reads the frame's bytes."""
     sys.path.insert(0, str(_TESTS))
     from oracles import reference_maps  # type: ignore[import-not-found]
 
@@ -123,14 +124,18 @@ def models(seed: int) -> list[Verdict]:
             frames = {name: random.random((2, *shape), np.float32) for name, shape in _inputs(model).items()}
             if len(frames) == 1:  # as a camera gives them
                 frames = {name: (255 * x).astype(np.uint8) for name, x in frames.items()}
-            extract = fastact.Extractor(model, "all", device="cuda")
-            alone, together = extract({name: x[0] for name, x in frames.items()}), extract.batch(frames)
-            verdict = Verdict(label, cases=len(alone))
-            for number, maps in ((0, alone), (0, together), (1, together)):
-                wide = {n: x[number] / np.float64(255 if x.dtype == np.uint8 else 1) for n, x in frames.items()}
-                for name, right in reference_maps(model, wide).items():
-                    if name in maps:
-                        _close(verdict, name, maps[name] if maps is alone else maps[name][number], right)
+            wide = {name: x / np.float64(255 if x.dtype == np.uint8 else 1) for name, x in frames.items()}
+            right = [reference_maps(model, {name: x[i] for name, x in wide.items()}) for i in (0, 1)]
+            verdict = Verdict(label)
+            convolutions = [node.name for node in model.nodes if node.is_convolution]
+            for layers in ("all", convolutions) if convolutions else ("all",):
+                extract = fastact.Extractor(model, layers, device="cuda")
+                alone, together = extract({name: x[0] for name, x in frames.items()}), extract.batch(frames)
+                for name in alone:
+                    verdict.cases += 1
+                    _close(verdict, name, alone[name], right[0][name])
+                    for number in (0, 1):
+                        _close(verdict, name, together[name][number], right[number][name])
             found.append(verdict)
     return found
 

@@ -106,7 +106,7 @@ def test_everything(device: Device, small: None, tmp_path: Path, capsys: pytest.
     assert [one["kind"] for one in found["checks"]] == ["Conv2D", SMALL[0].name]
     assert all(one["wrong"] == [] and 0 < one["worst"] < 1e-6 for one in found["checks"])
     (whole,) = found["models"]
-    assert (whole["cases"], whole["wrong"]) == (3, [])
+    assert (whole["cases"], whole["wrong"]) == (3 + 2, [])
     assert 0 < whole["worst"] < 1e-6
     assert [one["frames"] for one in found["networks"]] == [1, 2]
     for one in found["networks"]:

@@ -141,10 +141,3 @@ def assert_sums(
     assert np.array_equal(np.isnan(actual), np.isnan(exact)), "NaN must pass through, and come from nowhere else"
     bound = terms * EPSILON * reference.run(bare, np.abs(x).astype(np.float64))
     assert np.all((np.abs(actual - exact) <= bound) | np.isnan(exact))
-
-
-@st.composite
-def arrays_with_axis(draw: st.DrawFn) -> tuple[np.ndarray, int]:
-    shape = draw(st.lists(small, min_size=1, max_size=4))
-    scale = draw(st.sampled_from([0.01, 1.0, 30.0, 1e4, 1e30]))
-    return np.float32(scale) * normal(draw(seeds), *shape), draw(st.integers(-len(shape), len(shape) - 1))

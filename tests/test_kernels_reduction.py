@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+import kernel_cases as cases
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_checks import assert_rounded, examples, normal, run, seeds, small
+from kernel_checks import assert_rounded, examples, run
 
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import library
 
 
-@st.composite
-def arrays_with_axes(draw: st.DrawFn) -> tuple[np.ndarray, tuple[int, ...]]:
-    shape = draw(st.lists(small, min_size=1, max_size=4))
-    axes = draw(st.lists(st.integers(0, len(shape) - 1), min_size=1, unique=True))
-    offset = draw(st.sampled_from([0.0, 3.0]))  # so that mean and deviation differ
-    signs = draw(st.lists(st.booleans(), min_size=len(axes), max_size=len(axes)))
-    x = np.float32(offset) + np.float32(draw(st.sampled_from([0.01, 1.0, 1e4]))) * normal(draw(seeds), *shape)
-    return x, tuple(a - len(shape) if s else a for a, s in zip(axes, signs, strict=True))
-
-
 @pytest.mark.parametrize("total", list(ops.Total), ids=lambda t: t.name)
 @examples(60)
-@given(case=arrays_with_axes())
+@given(case=cases.arrays_with_axes())
 def test_reduce(total: ops.Total, case: tuple[np.ndarray, tuple[int, ...]]):
     x, axes = case
     op = ops.Reduce(total, axes)
@@ -43,7 +34,7 @@ def test_nan_comes_through(total: ops.Total):
 
 @pytest.mark.parametrize("scaling", list(ops.Scaling), ids=lambda s: s.name)
 @examples(60)
-@given(case=arrays_with_axes(), epsilon=st.sampled_from([1e-12, 1e-3, 0.5]))
+@given(case=cases.arrays_with_axes(), epsilon=st.sampled_from([1e-12, 1e-3, 0.5]))
 def test_standardize(scaling: ops.Scaling, case: tuple[np.ndarray, tuple[int, ...]], epsilon: float):
     x, axes = case
     op = ops.Standardize(scaling, axes, epsilon)
@@ -54,15 +45,10 @@ def test_standardize(scaling: ops.Scaling, case: tuple[np.ndarray, tuple[int, ..
 
 
 @examples(60)
-@given(st.data(), st.integers(1, 20), seeds)
-def test_contract(data: st.DataObject, shared: int, seed: int):
-    shapes, axes = [], []
-    for _ in range(2):
-        rest = data.draw(st.lists(small, max_size=3))
-        axes.append(data.draw(st.integers(0, len(rest))))
-        shapes.append([*rest[: axes[-1]], shared, *rest[axes[-1] :]])
-    x, y = (normal(seed + i, *shape) for i, shape in enumerate(shapes))
-    op = ops.Contract(axes[0], axes[1] - len(shapes[1]))
+@given(cases.contracts())
+def test_contract(case: cases.Case):
+    op, (x, y) = case
+    shared = x.shape[op.axis]
     exact = reference.run(op, x.astype(np.float64), y.astype(np.float64))
     assert op.shape(x.shape, y.shape) == exact.shape
     assert op.multiply_adds(x.shape, y.shape) == exact.size * shared

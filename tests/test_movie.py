@@ -93,7 +93,7 @@ def test_a_film_shows_what_was_drawn(tmp_path: Path, model: fastact.Model, style
         assert int(np.argmin(distances)) == i
     camera = np.asarray(road(0).resize((320, 240), Image.Resampling.BILINEAR), int)
     if style == "mosaic":
-        assert np.abs(drawn[0][:100, :320] - camera[:100]).max() == 0
+        assert np.abs(drawn[0][:100, :320] - camera[:100]).max() <= 1  # Pillow rounds twice
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])

@@ -5,6 +5,7 @@
 | `watching.py` | from a record to what is drawn: maps, mask, command; the scales that hold for the whole film |
 | `scenes.py` | from that to a frame of the film, for each style |
 | `steering.py` | what the driver and the network steered, as bars, lines and a graph |
+| `pixels.py` | pictures covered, enlarged and split into planes by compiled kernels |
 | `files.py` | frames into MP4, GIF and WebP files, one after the other |
 | `making.py` | all of it, each in a thread of its own |
 

@@ -9,14 +9,15 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from fastact.errors import InputError
+from fastact.film.pixels import cover, enlarge
 from fastact.film.steering import LEAST_HEIGHT, LEAST_WIDTH, Panel, Words, draw_commands
 from fastact.film.watching import Film, Scales, Seen
 from fastact.views.colors import PAGE, color_table
 from fastact.views.live import LARGEST_SIDE, Mosaic
-from fastact.views.overlay import COLORMAP, OPACITY, blend
+from fastact.views.overlay import COLORMAP
 from fastact.views.style import Style
 from fastact.views.text import number
 
@@ -87,11 +88,12 @@ def _beside(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int
     mosaic = Mosaic(shapes, width=whole - width, height=height, colormap=colormap, ranges=scales.layers)
     words = Words(title, "Each layer has one scale, the same for the whole film.", ("least", "largest"), colormap)
     panel = Panel(width, height - picture_height, words, pilot=film.steers, fps=float(look.fps))
+    page = _page(whole, height, panel)
 
     def draw(seen: Seen) -> Pixels:
-        frame: Pixels = np.empty((height, whole, 3), np.uint8)
-        frame[:picture_height, :width] = np.asarray(_picture(seen, look, size, (width, picture_height), None))
-        frame[picture_height:, :width] = np.asarray(panel(_name(seen), (seen.driver, seen.pilot)))
+        frame: Pixels = page.copy()
+        _draw_picture(frame[:picture_height, :width], seen.shot.picture, seen, look, size)
+        panel.draw(frame[picture_height:, :width], seen.shot.record.index, (seen.driver, seen.pilot))
         frame[:, width:] = mosaic(seen.maps)
         return frame
 
@@ -106,46 +108,43 @@ def _below(film: Film, look: Look, first: Seen, scales: Scales, size: tuple[int,
     low, high = scales.strength
     words = Words(title, f"{film.subject}; one scale for the whole film.", (number(low), number(high)), colormap)
     panel = Panel(width, height - picture_height, words, pilot=film.steers, fps=float(look.fps))
+    page = _page(width, height, panel)
 
     def draw(seen: Seen) -> Pixels:
         assert seen.strength is not None
         span = high - low if high > low else 1.0
         mask = (seen.strength - np.float32(low)) * np.float32(1 / span)
-        frame: Pixels = np.empty((height, width, 3), np.uint8)
-        frame[:picture_height] = np.asarray(_picture(seen, look, size, (width, picture_height), (mask, colormap)))
-        frame[picture_height:] = np.asarray(panel(_name(seen), (seen.driver, seen.pilot)))
+        # Before it is enlarged: there are fewer pixels, and one sees no difference.
+        covered = cover(seen.shot.picture, mask, colormap)
+        frame: Pixels = page.copy()
+        _draw_picture(frame[:picture_height], covered, seen, look, size)
+        panel.draw(frame[picture_height:], seen.shot.record.index, (seen.driver, seen.pilot))
         return frame
 
     return Scene(width, height, draw)
 
 
-def _picture(
-    seen: Seen,
-    look: Look,
-    size: tuple[int, int],
-    room: tuple[int, int],
-    over: tuple[npt.NDArray[np.floating], str] | None,
-) -> Image.Image:
-    """The camera's picture of some size in the middle of its room, with a mask and its colour map over it, and the
-    steering."""
-    picture = seen.shot.picture
-    if over is not None:  # before it is enlarged: there are fewer pixels, and one sees no difference
-        picture = blend(picture, over[0], colormap=over[1], opacity=OPACITY)
-    image = Image.fromarray(picture)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling.BILINEAR)
-    draw = ImageDraw.Draw(image)
-    driver = seen.driver.angle if look.driver and seen.driver else None
-    draw_commands(draw, size, driver, seen.pilot.angle if seen.pilot else None)
-    if room == size:
-        return image
-    page = Image.new("RGB", room, PAGE)
-    page.paste(image, ((room[0] - size[0]) // 2, 0))
+def _page(width: int, height: int, panel: Panel) -> Pixels:
+    """What is the same on all frames: the panel at the lower left, the rest empty."""
+    page = np.empty((height, width, 3), np.uint8)
+    page[:] = PAGE
+    page[height - len(panel.page) :, : panel.page.shape[1]] = panel.page
     return page
 
 
-def _name(seen: Seen) -> str:
-    return f"record {seen.shot.record.index}"
+def _draw_picture(room: Pixels, picture: Pixels, seen: Seen, look: Look, size: tuple[int, int]) -> None:
+    """Draws a picture at some size, width and height, into the middle of its room, and the steering over it."""
+    left = (room.shape[1] - size[0]) // 2
+    into = room[:, left : left + size[0]]
+    times = size[0] // picture.shape[1]
+    if times > 1 and (picture.shape[1] * times, picture.shape[0] * times) == size:
+        enlarge(picture, times, into)
+    elif picture.shape == into.shape:
+        into[:] = picture
+    else:  # a record that is not like the first
+        into[:] = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR))
+    driver = seen.driver.angle if look.driver and seen.driver else None
+    draw_commands(into, driver, seen.pilot.angle if seen.pilot else None)
 
 
 def _even(n: int) -> int:

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fastact.pilots import Command
-from fastact.views.colors import COLORS, DIM, FAINT, PAGE, PLOT, RGB, RULE, TEXT, color_table
-from fastact.views.text import line_height, shorten, text_width, write
+from fastact.views.colors import COLORS, DIM, FAINT, PAGE, PLOT, RGB, RULE, TEXT, Pixels, color_table
+from fastact.views.text import font, line_height, shorten, text_width, write
 
 DRIVER: RGB = (94, 201, 98)
 PILOT: RGB = (86, 180, 233)
@@ -36,22 +36,35 @@ _FULL_LOCK = math.radians(45)
 """The direction of a line for steering of 1: not the wheels' angle, which is every car's own."""
 
 
-def draw_commands(draw: ImageDraw.ImageDraw, size: tuple[int, int], driver: float | None, pilot: float | None) -> None:
-    """Lines from the middle of a picture's lower edge in the direction of steering, upright for 0; the driver's is the
-    wider one, so that both are seen where they agree."""
-    for angle, color, times in ((driver, DRIVER, 2), (pilot, PILOT, 1)):
-        if angle is not None:
-            _draw_line(draw, size, angle, color, times)
+def draw_commands(picture: Pixels, driver: float | None, pilot: float | None) -> None:
+    """Draws lines into a picture, uint8 (H, W, 3), from the middle of its lower edge in the direction of steering,
+    upright for 0; the driver's is the wider one, so that both are seen where they agree."""
+    height, width = picture.shape[:2]
+    foot, thick = (width / 2, height - 1), max(2, round(width / 130))
+    lines = [
+        (_tip(foot, angle, height * 0.45), color, thick * times)
+        for angle, color, times in ((driver, DRIVER, 2), (pilot, PILOT, 1))
+        if angle is not None
+    ]
+    if not lines:
+        return
+    # Pillow gets no more than the part that the lines lie in, since it has to copy it.
+    edge = 2 * thick + 2
+    left = max(0, math.floor(min(foot[0], *(x for (x, _), _, _ in lines))) - edge)
+    right = math.ceil(max(foot[0], *(x for (x, _), _, _ in lines))) + edge
+    top = max(0, math.floor(min(y for (_, y), _, _ in lines)) - edge)
+    image = Image.fromarray(picture[top:, left:right])
+    draw = ImageDraw.Draw(image)
+    for tip, color, width in lines:
+        ends = [(x - left, y - top) for x, y in (foot, tip)]
+        draw.line(ends, fill=PAGE, width=width + 2)
+        draw.line(ends, fill=color, width=width)
+    picture[top:, left:right] = np.asarray(image)
 
 
-def _draw_line(draw: ImageDraw.ImageDraw, size: tuple[int, int], angle: float, color: RGB, times: int) -> None:
-    width, height = size
+def _tip(foot: tuple[float, float], angle: float, length: float) -> tuple[float, float]:
     turn = _clipped(angle) * _FULL_LOCK
-    foot = (width / 2, height - 1)
-    tip = (foot[0] + math.sin(turn) * height * 0.45, foot[1] - math.cos(turn) * height * 0.45)
-    thick = max(2, round(width / 130)) * times
-    draw.line([foot, tip], fill=PAGE, width=thick + 2)
-    draw.line([foot, tip], fill=color, width=thick)
+    return foot[0] + math.sin(turn) * length, foot[1] - math.cos(turn) * length
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,9 @@ class Panel:
         words: what does not change.
         pilot: whether the network steers; without, there is only the driver.
         fps: frames a second, for the graph's time.
+
+    Attributes:
+        page: what is the same on all frames, uint8 (height, width, 3).
     """
 
     def __init__(self, width: int, height: int, words: Words, *, pilot: bool, fps: float) -> None:
@@ -81,26 +97,24 @@ class Panel:
         self._top = _MARGIN + line_height(_TITLE) + 4 + line_height(_TEXT)
         self._graph = self._place_of_graph()
         self._past: Sequence[deque[float]] = [deque(maxlen=max(2, round(SECONDS * fps))) for _ in self._rows]
-        self._page = self._drawn(words)
+        self.page: Pixels = np.asarray(self._drawn(words))
 
-    def __call__(self, name: str, commands: Sequence[Command | None]) -> Image.Image:
-        """The panel for a frame called `name`; `commands` are the driver's and the network's, None for none."""
-        image = self._page.copy()
-        draw = ImageDraw.Draw(image)
-        write(draw, (self._size[0] - _MARGIN, _MARGIN + 2), name, _TEXT, DIM, "ra")
+    def draw(self, into: Pixels, record: int, commands: Sequence[Command | None]) -> None:
+        """Draws what changes into a copy of the page: the record's number, and the driver's and the network's commands,
+        None for none."""
+        _write_label(into, self._size[0] - _MARGIN, _MARGIN + 2, record)
         for i, (_, color) in enumerate(self._rows):
             command = commands[i]
             self._past[i].append(math.nan if command is None else command.angle)
             top = self._top + i * _ROW
             if command is not None:
-                self._bar(draw, command.angle, top, color)
+                self._bar(into, command.angle, top, color)
                 for column, value in enumerate((command.angle, command.throttle), 1):
-                    number = _number(f"{value:+.2f}")
-                    image.paste(number, (self._right + column * _NUMBER_ROOM - number.width, top))
+                    number = _written(f"{value:+.2f}", TEXT)
+                    end = self._right + column * _NUMBER_ROOM
+                    into[top : top + len(number), end - number.shape[1] : end] = number
         if self._graph is not None:
-            for past, (_, color) in zip(self._past, self._rows, strict=True):
-                self._curve(draw, past, color, self._graph)
-        return image
+            self._curves(into, self._graph)
 
     def _place_of_graph(self) -> tuple[int, int, int, int] | None:
         """Left, top, right and bottom; None where there is no room."""
@@ -144,39 +158,61 @@ class Panel:
         page.paste(Image.fromarray(np.broadcast_to(colors, (_BAR, _SCALE, 3)).copy()), (left, top + 3))
         write(draw, (left + _SCALE + 6, top), shorten(high, _TEXT, room - left - _SCALE), _TEXT, FAINT)
 
-    def _bar(self, draw: ImageDraw.ImageDraw, angle: float, top: int, color: RGB) -> None:
+    def _bar(self, into: Pixels, angle: float, top: int, color: RGB) -> None:
         middle = (self._left + self._right) // 2
         reach = middle + round(_clipped(angle) * (self._right - self._left) / 2)
-        draw.rectangle((min(middle, reach), top + 2, max(middle, reach), top + 2 + _BAR), fill=color)
-        draw.line((middle, top, middle, top + 4 + _BAR), fill=RULE)
+        into[top + 2 : top + 3 + _BAR, min(middle, reach) : max(middle, reach) + 1] = color
+        into[top : top + 5 + _BAR, middle] = RULE
 
-    def _curve(
-        self, draw: ImageDraw.ImageDraw, past: deque[float], color: RGB, place: tuple[int, int, int, int]
-    ) -> None:
+    def _curves(self, into: Pixels, place: tuple[int, int, int, int]) -> None:
         """The steering of the frames so far, the latest at the right; a gap where there is none."""
-        width = 4 if color == DRIVER else 2
         left, top, right, bottom = place
-        step = (right - left) / (max(2, past.maxlen or 0) - 1)
-        middle, half = (top + bottom) / 2, (bottom - top) / 2 - 2
-        begin = right - (len(past) - 1) * step
-        angles = np.clip(past, -1, 1)
-        points = list(
-            zip((begin + np.arange(len(past)) * step).tolist(), (middle - angles * half).tolist(), strict=True)
-        )
-        if not np.isnan(angles).any():
-            draw.line(points, fill=color, width=width)
-            return
-        for (one, first), (two, second) in pairwise(zip(points, past, strict=True)):
-            if not (math.isnan(first) or math.isnan(second)):
-                draw.line([one, two], fill=color, width=width)
+        part = into[top : bottom + 1, left : right + 1]
+        image = Image.fromarray(part)
+        draw = ImageDraw.Draw(image)
+        for past, (_, color) in zip(self._past, self._rows, strict=True):
+            _curve(draw, past, color, image.size)
+        part[:] = np.asarray(image)
+
+
+def _curve(draw: ImageDraw.ImageDraw, past: deque[float], color: RGB, size: tuple[int, int]) -> None:
+    """A line through the values from -1 to 1, the latest at the right."""
+    thick = 4 if color == DRIVER else 2
+    right, bottom = size[0] - 1, size[1] - 1
+    step = right / (max(2, past.maxlen or 0) - 1)
+    angles = np.clip(past, -1, 1)
+    across = right - np.arange(len(past))[::-1] * step
+    points = list(zip(across.tolist(), (bottom / 2 - angles * (bottom / 2 - 2)).tolist(), strict=True))
+    if not np.isnan(angles).any():
+        draw.line(points, fill=color, width=thick)
+        return
+    for (one, first), (two, second) in pairwise(zip(points, past, strict=True)):
+        if not (math.isnan(first) or math.isnan(second)):
+            draw.line([one, two], fill=color, width=thick)
+
+
+def _write_label(into: Pixels, right: int, top: int, record: int) -> None:
+    """Writes a record's number so that it ends at `right`, digit by digit: there are few of them, and writing takes
+    longer than copying."""
+    end = float(right)
+    for piece in (*reversed(str(record)), "record "):
+        end -= _length(piece)
+        letters = _written(piece, DIM)
+        part = into[top : top + len(letters), round(end) : round(end) + letters.shape[1]]
+        np.maximum(part, letters, out=part)  # letters may reach into their neighbours, and are lighter than the page
+
+
+@lru_cache(maxsize=16)
+def _length(piece: str) -> float:
+    return font(_TEXT).getlength(piece)
 
 
 @lru_cache(maxsize=512)
-def _number(text: str) -> Image.Image:
-    """A number as a picture; there are few of them, and writing takes longer than pasting."""
+def _written(text: str, color: RGB) -> Pixels:
+    """Text on the page's colour, uint8 (H, W, 3)."""
     image = Image.new("RGB", (text_width(text, _TEXT), line_height(_TEXT)), PAGE)
-    write(ImageDraw.Draw(image), (0, 0), text, _TEXT, TEXT)
-    return image
+    write(ImageDraw.Draw(image), (0, 0), text, _TEXT, color)
+    return np.asarray(image)
 
 
 def _clipped(angle: float) -> float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fastact.errors import InputError, UnsupportedError
 from fastact.extractor import Extractor
+from fastact.frames import prefetch
 from fastact.graph import Model
 from fastact.lap import Lap, Shot, command
 from fastact.pilots import Command, Decoder, decoder
@@ -110,8 +111,8 @@ class Film:
         strength: Floats | None
         for shot in shots:
             if self.style == "saliency":
-                self._see(shot.frame)
-                maps, shown, strength = self._see.maps, {}, _root(self._see.strength)
+                strength = _root(self._see.strength_of(shot.frame))
+                maps, shown = self._see.maps, {}
             else:
                 maps = self._extract(shot.frame)
                 shown = {name: _pictures(self.model, maps[name]) for name in self.names}
@@ -123,7 +124,7 @@ class Film:
         """The scales for a film of `count` frames, judged by at most `SAMPLE` of them."""
         layers: dict[str, list[Range]] = {name: [] for name in self.names}
         strengths: list[Range] = []
-        for seen in self.watch(lap.every(-(-count // SAMPLE))):
+        for seen in self.watch(prefetch(lap.every(-(-count // SAMPLE)))):
             for name, maps in seen.maps.items():
                 layers[name].append(span(maps))
             if seen.strength is not None:

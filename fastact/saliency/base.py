@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -62,6 +63,16 @@ class Saliency:
         self.strength = self._strength(self._result(frame))
         return normalized(self.strength)
 
+    def strength_of(self, frame: Frame) -> Floats:
+        """`strength` of a frame, without a mask: for scales that hold for more than one.
+
+        Raises:
+            InputError: as from a call.
+        """
+        self.strength = self._strength(self._result(frame))
+        _ends(self.strength)
+        return self.strength
+
     def _result(self, frame: Frame) -> Floats:
         """What the plan gives for a frame; keeps the maps that come with it."""
         maps = self._extract(frame)
@@ -83,9 +94,7 @@ def normalized(strength: Floats) -> Floats:
 
     Raises InputError for strengths with NaN or infinity.
     """
-    low, high = float(strength.min()), float(strength.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise InputError("the network gives NaN or infinity for this frame, so that no mask comes of it")
+    low, high = _ends(strength)
     if low == high:
         return np.zeros_like(strength)
     if high - low > 1e-30:
@@ -93,3 +102,11 @@ def normalized(strength: Floats) -> Floats:
     else:  # the factor would be infinite in float32
         mask = ((strength.astype(np.float64) - low) / (high - low)).astype(np.float32)
     return np.asarray(np.clip(mask, 0, 1, out=mask), np.float32)
+
+
+def _ends(strength: Floats) -> tuple[float, float]:
+    """The least and the largest; raises InputError where something is NaN or infinite."""
+    low, high = float(strength.min()), float(strength.max())
+    if not (isfinite(low) and isfinite(high)):
+        raise InputError("the network gives NaN or infinity for this frame, so that no mask comes of it")
+    return low, high

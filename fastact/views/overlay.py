@@ -45,16 +45,20 @@ def blend(picture: Pixels, mask: NDArray[np.floating], *, colormap: str = COLORM
         InputError: arrays of another shape or type, an opacity beyond 0 to 1, or an unknown colour map.
     """
     _check(picture, mask, opacity)
-    with np.errstate(invalid="ignore"):
-        levels = (np.clip(np.nan_to_num(mask, nan=0.0), 0, 1) * (COLORS - 1) + 0.5).astype(np.uint8)
     height, width, _ = picture.shape
-    strength = Image.fromarray(levels)
-    if strength.size != (width, height):
-        strength = strength.resize((width, height), Image.Resampling.BILINEAR)
+    strength = Image.fromarray(levels(mask, height, width))
     cover = Image.fromarray(_covers(opacity)[np.asarray(strength)])
     strength.putpalette(_palette(colormap))
     mixed: Pixels = np.array(Image.composite(strength.convert("RGB"), Image.fromarray(picture), cover))
     return mixed
+
+
+def levels(mask: NDArray[np.floating], height: int, width: int) -> NDArray[np.uint8]:
+    """A mask as `blend` takes it in 256 levels, stretched bilinearly: uint8 (height, width)."""
+    found: NDArray[np.uint8] = (np.fmin(np.fmax(mask, 0), 1) * (COLORS - 1) + 0.5).astype(np.uint8)
+    if found.shape == (height, width):
+        return found
+    return np.asarray(Image.fromarray(found).resize((width, height), Image.Resampling.BILINEAR))
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import move, peak, pointwise, pool, reduce, resample, summary, team
+from . import move, peak, pixels, pointwise, pool, reduce, resample, summary, team
 from .conv import convolution, depthwise
 from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
 from .simd import call_step, i64
@@ -32,6 +32,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
         **pointwise.KERNELS,
         **reduce.KERNELS,
         **summary.KERNELS,
+        **pixels.KERNELS,
         **peak.kernels(registers),
         **{tile.name: convolution(tile) for tile in TILES[registers]},
         **{depthwise_name(tile): depthwise(tile) for tile in DEPTHWISE[registers]},

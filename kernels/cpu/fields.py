@@ -36,6 +36,12 @@ KEPT_0, REDUCED_0, KEPT_1, REDUCED_1, KEPT_2, PARAMETER = 3, 4, 5, 6, 7, 8
 OUTER_1, SHARED, INNER_1, OUTER_2, INNER_2 = 4, 5, 6, 7, 8
 # Summary: the memory as (LENGTH, INNER), and where shifts and histograms lie (see summary.py).
 SHIFTS, HISTOGRAMS = 6, 7
+# Pictures in bytes (see pixels.py). Cover: where levels and their colours lie; enlarge: the picture's lines and pixels
+# across, how many times larger, bytes from line to line of the output, where shares and a line of floats lie; planes:
+# where the other two lie, bytes from line to line of the first and of those, and where the matrix lies.
+LEVEL, PALETTE = 4, 5
+LINES, ACROSS, TIMES, TO_STEP, SHARES, LINE = 3, 4, 5, 6, 7, 8
+BLUE_DIFFERENCE, RED_DIFFERENCE, LUMA_STEP, COLOR_STEP, MATRIX = 5, 6, 7, 8, 9
 # Convolution: see the micro-kernel in microkernel.py. BLOCKS blocks of filters,
 # FILTER_BLOCK bytes apart in weights, bias and output, X_BLOCK in the input.
 WEIGHTS, BIAS, PIXELS, OUT_COLUMNS, ROW_STEP, COLUMN_STEP = 3, 4, 5, 6, 7, 8

@@ -40,6 +40,8 @@ u8 = _loader(I8, types.float32, lambda builder, value: builder.uitofp(value, F32
 """u8(address, i): the byte at address + i, as float32."""
 
 
+byte = _loader(I8, types.int64, lambda builder, value: builder.zext(value, I64))
+"""byte(address, i): the byte at address + i, as int64."""
 i32 = _loader(I32, types.int64, lambda builder, value: builder.sext(value, I64))
 """i32(address, i): the int32 at address + 4 i, as int64; of a float32, its bits."""
 
@@ -63,6 +65,19 @@ set_f64 = _storer(F64, types.float64)
 """set_f64(address, i, v): writes float64 v to address + 8 i."""
 set_i64 = _storer(I64, types.int64)
 """set_i64(address, i, v): writes int64 v to address + 8 i."""
+
+
+@intrinsic
+def set_u8(typing_context, address, index, value):
+    """set_u8(address, i, v): writes float32 v, 0 to 255, to address + i, rounded to the next byte."""
+
+    def emit(context, builder, signature, arguments):
+        place = builder.gep(builder.inttoptr(arguments[0], I8.as_pointer()), [arguments[1]])
+        whole = builder.fptosi(builder.fadd(arguments[2], ir.Constant(F32, 0.5)), I32)
+        builder.store(builder.trunc(whole, I8), place)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.float32), emit
 
 
 @intrinsic

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from ..places import Place
 from .boards import Board
-from .catalog import KERNELS
+from .catalog import CHAINS, COPIES, KERNELS, LINKS
 from .launch import Launch
-
-CHAINS, LINKS = 8, 16
-"""Sums of a thread that do not wait for one another, and multiply-adds of each in a turn of the loop."""
-
-COPIES = 8
-"""Values that a thread copies, all on their way at once."""
 
 _FACTOR = 0.5
 """x * 0.5 + 0.5 goes to 1: no value grows or vanishes."""

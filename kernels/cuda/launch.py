@@ -32,7 +32,10 @@ class Count:
 
 Argument: TypeAlias = "Place | Stride | Count | int | float | np.int32 | npt.NDArray[Any]"
 """A pointer into a region, a stride, a uint32 for all frames; a uint32, a float32, an int32; a pointer to what an array
-holds, which may be written to where no other launch has the array but those of the same operation."""
+holds, which may be written to where no other launch has the array but those of the same operation.
+
+An int is a uint64 where the kernel has one: 0 as the frame stride of an array, which all frames share.
+"""
 
 
 @dataclass(frozen=True)

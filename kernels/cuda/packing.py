@@ -16,7 +16,7 @@ from ..places import Place
 from .catalog import KERNELS
 from .device import Device, Memory
 from .errors import CudaError
-from .launch import Argument, Launch, Stride
+from .launch import Argument, Count, Launch, Stride
 
 _ALIGNED = 256
 _SLOT = 8
@@ -31,12 +31,13 @@ def aligned(size: int) -> int:
 class Resident:
     """Arrays on a device, each copied there once: an array that many launches have is there once.
 
-    An array must not change afterwards. It is known again by being the same object, which is kept for that.
+    An array must not change afterwards. It is known again, and so are views of it, by its place in this process's
+    memory, which is kept for that.
     """
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._arrays: dict[int, tuple[npt.NDArray[Any], int]] = {}
+        self._arrays: dict[tuple[int, int], tuple[npt.NDArray[Any], int]] = {}
         self._memory: list[Memory] = []
 
     @property
@@ -56,7 +57,7 @@ class Resident:
         memory = self._device.allocate(sum(aligned(array.nbytes) for array in new))
         stream, address, places = self._device.stream(), memory.address, {}
         for array in new:
-            places[id(array)] = array, address
+            places[_place(array)] = array, address
             address += aligned(array.nbytes)
         with self._device as device:
             try:
@@ -73,11 +74,15 @@ class Resident:
 
     def address(self, array: npt.NDArray[Any]) -> int:
         """Where an array that was added lies."""
-        return self._arrays[id(array)][1]
+        return self._arrays[_place(array)][1]
 
     def _new(self, launches: Iterable[Launch]) -> list[npt.NDArray[Any]]:
-        arrays = {id(a): a for launch in launches for a in launch.arguments if isinstance(a, np.ndarray)}
+        arrays = {_place(a): a for launch in launches for a in launch.arguments if isinstance(a, np.ndarray)}
         return [array for key, array in arrays.items() if key not in self._arrays]
+
+
+def _place(array: npt.NDArray[Any]) -> tuple[int, int]:
+    return array.ctypes.data, array.nbytes
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,15 @@ def pack(
     taken = list(zip(kernel.parameters, launch.arguments, strict=True))
     values = (ctypes.c_ubyte * (_SLOT * max(len(taken), 1)))()
     for i, (letter, argument) in enumerate(taken):
-        _put(values, i * _SLOT, letter, argument, regions, strides, resident)
+        _put(values, i * _SLOT, letter, _counted(argument, frames), regions, strides, resident)
     first = ctypes.addressof(values)
     pointers = (ctypes.c_void_p * max(len(taken), 1))(*(first + i * _SLOT for i in range(len(taken))))
-    return Packed(function, (*launch.blocks, frames), kernel.threads, pointers, values)
+    return Packed(function, launch.grid(frames), kernel.threads, pointers, values)
+
+
+def _counted(argument: Argument, frames: int) -> Argument:
+    """A count for all frames as a number."""
+    return argument.each * frames if isinstance(argument, Count) else argument
 
 
 def _put(

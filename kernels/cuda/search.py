@@ -110,7 +110,7 @@ def _show(capability: Capability) -> str:
 def sources() -> list[Path]:
     """What is compiled, and what compiles it."""
     here = Path(__file__).parent
-    return [here / "build.py", here / "catalog.py", *here.glob("code/*.py")]
+    return [*(here / f"{name}.py" for name in ("build", "catalog", "tiles", "boards")), *here.glob("code/*.py")]
 
 
 @functools.cache

@@ -68,6 +68,9 @@ def kernel_name(tile: Tile, *, padded: bool, in_bytes: bool) -> str:
     return f"{tile.name}{'_padded' * padded}{'_u8' * in_bytes}"
 
 
+PART, SUMS = 512, 8
+"""Of a dense layer of few pixels: products that a block adds up, and of how many units."""
+
 LANES = 128
 """Multiply-adds that a multiprocessor does in a cycle (64 on 7.x, which changes no choice)."""
 LATENCY = 800

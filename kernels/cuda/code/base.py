@@ -20,7 +20,7 @@ U = np.uint32
 @part
 def value():
     """The number of this thread among all of its frame."""
-    return U(cuda.blockIdx.x) * U(cuda.blockDim.x) + U(cuda.threadIdx.x)
+    return U(U(cuda.blockIdx.x) * U(cuda.blockDim.x) + U(cuda.threadIdx.x))
 
 
 @part

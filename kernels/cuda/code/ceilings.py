@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import cuda, float32
 
-from ..ceilings import CHAINS, COPIES, LINKS
+from ..catalog import CHAINS, COPIES, LINKS
 from .base import U, value
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 from numba import cuda, float32
 
+from ..tiles import TILES, kernel_name
 from .base import FOUR_FLOATS, U, part
 
 
@@ -147,3 +149,9 @@ def tiled(tile, padded, in_bytes):
                         y[at + U(j)] = high if total > high else total
 
     return kernel
+
+
+KERNELS = {
+    kernel_name(tile, padded=padded, in_bytes=in_bytes): tiled(tile, padded, in_bytes)
+    for tile, padded, in_bytes in itertools.product(TILES, (False, True), (False, True))
+}

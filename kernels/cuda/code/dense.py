@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from numba import cuda, float32
 
+from ..tiles import PART, SUMS
 from .base import U, frame, value
 
-SUMS, PART, LANES = U(8), U(512), U(32)
+SUMS, PART, LANES = U(SUMS), U(PART), U(256 // SUMS)
 SIZE = 256
 
 

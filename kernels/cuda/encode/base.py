@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
 from ... import ops
-from ...places import Buffer
+from ...places import Buffer, Place
 from ..boards import Board
-from ..catalog import KERNELS
+from ..catalog import KERNELS, THREADS
 from ..launch import Argument, Launch, Stride
 
 Encoder = Callable[..., list[Launch]]
@@ -50,10 +52,51 @@ def encode(op: ops.Op, inputs: Sequence[Buffer], output: Buffer, target: Target)
 
 def each_value(kernel: str, y: Buffer, *arguments: Argument) -> Launch:
     """A launch with a thread for each value of `y`."""
-    threads = KERNELS[kernel].threads
-    return Launch(kernel, (-(-math.prod(y.shape) // threads), 1), arguments)
+    return each_of(kernel, math.prod(y.shape), *arguments)
+
+
+def each_of(kernel: str, count: int, *arguments: Argument) -> Launch:
+    """A launch with a thread for each of `count` values."""
+    return Launch(kernel, (-(-count // KERNELS[kernel].threads), 1), arguments)
+
+
+def team(length: int, inner: int, threads: int = THREADS) -> tuple[int, int]:
+    """How many threads of a block sum up one of its rows of `length` values, which lie `inner` floats apart; and how
+    far apart these threads are.
+
+    Where rows lie side by side, eight or more of them go to a block: their values at one place are what memory gives
+    in one access.
+    """
+    beside = min(8, _power_of_two(inner))
+    lanes = min(threads // beside, _power_of_two(length))
+    return lanes, 1 if inner == 1 else threads // lanes
+
+
+def each_row(kernel: str, rows: int, lanes: int, *arguments: Argument) -> Launch:
+    """A launch with a team of `lanes` threads for each row."""
+    return Launch(kernel, (-(-rows * lanes // KERNELS[kernel].threads), 1), arguments)
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()
 
 
 def stride(buffer: Buffer, item: int = 4) -> Stride:
     """From a frame's buffer to the next frame's."""
     return Stride(buffer.place.region, item)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a kernel reads: a buffer, or an array that all frames share; with the frame stride of it."""
+
+    pointer: Place | ops.Floats
+    shape: ops.Shape
+    stride: Stride | int
+
+
+def source(x: Buffer | ops.Floats) -> Source:
+    """A buffer or an array as something that a kernel reads."""
+    if isinstance(x, Buffer):
+        return Source(x.place, x.shape, stride(x))
+    return Source(np.ascontiguousarray(x), x.shape, 0)

@@ -20,8 +20,6 @@ Ints = npt.NDArray[np.int32]
 
 FEW = 4
 """Pixels of a batch up to which a dense layer reads its weights straight from memory: they are read once anyway."""
-PART, SUMS = 512, 8
-"""Products that a block of a dense layer adds up, and of how many units."""
 
 
 @dataclass(frozen=True)
@@ -151,11 +149,11 @@ def _dense(op: ops.Dense, inputs: Sequence[Buffer], y: Buffer, target: Target) -
         conv = ops.Conv2D(op.weights.reshape(1, 1, length, units), op.bias, low=op.low, high=op.high)
         image, result = Buffer(x.place, (1, pixels, length)), Buffer(y.place, (1, pixels, units))
         return multiplied(conv, fields(conv, image.shape, result.shape, length), image, result, target)
-    parts = -(-length // PART)
+    parts = -(-length // tiles.PART)
     rest = np.zeros((target.frames, pixels, parts, units), np.float32)  # written by the first launch for the second
     return [
         Launch(
-            "dense_parts", (-(-units // SUMS) * pixels, parts),
+            "dense_parts", (-(-units // tiles.SUMS) * pixels, parts),
             (x.place, op.weights, rest, length, units, pixels, parts, stride(x)),
         ),
         each_value(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 import fastact
-from benchmarks.cases import larger, pilots
-from benchmarks.cuda_lowered import exact
+from benchmarks import networks as larger
+from benchmarks.cuda_lowered import exact, pilots
 from benchmarks.cuda_program import Program
+from benchmarks.recorder import model_of
 from fastact.kernels import ops
 from fastact.kernels.cuda import tiles
 from fastact.kernels.cuda.boards import Board
@@ -113,32 +113,38 @@ def _judge(verdict: Verdict, device: Device, op: ops.Op, batch: Sequence[Array])
 
 
 def models(seed: int) -> list[Verdict]:
-    """Every layer's map of whole networks by an extractor on the GPU, of a frame alone and of a batch."""
+    """Maps of whole networks by an extractor on the GPU, of a frame alone and of a batch: every layer's, and those of
+    the convolutions alone, the first of which then reads the frame's bytes."""
     sys.path.insert(0, str(_TESTS))
     from oracles import reference_maps  # type: ignore[import-not-found]
 
     random, found = np.random.default_rng(seed), []
-    with tempfile.TemporaryDirectory() as folder:
-        for label, model in networks(Path(folder)):
-            frames = {name: random.random((2, *shape), np.float32) for name, shape in _inputs(model).items()}
-            if len(frames) == 1:  # as a camera gives them
-                frames = {name: (255 * x).astype(np.uint8) for name, x in frames.items()}
-            extract = fastact.Extractor(model, "all", device="cuda")
+    for label, model in networks():
+        frames = {name: random.random((2, *shape), np.float32) for name, shape in _inputs(model).items()}
+        if len(frames) == 1:  # as a camera gives them
+            frames = {name: (255 * x).astype(np.uint8) for name, x in frames.items()}
+        wide = {name: x / np.float64(255 if x.dtype == np.uint8 else 1) for name, x in frames.items()}
+        right = [reference_maps(model, {name: x[i] for name, x in wide.items()}) for i in (0, 1)]
+        verdict = Verdict(label)
+        convolutions = [node.name for node in model.nodes if node.is_convolution]
+        for layers in ("all", convolutions) if convolutions else ("all",):
+            extract = fastact.Extractor(model, layers, device="cuda")
             alone, together = extract({name: x[0] for name, x in frames.items()}), extract.batch(frames)
-            verdict = Verdict(label, cases=len(alone))
-            for number, maps in ((0, alone), (0, together), (1, together)):
-                wide = {n: x[number] / np.float64(255 if x.dtype == np.uint8 else 1) for n, x in frames.items()}
-                for name, right in reference_maps(model, wide).items():
-                    if name in maps:
-                        _close(verdict, name, maps[name] if maps is alone else maps[name][number], right)
-            found.append(verdict)
+            for name in alone:
+                verdict.cases += 1
+                _close(verdict, name, alone[name], right[0][name])
+                for number in (0, 1):
+                    _close(verdict, name, together[name][number], right[number][name])
+        found.append(verdict)
     return found
 
 
-def networks(folder: Path) -> Iterator[tuple[str, fastact.Model]]:
-    """The pilots at 160x120, two larger networks, and the models that tests have with TensorFlow's maps."""
-    for case in [*pilots(folder)[::2], *larger(folder)]:
-        yield case.name, case.model()
+def networks() -> Iterator[tuple[str, fastact.Model]]:
+    """The pilots, two larger networks, and the models that tests have with TensorFlow's maps."""
+    for pilot in pilots()[::2]:
+        yield pilot.label, pilot.model
+    yield "MobileNetV2", model_of(larger.mobilenet_v2)[1]
+    yield "U-Net", model_of(larger.unet)[1]
     for path in sorted((_TESTS / "golden").glob("*.h5")):
         model = fastact.load(path)
         if all(None not in shape for shape in model.input_shapes.values()):

@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 import fastact
+from benchmarks import networks
+from benchmarks.recorder import model_of
+from fastact import samples
 from fastact.kernels import ops, reference
 from fastact.kernels.cuda.boards import Board
 from fastact.kernels.cuda.encode import Target, encode
@@ -21,6 +24,29 @@ from fastact.recording import Recorder, ancestors, record
 
 _UNIT = 256
 """Bytes that a buffer's size is rounded up to."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """A network at a size.
+
+    Attributes:
+        batch: how many frames are computed together beside a single one.
+    """
+
+    label: str
+    model: fastact.Model
+    batch: int
+
+
+def pilots() -> list[Pilot]:
+    """The article's network and donkeycar's linear pilot, each at 160x120 and 640x360."""
+    made = {"article's network": fastact.load(samples.pilot()), "linear pilot": model_of(networks.linear_pilot)[1]}
+    return [
+        Pilot(f"{name} at {columns}x{rows}", model.at_size((rows, columns)), batch)
+        for name, model in made.items()
+        for (rows, columns), batch in (((120, 160), 256), ((360, 640), 32))
+    ]
 
 
 @dataclass(frozen=True)

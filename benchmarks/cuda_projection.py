@@ -13,17 +13,14 @@ What lies between launches is not counted, nor what memory's latency costs, so t
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases import pilots
 from benchmarks.common import Section, markdown
 from benchmarks.cuda_build import Built
-from benchmarks.cuda_lowered import Step, lowered
+from benchmarks.cuda_lowered import Step, lowered, pilots
 from fastact.kernels.cuda.boards import NANO, ORIN_NANO, WARP, XAVIER_NX, Board
 from fastact.kernels.cuda.catalog import KERNELS
 from fastact.kernels.cuda.launch import Launch
@@ -95,12 +92,9 @@ class Projection:
 def projections(made: Built) -> list[Projection]:
     """The article's network and donkeycar's linear pilot, at 160x120 and 640x360, on each Jetson."""
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        for case in pilots(Path(folder)):
-            model = case.model()
-            shape = next(iter(model.input_shapes.values()))
-            by_board = {b: [(s, floor(s, b, made)) for s in lowered(model, b).steps] for b in JETSONS}
-            found.append(Projection(case.label([n or 1 for n in shape]), by_board))
+    for pilot in pilots():
+        by_board = {b: [(s, floor(s, b, made)) for s in lowered(pilot.model, b).steps] for b in JETSONS}
+        found.append(Projection(pilot.label, by_board))
     return found
 
 

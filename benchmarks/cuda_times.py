@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
 
@@ -15,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 import fastact
-from benchmarks.cases import Case, pilots
 from benchmarks.common import BenchmarkError
 from benchmarks.cuda_checks import TOLERANCE, difference
-from benchmarks.cuda_lowered import Lowered, Step, lowered
+from benchmarks.cuda_lowered import Lowered, Pilot, Step, lowered, pilots
 from benchmarks.cuda_program import Program, Sample, medians
+from fastact.bench.peers.network import network_of
 from fastact.kernels import ops
 from fastact.kernels.cuda import ceilings as launches
 from fastact.kernels.cuda import tiles as tile_table
+from fastact.kernels.cuda.catalog import CHAINS
 from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.encode import Target, encode
 from fastact.kernels.cuda.fusion import Conv2DFromBytes
@@ -31,9 +30,6 @@ from fastact.kernels.places import Buffer, Place
 
 if TYPE_CHECKING:
     from benchmarks.cuda_torch import Rival
-
-BATCHES = {(120, 160): 256, (360, 640): 32}
-"""Frames of a batch at each size, (rows, columns)."""
 
 _COPIED = 1 << 28
 """Floats that are copied to see the memory's bandwidth: 1 GiB, far more than a cache holds."""
@@ -60,7 +56,7 @@ def ceilings(device: Device, rounds: int = 9) -> Ceilings:
     launch, flops, size = launches.multiply_adds(device.board, _TURNS)
     adding = Program(device, [launch], [size])
     adding.run()
-    if not np.allclose(adding.read(0).view(np.float32), launches.CHAINS, rtol=1e-5):
+    if not np.allclose(adding.read(0).view(np.float32), CHAINS, rtol=1e-5):
         raise BenchmarkError("the kernel of multiply-adds computes something else")
     count = min(_COPIED, device.free_memory() // 16)
     copying = Program(device, [launches.copy(count)], [4 * count, 4 * count])
@@ -129,40 +125,29 @@ def networks(device: Device, most: Ceilings, rounds: int, seed: int) -> list[Tim
     Raises:
         BenchmarkError: a map is not the reference's, or not PyTorch's, or not the same twice.
     """
-    found = []
     random = np.random.default_rng(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        for case in pilots(Path(folder)):
-            model = case.model()
-            for frames in (1, BATCHES[case.size or (0, 0)]):
-                found.append(_network(device, case, model, frames, most, rounds, random))
-    return found
+    return [_network(device, pilot, frames, most, rounds, random) for pilot in pilots() for frames in (1, pilot.batch)]
 
 
 def _network(
-    device: Device,
-    case: Case,
-    model: fastact.Model,
-    frames: int,
-    most: Ceilings,
-    rounds: int,
-    random: np.random.Generator,
+    device: Device, pilot: Pilot, frames: int, most: Ceilings, rounds: int, random: np.random.Generator
 ) -> Times:
-    made = lowered(model, device.board, frames)
+    made = lowered(pilot.model, device.board, frames)
     shape = made.steps[0].inputs[0].shape
     batch = random.integers(0, 256, (frames, *shape), np.uint8)
     program = Program(device, made.launches, made.strides, frames)
     try:
         error = _checked(program, made, batch)
-        rival, why = _rival(case, model, batch)
+        rival, why = _rival(pilot.model, batch)
         apart = None if rival is None else _compared(program, made, rival)
         samples: dict[str, Sample] = {"ours, graph": program.replays, "ours, launches": program.launches}
         times = medians(samples | (rival.samples if rival else {}), rounds)
     finally:
         program.close()
     floors = made.flops / most.flops * 1e3, made.moved / most.bandwidth * 1e3
-    label = case.label(shape)
-    return Times(label, frames, times, made.flops, made.moved, *floors, error, apart, rival.version if rival else why)
+    return Times(
+        pilot.label, frames, times, made.flops, made.moved, *floors, error, apart, rival.version if rival else why
+    )
 
 
 def _checked(program: Program, made: Lowered, batch: npt.NDArray[np.uint8]) -> float:
@@ -194,7 +179,7 @@ def _map(program: Program, buffer: Buffer) -> npt.NDArray[np.float32]:
     return found.view(np.float32).reshape(program.frames, *buffer.shape)
 
 
-def _rival(case: Case, model: fastact.Model, batch: npt.NDArray[np.uint8]) -> tuple[Rival | None, str]:
+def _rival(model: fastact.Model, batch: npt.NDArray[np.uint8]) -> tuple[Rival | None, str]:
     """PyTorch with the same weights and frames, or why not."""
     if importlib.util.find_spec("torch") is None:
         return None, "PyTorch is not installed"
@@ -202,7 +187,8 @@ def _rival(case: Case, model: fastact.Model, batch: npt.NDArray[np.uint8]) -> tu
 
     if device_name() is None:
         return None, "PyTorch finds no GPU"
-    return Rival(case.network(model), batch), ""
+    wanted = [node.name for node in model.nodes if node.is_convolution]
+    return Rival(network_of(model, wanted), batch), ""
 
 
 def _compared(program: Program, made: Lowered, rival: Rival) -> float:
@@ -245,16 +231,13 @@ def tiles(device: Device, rounds: int, seed: int) -> list[TileTimes]:
     Raises:
         BenchmarkError: a tile computes something else than another.
     """
-    found = []
     random = np.random.default_rng(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        for case in pilots(Path(folder)):
-            model = case.model()
-            for frames in (1, BATCHES[case.size or (0, 0)]):
-                label = case.label(lowered(model, device.board).steps[0].inputs[0].shape)
-                for step in _convolutions(lowered(model, device.board, frames)):
-                    found.append(_tiles_on(device, f"{step.name}, {label}", step, frames, rounds, random))
-    return found
+    return [
+        _tiles_on(device, f"{step.name}, {pilot.label}", step, frames, rounds, random)
+        for pilot in pilots()
+        for frames in (1, pilot.batch)
+        for step in _convolutions(lowered(pilot.model, device.board, frames))
+    ]
 
 
 def _convolutions(made: Lowered) -> Iterator[Step]:

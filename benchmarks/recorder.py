@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from fastact.files import SavedModel
@@ -141,6 +140,8 @@ def model_of(make: Callable[[Any], Any], seed: int = 1) -> tuple[dict[str, Any],
 
 def write_h5(make: Callable[[Any], Any], path: Path, seed: int = 1) -> Path:
     """Writes the model that `make(keras)` writes down as a legacy .h5 file, with random weights."""
+    import h5py  # for those alone who want a file
+
     config, model = model_of(make, seed)
     with h5py.File(path, "w") as file:
         weights = file.create_group("model_weights")

@@ -18,24 +18,25 @@ import pytest
 from fake_driver import FakeDriver, Gpu, simulated
 from kernel_checks import normal
 
-import fastact
 from fastact.kernels import ops
-from fastact.kernels.cuda import ceilings as ceiling_launches
+from fastact.kernels.cuda import catalog
 from fastact.kernels.cuda import tiles as tile_table
 from fastact.kernels.cuda.catalog import KERNELS
 from fastact.kernels.cuda.device import Device, choose
 from fastact.kernels.cuda.driver import Driver
 
 ROOT = Path(__file__).parent.parent
+for each in KERNELS:  # what makes kernels makes them when it is loaded, for all tiles there are then
+    catalog.function(each)
 sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not installed
 
 from benchmarks import cuda, cuda_checks, cuda_on_device, cuda_times  # noqa: E402
-from benchmarks.cases import Case  # noqa: E402
 from benchmarks.common import BenchmarkError  # noqa: E402
 from benchmarks.cuda_checks import Verdict, WrongError, computed, difference  # noqa: E402
+from benchmarks.cuda_lowered import Pilot  # noqa: E402
 from benchmarks.cuda_program import medians  # noqa: E402
 from benchmarks.cuda_times import TileTimes, Times  # noqa: E402
-from benchmarks.recorder import write_h5  # noqa: E402
+from benchmarks.recorder import model_of  # noqa: E402
 
 CONV = ops.Conv2D(normal(1, 2, 2, 2, 3), normal(2, 3), pads=(1, 0, 0, 0), low=0.0)
 BATCH = [normal(3, 2, 3, 4, 2)]
@@ -51,7 +52,7 @@ def pilot(k: Any) -> Any:
 
 def multiply_adds(grid: Any, threads: int, y: np.ndarray, turns: int, factor: float) -> None:
     """What the kernel comes to."""
-    y[: grid[0] * threads] = ceiling_launches.CHAINS
+    y[: grid[0] * threads] = catalog.CHAINS
 
 
 def copy(grid: Any, threads: int, x: np.ndarray, y: np.ndarray, count: int) -> None:
@@ -82,16 +83,15 @@ def extractors_use_it(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network, a table and tiles that the simulator gets through."""
-    path = write_h5(pilot, tmp_path / "pilot.h5")
-    monkeypatch.setattr(cuda_times, "pilots", lambda folder: [Case(path, (6, 5), "pilot")])
-    monkeypatch.setattr(cuda_times, "BATCHES", {(6, 5): 2})
+    model = model_of(pilot)[1]
+    monkeypatch.setattr(cuda_times, "pilots", lambda: [Pilot("pilot at 5x6", model, 2)])
     monkeypatch.setattr(cuda_times, "_COPIED", 3000)
     monkeypatch.setattr(tile_table, "TILES", SMALL)
     monkeypatch.setattr(cuda_checks, "cases", lambda seed: iter([(CONV, (BATCH[0][0],))]))
     monkeypatch.setattr(cuda_times, "medians", lambda samples, rounds: {name: run(1) for name, run in samples.items()})
-    monkeypatch.setattr(cuda_checks, "networks", lambda folder: iter([("pilot", fastact.load(path))]))
+    monkeypatch.setattr(cuda_checks, "networks", lambda: iter([("pilot", model)]))
     monkeypatch.setattr(cuda, "_tests", lambda: (True, "1 passed"))
 
 
@@ -106,7 +106,7 @@ def test_everything(device: Device, small: None, tmp_path: Path, capsys: pytest.
     assert [one["kind"] for one in found["checks"]] == ["Conv2D", SMALL[0].name]
     assert all(one["wrong"] == [] and 0 < one["worst"] < 1e-6 for one in found["checks"])
     (whole,) = found["models"]
-    assert (whole["cases"], whole["wrong"]) == (3, [])
+    assert (whole["cases"], whole["wrong"]) == (3 + 2, [])
     assert 0 < whole["worst"] < 1e-6
     assert [one["frames"] for one in found["networks"]] == [1, 2]
     for one in found["networks"]:

@@ -16,7 +16,7 @@ from ..places import Place
 from .catalog import KERNELS
 from .device import Device, Memory
 from .errors import CudaError
-from .launch import Argument, Launch, Stride
+from .launch import Argument, Count, Launch, Stride
 
 _ALIGNED = 256
 _SLOT = 8
@@ -99,10 +99,15 @@ def pack(
     taken = list(zip(kernel.parameters, launch.arguments, strict=True))
     values = (ctypes.c_ubyte * (_SLOT * max(len(taken), 1)))()
     for i, (letter, argument) in enumerate(taken):
-        _put(values, i * _SLOT, letter, argument, regions, strides, resident)
+        _put(values, i * _SLOT, letter, given(argument, frames), regions, strides, resident)
     first = ctypes.addressof(values)
     pointers = (ctypes.c_void_p * max(len(taken), 1))(*(first + i * _SLOT for i in range(len(taken))))
-    return Packed(function, (*launch.blocks, frames), kernel.threads, pointers, values)
+    return Packed(function, launch.grid(frames), kernel.threads, pointers, values)
+
+
+def given(argument: Argument, frames: int) -> Argument:
+    """An argument for a batch of `frames`."""
+    return argument.each * frames if isinstance(argument, Count) else argument
 
 
 def _put(

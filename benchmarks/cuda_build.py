@@ -25,12 +25,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import platformdirs
+
+from benchmarks.common import BenchmarkError
 from fastact.kernels import cuda
 from fastact.kernels.cuda.boards import BOARDS
 from fastact.kernels.cuda.build import TARGETS
 from fastact.kernels.digest import sha256
-
-from benchmarks.common import BenchmarkError
 
 Capability = tuple[int, int]
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+import fastact
 from fastact.kernels import ops, reference
 from fastact.kernels.cuda.boards import Board
 from fastact.kernels.cuda.encode import encode
@@ -16,8 +18,6 @@ from fastact.kernels.cuda.encode.base import Target
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer, Place
 from fastact.kernels.program import Instruction, Value
-
-import fastact
 from fastact.recording import Recorder, ancestors, record
 
 _UNIT = 256

@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from fastact.kernels.cuda.boards import NANO, ORIN_NANO, WARP, XAVIER_NX, Board
-from fastact.kernels.cuda.catalog import KERNELS
-from fastact.kernels.cuda.launch import Launch
-from fastact.kernels.cuda.occupancy import Occupancy, occupancy
-from fastact.kernels.cuda.tiles import Tile
 
 from benchmarks.cases import pilots
 from benchmarks.common import Section, markdown
 from benchmarks.cuda_build import Built
 from benchmarks.cuda_lowered import Step, lowered
+from fastact.kernels.cuda.boards import NANO, ORIN_NANO, WARP, XAVIER_NX, Board
+from fastact.kernels.cuda.catalog import KERNELS
+from fastact.kernels.cuda.launch import Launch
+from fastact.kernels.cuda.occupancy import Occupancy, occupancy
+from fastact.kernels.cuda.tiles import Tile
 
 JETSONS = (NANO, XAVIER_NX, ORIN_NANO)
 

@@ -16,13 +16,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fastact.kernels.cuda.boards import BOARDS, Board
-from fastact.kernels.cuda.catalog import KERNELS
-from fastact.kernels.cuda.occupancy import Occupancy, occupancy
-
 from benchmarks import cuda_projection
 from benchmarks.common import Section, markdown, replace_file, run_command, table
 from benchmarks.cuda_build import Built, Resources, built, versions
+from fastact.kernels.cuda.boards import BOARDS, Board
+from fastact.kernels.cuda.catalog import KERNELS
+from fastact.kernels.cuda.occupancy import Occupancy, occupancy
 
 LOCAL: dict[str, str] = {}
 """Kernels that are known to have local memory or to spill registers, each with the reason."""

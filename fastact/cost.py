@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import field
+from typing import TYPE_CHECKING
 
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers import Tape, Value
 from fastact.node import Node
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 PICTURE_RANKS = (3, 4)
 """Axes of a picture, (rows, columns, channels), and of a sequence of pictures or a volume, which has one more."""

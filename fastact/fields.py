@@ -9,7 +9,7 @@ one axis never depends on the other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import singledispatch
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fastact.cost import PICTURE_RANKS
 from fastact.graph import Model
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers import Tape, Value
 
 Spans: TypeAlias = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from fastact.cost import PICTURE_RANKS, Cost, trace
 from fastact.errors import InputError, ModelError, UnsupportedError
 from fastact.files import SavedModel, open_model
 from fastact.files.text import quoted
+from fastact.kernels.records import dataclass
 from fastact.layers import Config, Layer, Shape, create
 from fastact.node import Node
 from fastact.topology import Topology, parse

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from fastact.errors import InputError, UnsupportedError
 from fastact.extractor import Frame
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import show
 from fastact.pilots import Command, Feeding
 from fastact.tub import Record, Tub

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from fastact.kernels import ops
 from fastact.kernels.places import Place
 from fastact.kernels.program import Instruction, Value
+from fastact.kernels.records import dataclass
 from fastact.recording import Recording
 
 ARENA, OUTPUTS, FIRST_INPUT = 0, 1, 2

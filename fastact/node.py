@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from fastact.errors import UnsupportedError
+from fastact.kernels.records import dataclass
 from fastact.layers import Layer, Shape
 
 

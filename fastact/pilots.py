@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +26,7 @@ import numpy.typing as npt
 from fastact.errors import InputError, UnsupportedError
 from fastact.frames import fit, takes_pictures
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
 
 Array = npt.NDArray[Any]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from fastact.errors import ModelError
 from fastact.kernels import ops
 from fastact.kernels.program import Instruction, Value
+from fastact.kernels.records import dataclass
 from fastact.layers import Tape
 from fastact.node import Node
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
 from fastact.errors import ModelError
 from fastact.files.model import MODEL_CLASSES
+from fastact.kernels.records import dataclass
 from fastact.layers import Arguments, Given
 
 MOST_LAYERS = 20_000

@@ -11,7 +11,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from fastact.errors import FileError, InputError
 from fastact.frames import decode
+from fastact.kernels.records import dataclass
 
 MANIFEST, IMAGES = "manifest.json", "images"
 PICTURE_FIELD = "cam/image_array"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from fastact.errors import ModelError, UnsupportedError
+from fastact.kernels.records import dataclass
 from fastact.layers import Arguments, Layer, Shape, show
 from fastact.node import Node
 from fastact.topology import MOST_LAYERS, LayerEntry, Reference, Topology

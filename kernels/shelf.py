@@ -13,10 +13,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from .digest import sha256
+from .records import dataclass
 
 log = logging.getLogger("fastact.kernels")
 

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import numpy as np
 from fake_driver import FakeDriver
+
 from fastact.kernels.cuda.catalog import KERNELS, Kernel
 from fastact.kernels.cuda.device import Device, choose
 from fastact.kernels.cuda.driver import Driver

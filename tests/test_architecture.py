@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fastact import samples
+
 ROOT = Path(__file__).parent.parent
 
 # Each part may import what stands before it, and itself.
@@ -140,6 +142,44 @@ print(*[m for m in ("numba", "llvmlite", "tensorflow", "keras") if m in sys.modu
     if "no linker" in result.stdout:
         pytest.skip("this machine has no linker, so the kernels are an object file that llvmlite loads")
     assert result.stdout.split() == []
+
+
+EXTRACTION = """
+import dataclasses, sys
+from fastact.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0
+print(*sys.modules)
+own = [module for name, module in sys.modules.items() if name.startswith("fastact.")]
+kinds = {k for m in own for k in vars(m).values() if isinstance(k, type) and k.__module__ == m.__name__}
+made = [k for k in kinds if dataclasses.is_dataclass(k) and k.__init__.__code__.co_filename == "<string>"]
+print(*[f"{k.__module__}.{k.__name__}" for k in made])
+"""
+
+MOST_MODULES = 96
+"""Of fastact that `extract --save npz` loads from an .h5 of convolutions: 93."""
+
+NEEDLESS = (
+    "asyncio cmap concurrent.futures email hashlib http importlib.metadata jinja2 multiprocessing "
+    "rich ssl statistics subprocess unittest xml"
+)
+"""What platformdirs loads is not among them: it finds the cache where no wheel has brought the kernels."""
+
+
+def test_extracting_loads_only_what_it_computes_with(tmp_path: Path) -> None:
+    """Layers, formats and commands wait until they are asked for, and no class compiles its methods at each start."""
+    base = "import sys, numpy, click, PIL.PngImagePlugin, PIL.JpegImagePlugin; print(*sys.modules)"
+    asked = ["--model", samples.pilot(), "--image", samples.frame("160x120"), "--save", "npz", "--out", tmp_path]
+    command = [sys.executable, "-c", EXTRACTION, "extract", *map(str, asked)]
+    *_, loaded, compiled = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    needed = subprocess.run([sys.executable, "-c", base], capture_output=True, text=True, check=True).stdout
+    more = set(loaded.split()) - set(needed.split())
+    assert more & set(NEEDLESS.split()) == set()
+    own = [name for name in more if name.startswith("fastact.")]
+    assert len(own) <= MOST_MODULES, sorted(own)
+    assert compiled == "", "take dataclass from fastact.kernels.records"
 
 
 def test_the_table_of_layers_is_the_registry_s() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from cuda_simulation import Region, simulate
+
 from fastact.kernels.cuda import ceilings
 from fastact.kernels.cuda.boards import NANO
 from fastact.kernels.cuda.catalog import KERNELS

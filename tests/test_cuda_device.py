@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from cuda_runs import archive, catalog, device
 from fake_driver import FakeDriver, Gpu
+
 from fastact.kernels.cuda import device as devices
 from fastact.kernels.cuda.device import Device, choose
 from fastact.kernels.cuda.driver import Driver

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_driver import CODES, SIGNATURES, FakeDriver, Gpu
+
 from fastact.kernels.cuda import driver as binding
 from fastact.kernels.cuda.driver import Driver
 from fastact.kernels.cuda.errors import CallError, UnavailableError

@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from fastact.kernels import ops
 from fastact.kernels.cuda import search
 from fastact.kernels.cuda.device import Device, open_device

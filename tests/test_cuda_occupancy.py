@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from fastact.kernels.cuda import boards
 from fastact.kernels.cuda.occupancy import Occupancy, occupancy
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from fastact.kernels.cuda.boards import NANO, ORIN_NANO
 from fastact.kernels.cuda.build import TARGETS
 from fastact.kernels.cuda.catalog import KERNELS

@@ -27,6 +27,7 @@ from cuda_runs import (
     launches,
 )
 from fake_driver import SIGNATURES, FakeDriver, Gpu, simulated
+
 from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.errors import CallError, CudaError, OutOfMemoryError
 from fastact.kernels.cuda.launch import Launch, Stride

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
 from fastact.kernels.cuda import search, ship
 from fastact.kernels.cuda.build import TARGETS
 from fastact.kernels.shelf import BuildError

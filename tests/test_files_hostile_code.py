@@ -25,6 +25,8 @@ from hostile import layer, members, numbered, write_archive, write_model
 PROGRAM = """
 import json, sys
 import fastact
+from fastact.layers import registry
+registry()  # loads every family of layers, which are fastact's own files, before anything is watched
 seen = []
 def hook(event, arguments):
     if event in WATCHED or event.startswith(("socket.", "subprocess.", "ctypes.", "urllib.", "shutil.", "tempfile.")):

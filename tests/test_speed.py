@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +44,9 @@ SHARE = 0.5
 
 RATIO = 1.3
 """Of ONNX Runtime's time. fastact takes 0.8 to 0.9 of it."""
+
+START = 2.1
+"""Times what importing NumPy and Pillow takes: what a whole process that extracts stays under. It takes 1.7 times."""
 
 
 def opens(measure: Callable[[], tuple[float, float]], limit: float) -> float:
@@ -145,3 +150,21 @@ def test_inner_loops_execute_few_instructions(
 def test_visualbackprop_costs_less_than_the_maps_once_more() -> None:
     see, plain, picture = VisualBackProp(samples.pilot()), Extractor(samples.pilot()), decode(samples.frame("160x120"))
     assert opens(lambda: (seconds(lambda: see(picture)), seconds(lambda: plain(picture))), TWICE) < TWICE
+
+
+def test_a_whole_process_takes_little_longer_than_its_imports(tmp_path: Path) -> None:
+    # With byte code kept, as it is for whoever installed fastact; NumPy's threads come as late on a busy machine as
+    # they please.
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+    def process(*command: object) -> float:
+        words = [sys.executable, *map(str, command)]
+        environment = kept | {"OPENBLAS_NUM_THREADS": "1"}
+        return seconds(lambda: subprocess.run(words, env=environment, capture_output=True, check=True))
+
+    asked = ["--model", samples.pilot(), "--image", samples.frame("160x120"), "--save", "npz", "--out", tmp_path]
+    process("-m", "fastact", "extract", *asked)  # compiles what is not in the caches yet
+    ratio = opens(
+        lambda: (process("-m", "fastact", "extract", *asked), process("-c", "import numpy, PIL.Image")), START
+    )
+    assert ratio <= START, "python -X importtime -m fastact extract says where it goes"

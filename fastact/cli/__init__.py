@@ -6,6 +6,7 @@ input or usage, with one line that says what is wrong; 3 an error in fastact its
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -78,11 +79,16 @@ def _fastact() -> None:
 
 def main() -> None:
     """Runs the command line and exits with the status that the module's docstring lists."""
+    # NumPy's library of matrices starts threads when it is loaded, which spin for 50 ms and have nothing to do here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(50_000)  # what is made at first stays: looking for cycles in it every 700 objects takes 8 ms
     log, handler = logging.getLogger("fastact"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("fastact: %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
-    sys.exit(_status())
+    status = _status()
+    gc.freeze()  # all goes with the process: to look for cycles in all of it first takes longer than a frame
+    sys.exit(status)
 
 
 def _status() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from fastact.extractor import Extractor
 from fastact.frames import read_picture
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
+from fastact.kernels.records import dataclass
 from fastact.layers import show
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz

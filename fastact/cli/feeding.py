@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from fastact.cli.options import Size
 from fastact.errors import InputError
 from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
 
 Array = npt.NDArray[Any]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ import click
 from fastact.cli.options import say
 from fastact.cli.subjects import Subject, open_browser
 from fastact.errors import InputError
+from fastact.kernels.records import dataclass
 from fastact.page.html import Live, page
 from fastact.page.serve import allowed_hosts, application, server, server_library
 

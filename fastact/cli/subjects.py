@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import webbrowser
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastact.cli.feeding import Feed, Feeder
 from fastact.cli.options import say
 from fastact.extractor import Extractor
 from fastact.graph import Model
+from fastact.kernels.records import dataclass
 
 if TYPE_CHECKING:
     from fastact.page.columns import Column, Fed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fastact.errors import InputError
+from fastact.kernels.records import dataclass
 from fastact.layers import Shape
 from fastact.layout import Stretch
 from fastact.maps import FeatureMaps

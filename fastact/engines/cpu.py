@@ -6,7 +6,6 @@ import os
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from fastact.kernels.cpu import library
 from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.ops import Floats
+from fastact.kernels.records import dataclass
 from fastact.layout import ARENA, FIRST_INPUT, OUTPUTS, Output
 from fastact.maps import FeatureMaps
 

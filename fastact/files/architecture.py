@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError, UnsupportedError
+from ..kernels.records import dataclass
 from . import bounded_json
 from .model import MODEL_CLASSES
 from .text import listed, quoted

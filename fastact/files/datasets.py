@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.records import dataclass
 from .hdf5 import Dataset, H5File
 from .hdf5.chunks import chunks_of, grid_of
 from .hdf5.filters import FilterError, largest_stored, undo

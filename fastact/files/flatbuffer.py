@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FileError
+from ..kernels.records import dataclass
 from .text import quoted
 
 __all__ = ["Source", "Span", "Table", "root"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..kernels.records import dataclass
 
 __all__ = ["LayerPath", "SavedModel", "Shape", "WeightReader"]
 

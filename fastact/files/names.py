@@ -34,9 +34,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from ..kernels.records import dataclass
 from .model import LayerPath
 from .text import listed, quoted
 

@@ -27,9 +27,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..kernels.records import dataclass
 from .hdf5 import H5File
 from .model import MODEL_CLASSES, LayerPath
 from .text import listed, quoted

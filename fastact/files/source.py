@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import os
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from ..kernels.records import dataclass
 
 __all__ = ["InFile", "InMemory", "Source", "Stream"]
 

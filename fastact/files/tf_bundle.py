@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.records import dataclass
 from . import tf_table
 from .model import Shape
 from .tf_crc import crc32c, masked

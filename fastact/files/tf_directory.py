@@ -10,12 +10,12 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastact.kernels.digest import sha256
 
 from ..errors import FileError
+from ..kernels.records import dataclass
 from . import sniff
 from .text import quoted
 

@@ -9,8 +9,8 @@ walked, and never further than they are long.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ..kernels.records import dataclass
 from .tf_proto import Budget, DamageError, fields, integer, message, text, view
 
 __all__ = ["MAX_BYTES", "Objects", "Variable", "listed_nodes"]

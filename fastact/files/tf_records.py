@@ -8,10 +8,10 @@ and only a layer's for its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UnsupportedError
+from ..kernels.records import dataclass
 from . import bounded_json
 from .architecture import version_numbers
 from .model import MODEL_CLASSES

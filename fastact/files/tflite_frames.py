@@ -8,8 +8,8 @@ operators stay, between EACH_FRAME and ALL_FRAMES.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..kernels.records import dataclass
 from .tflite_graph import Graph, Operator
 
 __all__ = ["fold"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
+from ..kernels.records import dataclass
 from . import flatbuffer, tflite_flex
 from . import tflite_schema as schema
 from .flatbuffer import Source, Span, Table

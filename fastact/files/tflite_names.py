@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from ..kernels.records import dataclass
 from .tflite_graph import Graph, Operator
 
 __all__ = ["Naming", "Part", "cleaned"]

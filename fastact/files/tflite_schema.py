@@ -6,8 +6,9 @@ Source: tensorflow/lite/schema/schema.fbs, whose numbers never change; a test co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from ..kernels.records import dataclass
 
 __all__ = ["ACTIVATIONS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.records import dataclass
 from .model import Shape
 from .tflite_graph import Tensor
 from .tflite_names import Part

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ..kernels.records import dataclass
 from .tflite_graph import FLOATS, Graph, Operator, Tensor
 from .tflite_names import Naming
 from .tflite_steps import Stored, View

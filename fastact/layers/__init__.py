@@ -1,21 +1,5 @@
-"""Layers, one file a family; importing this package registers them all."""
+"""Layers, one file a family, which is imported when a model has layers that no family before it knows."""
 
-from fastact.layers import (
-    activation,
-    applications,
-    convolution,
-    convolutional_lstm,
-    core,
-    functions,
-    merging,
-    normalization,
-    pooling,
-    recurrent,
-    resizing,
-    shaping,
-    transposed,
-    wrappers,
-)
 from fastact.layers.base import Arguments, Given, Layer, Shape, Tape, Value, create, registry, show
 from fastact.layers.config import Config
 
@@ -27,21 +11,7 @@ __all__ = [
     "Shape",
     "Tape",
     "Value",
-    "activation",
-    "applications",
-    "convolution",
-    "convolutional_lstm",
-    "core",
     "create",
-    "functions",
-    "merging",
-    "normalization",
-    "pooling",
-    "recurrent",
     "registry",
-    "resizing",
-    "shaping",
     "show",
-    "transposed",
-    "wrappers",
 ]

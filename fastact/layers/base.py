@@ -1,14 +1,15 @@
 """What a layer is to fastact, and the registry that finds its class by Keras's name for it.
 
-To add a layer: write a class here or in a file of its family, decorate it with ``@register("KerasName")``, and add a
-row to the table of cases in ``tests/cases/``.
+To add a layer: write a class in the file of its family, decorate it with ``@register("KerasName")``, and add a row to
+the table of cases in ``tests/cases/``. To add a family: write a module here, and name it in `_FAMILIES`.
 """
 
 from __future__ import annotations
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.kernels.program import Value as Value
+from fastact.kernels.records import dataclass
 from fastact.layers.config import Config
 
 Shape: TypeAlias = "tuple[int | None, ...]"
@@ -117,6 +119,24 @@ class Layer(ABC):
         return (self,)
 
 
+_FAMILIES = (
+    "core",
+    "convolution",
+    "shaping",
+    "activation",
+    "pooling",
+    "merging",
+    "normalization",
+    "resizing",
+    "transposed",
+    "recurrent",
+    "wrappers",
+    "convolutional_lstm",
+    "applications",
+    "functions",
+)
+"""The modules that register layers, those that most models need first."""
+
 L = TypeVar("L", bound=type[Layer])
 T = TypeVar("T")
 _REGISTRY: dict[str, type[Layer]] = {}
@@ -154,13 +174,28 @@ def refuse(reason: str, *class_names: str) -> None:
 
 def registry() -> Mapping[str, type[Layer]]:
     """Every layer class by Keras's name for it."""
+    for family in _FAMILIES:
+        _load(family)
     return dict(_REGISTRY)
+
+
+def _load(family: str) -> None:
+    importlib.import_module(f"{__package__}.{family}")
+
+
+def _found(registry: Mapping[str, type[Layer]], class_name: str) -> type[Layer] | None:
+    """The class in `registry`, once the families up to the one that puts it there are loaded."""
+    for family in _FAMILIES:
+        if class_name in registry:
+            break
+        _load(family)
+    return registry.get(class_name)
 
 
 def create(class_name: str, config: Config) -> Layer:
     """The layer for a configuration; raises UnsupportedError for a class fastact does not know."""
-    layer = _OPERATIONS.get(class_name) if config.is_operation else None
-    layer = layer or _REGISTRY.get(class_name)
+    layer = _found(_OPERATIONS, class_name) if config.is_operation else None
+    layer = layer or _found(_REGISTRY, class_name)
     if layer is None:
         raise UnsupportedError(_REFUSED.get(class_name, f"fastact does not know layers of class {class_name[:60]!r}"))
     return layer(config)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers.activation import Activation, activation, apply
 from fastact.layers.base import Tape, Value, Weights
 from fastact.layers.config import Config

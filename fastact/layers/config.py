@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastact.errors import ModelError
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 
 LARGEST = 2**24
 """No length, count or stride in a configuration may be larger."""
@@ -37,12 +37,12 @@ class Config:
     def is_operation(self) -> bool:
         """Whether it is a function of keras.ops called on tensors, some of which share their names with layers.
 
-        Where the file does not say, only layers have the entry "trainable".
+        Where the file does not say, only layers have the entry "trainable", all but the input.
         """
         if not self.keras3:
             return False
         if self.module is None:
-            return "trainable" not in self.entries
+            return "trainable" not in self.entries and self.class_name != "InputLayer"
         return self.module.startswith(("keras.src.ops", "keras.ops", "keras.src.activations"))
 
     @property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers.activation import activation, apply
 from fastact.layers.base import Shape, Tape, Value, known, register
 from fastact.layers.config import Config

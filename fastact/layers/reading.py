@@ -6,10 +6,11 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers.base import Layer
 from fastact.layers.config import Config
 

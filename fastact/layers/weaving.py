@@ -8,12 +8,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers.base import Tape, Value, show
 
 MOST_PHASES = 4096

@@ -12,7 +12,6 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy as np
 from .. import ops
 from ..places import Buffer, Place
 from ..program import Instruction, Value
+from ..records import dataclass
 from . import encode
 from .memory import aligned
 from .steps import Row

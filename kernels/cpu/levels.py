@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import platform
-from dataclasses import dataclass
+
+from ..records import dataclass
 
 
 @dataclass(frozen=True)

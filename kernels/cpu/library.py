@@ -11,10 +11,10 @@ import functools
 import logging
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..records import dataclass
 from .levels import LEVELS
 from .search import BuildError, best_level, build, candidates
 from .steps import PREFIX

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from ..records import dataclass
 
 ALIGNMENT = 64
 """Bytes: a cache line, and the widest vector."""

@@ -7,13 +7,13 @@ each call: :class:`Table` writes the regions' addresses in. How an operation bec
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..places import Place
+from ..records import dataclass
 from .fields import FIELDS
 
 PREFIX = "fastact_kernel_"

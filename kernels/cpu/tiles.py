@@ -8,10 +8,11 @@ one row of weights (vectors) and one broadcast input value must fit the vector r
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+
+from ..records import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tile:
     """`pixels` output pixels x `vectors` vectors of `width` filters.
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from ..records import dataclass
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -54,6 +57,13 @@ class Window:
         """The last two of one to three axes: planes are not followed, and steps in time are a row."""
         (height, width), (down, across) = (1, *size)[-2:], (1, *strides)[-2:]
         return Window((height, width), (down, across))
+
+
+def share(cells: int, values: int) -> Fraction:
+    """How far apart values lie in the input, as many as `values` along as many as `cells` of its cells."""
+    from fractions import Fraction  # which brings decimal: only networks that make a map larger need it
+
+    return Fraction(cells, values)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..records import dataclass
 from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Strip, Window, span, window_rows
 
 

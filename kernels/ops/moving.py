@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
-
-from .base import Floats, Op, Shape, Sides, Strip, Window, same_rows
+from ..records import dataclass
+from .base import Floats, Op, Shape, Sides, Strip, Window, same_rows, share
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +58,7 @@ class Repeat(Op):
     def window(self) -> Window | None:  # type: ignore[override]
         """One cell, its copies a fraction of a cell apart."""
         rows, columns = (*self.times, 1)[:2]
-        return Window((1, 1), (Fraction(1, rows), Fraction(1, columns)))
+        return Window((1, 1), (share(1, rows), share(1, columns)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +95,7 @@ class Interleave(Op):
     @property
     def window(self) -> Window:  # type: ignore[override]
         """One cell, the next a fraction of a cell away."""
-        return Window((1, 1), (Fraction(1, self.strides[-2]), Fraction(1, self.strides[-1])))
+        return Window((1, 1), (share(1, self.strides[-2]), share(1, self.strides[-1])))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from dataclasses import dataclass
 
 import numpy as np
 
+from ..records import dataclass
 from .base import Floats, Op, Shape, Strip, same_rows
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ..records import dataclass
 from .base import Op, Shape, Sides, Strip, Window, span, window_rows
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 
+from ..records import dataclass
 from .base import Op, Shape, Strip, Window, same_rows
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from fractions import Fraction
-
 import numpy as np
 import numpy.typing as npt
 
-from .base import Floats, Op, Shape, Window
+from ..records import dataclass
+from .base import Floats, Op, Shape, Window, share
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +28,8 @@ class Resample(Op):
 
     @property
     def window(self) -> Window:  # type: ignore[override]  # noqa: D102
-        sizes, strides = [1, 1], [Fraction(1), Fraction(1)]
+        sizes, strides = [1, 1], [share(1, 1)] * 2
         if self.axis in (0, 1):
             sizes[self.axis] = self.cells.shape[1]
-            strides[self.axis] = Fraction(self.length, len(self.cells))
+            strides[self.axis] = share(self.length, len(self.cells))
         return Window.of(sizes, strides)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 
+from ...kernels.records import dataclass
 from .headers import ATTRIBUTE, ATTRIBUTE_INFO, DATASPACE, DATATYPE, SHARED, Header, Message
 from .heap import GlobalHeap
 from .types import Datatype, parse_space, parse_type

@@ -6,10 +6,10 @@ HDF5 File Format Specification, IV.A.2.i and l.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from ...kernels.records import dataclass
 from .headers import EXTERNAL_FILES, FILTERS, LAYOUT, SHARED, Header, Message
 from .window import Window
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, TypeAlias
 
 from fastact.errors import UnsupportedError
+from fastact.kernels.records import dataclass
 from fastact.layers.base import (
     Arguments,
     Given,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
+from fastact.kernels.records import dataclass
 from fastact.layers.base import Layer, Shape, Tape, Value, frame_axes, frame_axis, known, show
 from fastact.layers.config import Config, is_integer
 from fastact.layers.core import PassThrough

@@ -14,9 +14,10 @@ from tubs import write_tub
 
 from fastact import cli
 from fastact.cli import gpus
+from fastact.donkey.engine import Engine
 from fastact.donkey.settings import Settings
 from fastact.engines import DEVICES, auto, cuda
-from fastact.errors import InputError
+from fastact.errors import InputError, KernelError
 from fastact.kernels import shelf
 from fastact.kernels.cuda import search
 from fastact.kernels.cuda.driver import Driver
@@ -86,6 +87,13 @@ def test_a_car_s_setting():
     assert {Settings.of({"FASTACT_DEVICE": device}).device for device in DEVICES} == set(DEVICES)
     with pytest.raises(InputError, match="FASTACT_DEVICE is 'gpu', and has to be one of 'cpu', 'cuda', 'auto'"):
         Settings.of({"FASTACT_DEVICE": "gpu"})
+
+
+@pytest.mark.parametrize("style", ["mosaic", "saliency"])
+def test_a_car_without_a_gpu(without, style: str):
+    with pytest.raises(KernelError, match="no NVIDIA driver"):
+        Engine(Settings(PILOT, style=style, device="cuda"), {}, shows=True, steers=False)
+    Engine(Settings(PILOT, style=style, device="auto"), {}, shows=True, steers=False)
 
 
 # The doctor.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import config, cuda
 
-__all__ = ["FOUR_FLOATS", "U", "frame", "part", "value"]
+__all__ = ["FOUR_FLOATS", "U", "clipped", "frame", "part", "value"]
 
 part = cuda.jit(device=True)
 """Makes a function one that kernels can call."""
@@ -27,3 +27,10 @@ def value():
 def frame(stride):
     """Where this block's frame begins in a region whose frames lie `stride` items apart."""
     return np.uint64(cuda.blockIdx.z) * stride
+
+
+@part
+def clipped(total, low, high):
+    """`total` within low..high; NaN stays."""
+    total = low if total < low else total
+    return high if total > high else total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import cuda, float32
 
 from ..tiles import PART, SUMS
-from .base import U, frame, value
+from .base import U, clipped, frame, value
 
 SUMS, PART, LANES = U(SUMS), U(PART), U(256 // SUMS)
 SIZE = 256
@@ -44,6 +44,4 @@ def dense_sum(rest, bias, y, count, units, parts, low, high, y_frame):
         total = float32(0)
         for part in range(U(0), parts):
             total += rest[(first + U(part)) * units + unit]
-        total += bias[unit]
-        total = low if total < low else total
-        y[frame(y_frame) + i] = high if total > high else total
+        y[frame(y_frame) + i] = clipped(total + bias[unit], low, high)

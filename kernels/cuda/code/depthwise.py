@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import cuda, float32
 
-from .base import U, frame, value
+from .base import U, clipped, frame, value
 from .convolution import seen
 
 
@@ -20,9 +20,7 @@ def depthwise(
         total = float32(0)
         for tap in range(U(0), taps):
             total = cuda.fma(x[at + U(cells[tap])], weights[U(tap) * filters + filter], total)
-        total += bias[filter]
-        total = low if total < low else total  # NaN stays
-        y[frame(y_frame) + i] = high if total > high else total
+        y[frame(y_frame) + i] = clipped(total + bias[filter], low, high)
 
 
 def depthwise_padded(
@@ -41,6 +39,4 @@ def depthwise_padded(
             if seen(there, height, width, top, left):
                 cell = U(start + U(cells[U(2) * tap]))
                 total = cuda.fma(x[at + cell], weights[U(tap) * filters + filter], total)
-        total += bias[filter]
-        total = low if total < low else total
-        y[frame(y_frame) + i] = high if total > high else total
+        y[frame(y_frame) + i] = clipped(total + bias[filter], low, high)

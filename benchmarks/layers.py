@@ -14,7 +14,7 @@ import argparse
 import ctypes
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ from fastact.kernels.cpu.fields import (
 )
 from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Tile, depthwise_name
+from fastact.kernels.records import dataclass
 from fastact.layout import ARENA, FIRST_INPUT, OUTPUTS
 from fastact.recording import Recording
 from fastact.selection import select

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import cuda_device
 import numpy as np
 import pytest
+from cases import CASES, KERAS3, randomize
+from cases import frames as case_frames
 from fake_driver import FakeDriver, Gpu
 from oracles import handmade
 from test_topology import conv, entry, image, model, on
 
+import fastact
 from fastact import Extractor, FeatureMaps, Model
 from fastact.engines import auto, cuda, dlpack
 from fastact.errors import InputError, KernelError
@@ -21,6 +26,7 @@ from fastact.kernels.cuda import encode, search
 from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.errors import UnavailableError
 from fastact.kernels.cuda.fusion import Conv2DFromBytes
+from fastact.saliency import GradCam, GradientSaliency, VisualBackProp
 
 SHAPE = (6, 7, 3)
 LAYERS = ["c*", "out"]
@@ -363,3 +369,65 @@ def test_memory_comes_back(fake: FakeDriver, frames: np.ndarray):
     gc.collect()
     left = fake.leaks()
     assert not left.keys() & {"memory", "stream", "event", "executable"}
+
+
+# Whole models.
+
+
+def test_every_layer_and_an_input_in_bytes(fake: FakeDriver, frames: np.ndarray):
+    """The input is wanted, so that it is made floats for all to read."""
+    maps, expected = (Extractor(pilot(), "all", device=d)(frames[0]) for d in ("cuda", "cpu"))
+    assert near(maps, expected)
+    assert np.array_equal(maps["img"], frames[0].astype(np.float32) / np.float32(255))
+
+
+def test_several_inputs(fake: FakeDriver, frames: np.ndarray, random: np.random.Generator):
+    layers = [
+        image("img", SHAPE), image("numbers", (4,)), conv("c", [on("img")]),
+        entry("Dense", "d", [on("numbers")], units=3),
+    ]  # fmt: skip
+    built = handmade(model(layers, [["img", 0, 0], ["numbers", 0, 0]], [["c", 0, 0], ["d", 0, 0]]))
+    fed = {"img": frames, "numbers": random.random((3, 4), np.float32)}
+    maps, expected = (Extractor(built, "all", device=d).batch(fed) for d in ("cuda", "cpu"))
+    assert near(maps, expected)
+    alone = Extractor(built, "d", device="cuda")({name: array[0] for name, array in fed.items()})
+    assert np.allclose(alone["d"], expected["d"][0], rtol=1e-5)
+
+
+def test_masks_are_computed_with_the_maps(fake: FakeDriver, frames: np.ndarray):
+    for method in (
+        lambda **d: VisualBackProp(pilot(), **d),
+        lambda **d: GradientSaliency(pilot(), "out", **d),
+        lambda **d: GradCam(pilot(), output="out", **d),
+    ):
+        see, expected = method(device="cuda"), method(device="cpu")
+        assert np.allclose(see(frames[0]), expected(frames[0]), atol=1e-5)
+        assert see.device == "cuda"
+        assert near(see.maps, expected.maps)
+
+
+def test_verify_on_a_gpu(fake: FakeDriver, keras_named: Callable[[str], Any], run, tmp_path: Path):
+    layers = keras_named(KERAS3).layers
+    picture = layers.Input((8, 8, 3), name="img")
+    y = layers.Conv2D(4, 3, strides=2, padding="same", activation="elu")(picture)
+    y = layers.MaxPooling2D()(layers.BatchNormalization()(y))
+    network = keras_named(KERAS3).Model(picture, layers.Dense(3, activation="softmax")(layers.Flatten()(y)))
+    network.save(tmp_path / "small.keras")
+    result = run("verify", tmp_path / "small.keras", "--device", "cuda")
+    assert result.status == 0, result
+    assert "0 beyond" in result.out
+    assert any(what == "launch" for what, _ in fake.began)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if KERAS3 in c.keras][::60], ids=lambda case: case.id)
+def test_layers_of_the_table(fake: FakeDriver, keras_named: Callable[[str], Any], case: Any, tmp_path: Path):
+    """Some of the rows that the CPU is held to TensorFlow with; every operation has its own tests."""
+    network = case.make(keras_named(KERAS3))
+    randomize(network)
+    network.save(tmp_path / "model.keras")
+    built = fastact.load(tmp_path / "model.keras")
+    fed = case_frames(built.input_shapes, 2)
+    maps, expected = (Extractor(built, "all", device=device).batch(fed) for device in ("cuda", "cpu"))
+    for name, array in expected.items():
+        largest = float(np.nanmax(np.abs(array), initial=1e-6, where=np.isfinite(array)))
+        assert np.allclose(maps[name], array, rtol=1e-5, atol=1e-5 * largest, equal_nan=True), name

@@ -50,11 +50,11 @@ class Program:
             assert (beside.strides, beside.frames) == (self.strides, frames)
             self._memory = beside._memory
         resident = Resident(device)
-        resident.add(launches)
+        slabs = resident.add(launches)
         regions = {number: memory.address for number, memory in enumerate(self._memory)}
         functions = {launch.kernel: device.kernel(launch.kernel) for launch in launches}
         self._packed = [pack(one, functions[one.kernel], frames, regions, strides, resident) for one in launches]
-        self._kept = launches, resident  # arrays are known by being the same objects
+        self._kept = slabs
         self._stream = device.stream()
         self._begin, self._end = device.event(timing=True), device.event(timing=True)
         self._graph: int | None = None

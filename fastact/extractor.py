@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -190,20 +190,11 @@ class Extractor:
         """The inputs by name, checked, contiguous, uint8 or float32."""
         return {name: _checked(name, array, shape) for name, (array, shape) in self._by_name(frame).items()}
 
-    def _batch_inputs(self, frames: Frames) -> dict[str, list[Array]]:
+    def _batch_inputs(self, frames: Frames) -> dict[str, Sequence[Array]]:
         """The same for every frame of a batch."""
-        inputs: dict[str, list[Array]] = {}
-        for name, (several, shape) in self._by_name(frames).items():
-            if not isinstance(several, Sequence | np.ndarray) or np.ndim(several) == 0 or not len(several):
-                raise InputError(f"a batch takes one frame or more for input {name!r}, in a sequence or an array")
-            inputs[name] = [_checked(name, frame, shape) for frame in several]
-            first = inputs[name][0]
-            for frame in inputs[name]:
-                if (frame.shape, frame.dtype) != (first.shape, first.dtype):
-                    raise InputError(
-                        f"the frames of a batch are alike, and input {name!r} gets {show(first.shape)} {first.dtype} "
-                        f"and {show(frame.shape)} {frame.dtype}"
-                    )
+        inputs = {
+            name: _checked_batch(name, several, shape) for name, (several, shape) in self._by_name(frames).items()
+        }
         if len({len(several) for several in inputs.values()}) > 1:
             counts = ", ".join(f"{len(several)} for {name}" for name, several in inputs.items())
             raise InputError(f"a batch has as many frames for every input, not {counts}")
@@ -270,3 +261,22 @@ def _checked(name: str, array: object, shape: Shape) -> Array:
     if array.dtype.kind != "f":
         raise InputError(f"input {name!r} takes uint8 or floats, not {array.dtype}")
     return np.ascontiguousarray(array, np.float32)
+
+
+def _checked_batch(name: str, several: object, shape: Shape) -> Sequence[Array]:
+    """The frames of a batch, each as `_checked` gives it, all alike; an array where they are given as one."""
+    if isinstance(several, np.ndarray) and several.ndim and len(several):
+        first = _checked(name, several[0], shape)
+        whole = np.ascontiguousarray(several, first.dtype).reshape(len(several), *first.shape)
+        return cast("Sequence[Array]", whole)
+    if not isinstance(several, Sequence) or not several:
+        raise InputError(f"a batch takes one frame or more for input {name!r}, in a sequence or an array")
+    frames = [_checked(name, frame, shape) for frame in several]
+    first = frames[0]
+    for frame in frames:
+        if (frame.shape, frame.dtype) != (first.shape, first.dtype):
+            raise InputError(
+                f"the frames of a batch are alike, and input {name!r} gets {show(first.shape)} {first.dtype} and "
+                f"{show(frame.shape)} {frame.dtype}"
+            )
+    return frames

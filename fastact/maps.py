@@ -97,7 +97,10 @@ class FeatureMaps(Mapping[str, Floats]):
         """
         if name not in self:
             self[name]  # says what is wrong
-        raise InputError(f"the maps of {name!r} lie in the CPU's memory: give the Extractor device='cuda'")
+        raise InputError(
+            f"the maps of {name!r} lie in the CPU's memory: give the Extractor device='cuda', and fewer frames at once "
+            "where the GPU cannot hold the maps of all"
+        )
 
     def mosaic(self, name: str, style: Style | None = None) -> Image.Image:
         """One picture of all filters of a layer; see :func:`fastact.views.mosaic`.

@@ -16,6 +16,7 @@ from fastact.kernels.cuda.catalog import KERNELS, Kernel
 from fastact.kernels.cuda.device import Device, choose
 from fastact.kernels.cuda.driver import Driver
 from fastact.kernels.cuda.launch import Launch, Stride
+from fastact.kernels.cuda.runner import Batch, Runner
 from fastact.kernels.places import Place
 
 ARENA, OUTPUT, INPUT, UNUSED = range(4)
@@ -90,3 +91,18 @@ def device(fake: FakeDriver, ptx: Path) -> Device:
     """A device of the fake driver's, that takes its kernels from an archive."""
     found = choose(Driver(fake).start())
     return Device(found.driver, found.card, ptx)
+
+
+def runner(gpu: Device, count: int = 3, **more: object) -> Runner:
+    return Runner(gpu, launches(), STRIDES, count, inputs=[INPUT], output=OUTPUT, **more)
+
+
+def begin(run: Runner, x: np.ndarray) -> Batch:
+    batch = run.batch()
+    batch.inputs[0][:, :COUNT] = x
+    batch.start()
+    return batch
+
+
+def agrees(batch: Batch, x: np.ndarray) -> bool:
+    return np.array_equal(floats(batch.result()), expected(x))

@@ -15,9 +15,10 @@ os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # read once, when numba.cuda is import
 
 import greenlet
 import numpy as np
-from numba import cuda
+from numba import cuda, types
+from numba.cuda.np.numpy_support import as_dtype
 from numba.cuda.simulator import kernel as simulator
-from numba.cuda.simulator.kernelapi import Dim3
+from numba.cuda.simulator import kernelapi
 
 from fastact.kernels import ops, reference
 from fastact.kernels.cuda import catalog
@@ -29,6 +30,9 @@ from fastact.kernels.places import Buffer, Place
 GUARD = 64
 """Bytes between a region's frames, in which nobody may write."""
 
+CANARY = 0xFF
+"""A byte of which four are a NaN that no computation makes: reading it spoils a result, writing over it shows."""
+
 
 class Region:
     """The frames of one buffer, each `stride` bytes from the one before, with bytes between them that must stay."""
@@ -37,14 +41,14 @@ class Region:
         count, self.item = len(frames), frames.dtype.itemsize
         size = frames[0].nbytes
         self.stride = -(-size // GUARD) * GUARD + GUARD
-        self.memory = np.full(count * self.stride, 0xA5, np.uint8)
+        self.memory = np.full(count * self.stride, CANARY, np.uint8)
         self.frames = np.ndarray(frames.shape, frames.dtype, self.memory, 0, (self.stride, *frames[0].strides))
         self.frames[...] = frames
         self._free = np.ones(len(self.memory), bool).reshape(count, self.stride)
         self._free[:, :size] = False
 
     def check(self) -> None:
-        assert np.all(self.memory[self._free.reshape(-1)] == 0xA5), "written beside the buffer"
+        assert np.all(self.memory[self._free.reshape(-1)] == CANARY), "written beside the buffer"
 
 
 def batch(*inputs: np.ndarray) -> list[np.ndarray]:
@@ -73,13 +77,24 @@ def run(op: ops.Op, *inputs: np.ndarray, board: Board = NANO) -> np.ndarray:
     return np.array(regions[-1].frames)
 
 
+def run_in_place(op: ops.Op, *inputs: np.ndarray, board: Board = NANO) -> np.ndarray:
+    """The same where the output lies where the first input does."""
+    regions = [Region(x) for x in inputs]
+    buffers = [Buffer(Place(i), r.frames.shape[1:]) for i, r in enumerate(regions)]
+    for launch in encode(op, buffers, buffers[0], Target(board, len(inputs[0]))):
+        simulate(launch, regions, len(inputs[0]))
+    for region in regions:
+        region.check()
+    return np.array(regions[0].frames)
+
+
 def simulate(launch: Launch, regions: Sequence[Region], frames: int) -> None:
     """Runs one launch."""
     kernel = catalog.KERNELS[launch.kernel]
     given = zip(kernel.parameters, launch.arguments, strict=True)
     arguments = [_argument(letter, argument, regions, frames) for letter, argument in given]
     function = catalog.function(launch.kernel)
-    with _as_on_a_gpu():
+    with np.errstate(all="ignore"):  # numbers overflow silently
         cuda.jit(function)[launch.grid(frames), kernel.threads](*arguments)
 
 
@@ -102,7 +117,8 @@ def _erfc(x: np.float64) -> float:
 class Block:
     """Runs the threads of a block in place of the simulator's own class, which starts a thread of Python's for each.
 
-    Greenlets, of which one runs until it ends or comes to a barrier, are a hundred times as fast.
+    Greenlets, of which one runs until it ends or comes to a barrier, are a hundred times as fast. Their order turns at
+    every barrier, so that what lacks one shows.
     """
 
     def __init__(self, function: Callable[..., None], grid: tuple[int, ...], block: tuple[int, ...], _: bool) -> None:
@@ -110,7 +126,7 @@ class Block:
 
     def run(self, place: tuple[int, ...], *arguments: object) -> None:
         me: Any = threading.current_thread()  # where the simulator looks up which thread of which block runs
-        me.blockIdx = Dim3(*place)
+        me.blockIdx = kernelapi.Dim3(*place)
         me.syncthreads = meet = greenlet.getcurrent().switch
         votes: list[bool] = []
 
@@ -122,7 +138,7 @@ class Block:
             return result
 
         me.syncthreads_or = syncthreads_or
-        threads = [(Dim3(*index), greenlet.greenlet(self._function)) for index in np.ndindex(*self._shape)]
+        threads = [(kernelapi.Dim3(*index), greenlet.greenlet(self._function)) for index in np.ndindex(*self._shape)]
         for _, thread in threads:
             thread.gr_context = contextvars.copy_context()
         while threads:
@@ -130,18 +146,48 @@ class Block:
                 thread.switch(*(() if thread else arguments))
             waiting = [(index, thread) for index, thread in threads if not thread.dead]
             assert len(waiting) in (0, len(threads)), "some threads of a block end, others wait at a barrier"
-            threads = waiting
+            threads = waiting[::-1]
+
+
+class Shared(kernelapi.FakeCUDAShared):
+    """Shared memory, told apart by the line that asks for it, as in the simulator but without a list of all callers."""
+
+    def array(self, shape: int | tuple[int, ...], dtype: Any, alignment: None = None) -> np.ndarray:
+        caller = sys._getframe(1)
+        place = (caller.f_code, caller.f_lineno)
+        if place not in self._allocations:
+            memory = np.empty(shape, as_dtype(dtype) if isinstance(dtype, types.Type) else dtype)
+            memory.view(np.uint8).fill(CANARY)
+            self._allocations[place] = memory
+        return self._allocations[place]
+
+
+def _call(self: simulator.FakeCUDAKernel, *arguments: object) -> object:
+    """Calls what kernels call just so: `cuda` is what it has to be for all modules as long as a kernel runs."""
+    return self.fn(*arguments) if self._device else _launch(self, *arguments)
+
+
+_launch = simulator.FakeCUDAKernel.__call__
 
 
 @contextlib.contextmanager
-def _as_on_a_gpu() -> Iterator[None]:
-    """Numbers overflow silently, and functions give float32."""
-    for name, module in list(sys.modules.items()):
-        if name.startswith("fastact.kernels.cuda.code.") and hasattr(module, "math"):
-            module.math = Single()  # type: ignore[attr-defined]
-    simulator.BlockManager = Block
-    with np.errstate(all="ignore"):
+def _swapped(_: object, fake: kernelapi.FakeCUDAModule) -> Iterator[None]:
+    """Makes `cuda` in the kernels' modules that of a launch, and `math` one of float32."""
+    modules = [m for name, m in list(sys.modules.items()) if name.startswith("fastact.kernels.cuda.code.")]
+    kept = [(m, name, getattr(m, name)) for m in modules for name in ("cuda", "math") if hasattr(m, name)]
+    for module, name, _ in kept:
+        setattr(module, name, fake if name == "cuda" else Single())
+    try:
         yield
+    finally:
+        for module, name, value in kept:
+            setattr(module, name, value)
+
+
+simulator.BlockManager = Block
+simulator.FakeCUDAKernel.__call__ = _call
+simulator.swapped_cuda_module = _swapped
+kernelapi.FakeCUDAShared = Shared
 
 
 POINTED = {"F": np.float32, "B": np.uint8, "I": np.int32}

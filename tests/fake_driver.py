@@ -1,11 +1,10 @@
 """A driver without a GPU: the functions of libcuda over memory of the host, as C functions that ctypes calls.
 
 What is begun on a stream runs as late as it may: when something waits for it, and then no more than that needs. An
-order that nothing enforces is not kept, so that a missing wait shows as a wrong result. Signatures are written down
-here a second time, from NVIDIA's cuda.h, and not taken from what is tested.
+order that nothing enforces is not kept, so that a missing wait shows as a wrong result.
 """
 
-# ruff: noqa: N802  # methods are called as the functions they stand for
+# ruff: noqa: N802, N815  # methods are called as the functions they stand for
 
 from __future__ import annotations
 
@@ -14,166 +13,14 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
+import fake_symbols as symbols
 import numpy as np
+from fake_parts import POINTED, Event, Failed, Gpu, Mark, Stream, Work, arguments, simulated
+from fake_symbols import CODES, SIGNATURES, STICKY, WITHOUT_CONTEXT
 
 from fastact.kernels.cuda import catalog
-
-SIGNATURES = {
-    # i int, u unsigned int, z size_t, q 64 bits, p a pointer or a handle; then the CUDA version that brought it.
-    "cuGetErrorName": ("ip", 6000),
-    "cuGetErrorString": ("ip", 6000),
-    "cuInit": ("u", 2000),
-    "cuDriverGetVersion": ("p", 2020),
-    "cuDeviceGetCount": ("p", 2000),
-    "cuDeviceGet": ("pi", 2000),
-    "cuDeviceGetName": ("pii", 2000),
-    "cuDeviceTotalMem_v2": ("pi", 3020),
-    "cuDeviceGetAttribute": ("pii", 2000),
-    "cuDevicePrimaryCtxRetain": ("pi", 7000),
-    "cuDevicePrimaryCtxRelease": ("i", 7000),
-    "cuDevicePrimaryCtxRelease_v2": ("i", 11000),
-    "cuCtxPushCurrent_v2": ("p", 4000),
-    "cuCtxPopCurrent_v2": ("p", 4000),
-    "cuModuleLoadDataEx": ("ppupp", 2010),
-    "cuModuleUnload": ("p", 2000),
-    "cuModuleGetFunction": ("ppp", 2000),
-    "cuFuncGetAttribute": ("pip", 2020),
-    "cuMemGetInfo_v2": ("pp", 3020),
-    "cuMemAlloc_v2": ("pz", 3020),
-    "cuMemFree_v2": ("q", 3020),
-    "cuMemHostAlloc": ("pzu", 2020),
-    "cuMemFreeHost": ("p", 2000),
-    "cuMemcpyHtoDAsync_v2": ("qpzp", 3020),
-    "cuMemcpyDtoHAsync_v2": ("pqzp", 3020),
-    "cuMemcpy2DAsync_v2": ("pp", 3020),
-    "cuStreamCreate": ("pu", 2000),
-    "cuStreamDestroy_v2": ("p", 4000),
-    "cuStreamSynchronize": ("p", 2000),
-    "cuStreamWaitEvent": ("ppu", 3020),
-    "cuEventCreate": ("pu", 2000),
-    "cuEventDestroy_v2": ("p", 4000),
-    "cuEventRecord": ("pp", 2000),
-    "cuEventSynchronize": ("p", 2000),
-    "cuEventElapsedTime": ("ppp", 2000),
-    "cuLaunchKernel": ("puuuuuuuppp", 4000),
-    "cuStreamBeginCapture_v2": ("pi", 10010),
-    "cuStreamEndCapture": ("pp", 10000),
-    "cuGraphInstantiate": ("ppppz", 10000),
-    "cuGraphInstantiateWithFlags": ("ppq", 11040),
-    "cuGraphLaunch": ("pp", 10000),
-    "cuGraphDestroy": ("p", 10000),
-    "cuGraphExecDestroy": ("p", 10000),
-}
-
-_C = {
-    "i": ctypes.c_int,
-    "u": ctypes.c_uint,
-    "z": ctypes.c_size_t,
-    "q": ctypes.c_uint64,
-    "p": ctypes.c_void_p,
-}
-
-CODES = {
-    1: ("CUDA_ERROR_INVALID_VALUE", "invalid argument"),
-    2: ("CUDA_ERROR_OUT_OF_MEMORY", "out of memory"),
-    100: ("CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected"),
-    201: ("CUDA_ERROR_INVALID_CONTEXT", "invalid device context"),
-    214: ("CUDA_ERROR_ECC_UNCORRECTABLE", "uncorrectable ECC error encountered"),
-    218: ("CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"),
-    222: ("CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the provided PTX was compiled with an unsupported toolchain."),
-    400: ("CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"),
-    500: ("CUDA_ERROR_NOT_FOUND", "named symbol not found"),
-    600: ("CUDA_ERROR_NOT_READY", "device not ready"),
-    700: ("CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"),
-    719: ("CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"),
-    801: ("CUDA_ERROR_NOT_SUPPORTED", "operation not supported"),
-    803: (
-        "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
-        "system has unsupported display driver / cuda driver combination",
-    ),
-    901: (
-        "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
-        "operation failed due to a previous error during capture",
-    ),
-    900: ("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"),
-}
-
-STICKY = (214, 700, 719)
-
-WITHOUT_CONTEXT = re.compile("cuGetError|cuInit|cuDriver|cuDevice|cuCtxPush|cuCtxPop")
-
-
-class Failed(Exception):  # noqa: N818  # it is a code on its way out
-    """A function returns this code."""
-
-
-@dataclass
-class Gpu:
-    """A device to be found; the defaults are a data-centre GPU's."""
-
-    name: str = "H200"
-    capability: tuple[int, int] = (9, 0)
-    multiprocessors: int = 132
-    memory: int = 16 << 20
-    integrated: bool = False
-
-    def attribute(self, number: int) -> int:
-        return {
-            8: 49152,
-            12: 65536,
-            13: 1_980_000,
-            16: self.multiprocessors,
-            18: int(self.integrated),
-            36: 3_201_000,
-            37: 6144,
-            39: 2048,
-            75: self.capability[0],
-            76: self.capability[1],
-            81: 233472,
-            82: 65536,
-        }[number]
-
-
-@dataclass
-class Work:
-    """Something to do on a device, with the memory it uses."""
-
-    do: Callable[[], None]
-    uses: tuple[int, ...] = ()
-
-
-@dataclass
-class Stream:
-    """What was begun, of which the first `done` ran; or what is recorded, while it captures."""
-
-    work: list[Work] = field(default_factory=list)
-    done: int = 0
-    captured: list[Work] | None = None
-    void: bool = False
-
-    def run(self, upto: int) -> None:
-        while self.done < upto:
-            work = self.work[self.done]
-            self.done += 1
-            work.do()
-
-
-@dataclass
-class Mark:
-    """An event's place in a stream, and when it happened."""
-
-    stream: Stream
-    position: int
-    time: float | None = None
-
-
-@dataclass
-class Event:
-    timing: bool
-    mark: Mark | None = None
 
 
 class FakeDriver:
@@ -183,8 +30,7 @@ class FakeDriver:
         calls: what was called, in order.
         began: what was begun on streams, in order, with the stream's number.
         live: what exists, by kind and handle.
-        kernels: what runs in place of a kernel, called with the grid, the threads of a block and the arguments; what
-            is not here runs in Numba's simulator.
+        kernels: what runs in place of kernels, given grid, threads and arguments; others run in Numba's simulator.
         eager: streams whose work runs as soon as it may.
     """
 
@@ -208,7 +54,7 @@ class FakeDriver:
         self._words = {code: tuple(map(ctypes.c_char_p, map(str.encode, two))) for code, two in CODES.items()}
         for name, (letters, since) in SIGNATURES.items():
             if since <= version and name not in absent:
-                kind = ctypes.CFUNCTYPE(ctypes.c_int, *(_C[letter] for letter in letters))
+                kind = ctypes.CFUNCTYPE(ctypes.c_int, *(symbols.TYPES[letter] for letter in letters))
                 setattr(self, name, kind(self._entry(name)))
 
     def fail(self, name: str, code: int, nth: int = 1) -> None:
@@ -234,22 +80,17 @@ class FakeDriver:
         def call(*arguments: Any) -> int:
             self.calls.append(name)
             try:
-                if name in self.faults:
-                    code, nth = self.faults[name]
+                code, nth = self.faults.pop(name, (0, 0))
+                if nth == 1:
+                    raise Failed(code)
+                if nth > 1:
                     self.faults[name] = code, nth - 1
-                    if nth == 1:
-                        del self.faults[name]
-                        raise Failed(code)
-                if not WITHOUT_CONTEXT.match(name):
-                    if self.lost:
-                        raise Failed(self.lost)
-                    if not self._stack():
-                        raise Failed(201)
+                if not WITHOUT_CONTEXT.match(name) and (self.lost or not self._stack()):
+                    raise Failed(self.lost or 201)
                 work(*arguments)
             except Failed as failed:
                 code = int(failed.args[0])
-                if code in STICKY:
-                    self.lost = code
+                self.lost = code if code in STICKY else self.lost
                 self._capture_fails(name, arguments)
                 return code
             except BaseException as mistake:
@@ -290,15 +131,16 @@ class FakeDriver:
 
     # Errors, devices, contexts.
 
-    def _cuGetErrorName(self, code: int, out: int) -> None:
+    def _say(self, code: int, which: int, out: int) -> None:
         if code not in self._words:
             raise Failed(1)
-        ctypes.c_void_p.from_address(out).value = ctypes.cast(self._words[code][0], ctypes.c_void_p).value
+        ctypes.c_void_p.from_address(out).value = ctypes.cast(self._words[code][which], ctypes.c_void_p).value
+
+    def _cuGetErrorName(self, code: int, out: int) -> None:
+        self._say(code, 0, out)
 
     def _cuGetErrorString(self, code: int, out: int) -> None:
-        if code not in self._words:
-            raise Failed(1)
-        ctypes.c_void_p.from_address(out).value = ctypes.cast(self._words[code][1], ctypes.c_void_p).value
+        self._say(code, 1, out)
 
     def _cuInit(self, flags: int) -> None:
         assert flags == 0
@@ -410,16 +252,15 @@ class FakeDriver:
 
     def _cuMemcpyHtoDAsync(self, device: int, host: int, size: int, stream: int) -> None:
         def work() -> None:
-            target = self._bytes(device, size)
-            ctypes.memmove(target.ctypes.data, host, size)
+            ctypes.memmove(self._bytes(device, size).ctypes.data, host, size)
 
-        self._begin("copy in", stream, Work(work, (device, host)), pageable=not self._is_pinned(host))
+        self._copy("copy in", stream, work, device, host)
 
     def _cuMemcpyDtoHAsync(self, host: int, device: int, size: int, stream: int) -> None:
         def work() -> None:
             ctypes.memmove(host, self._bytes(device, size).ctypes.data, size)
 
-        self._begin("copy out", stream, Work(work, (device, host)), pageable=not self._is_pinned(host))
+        self._copy("copy out", stream, work, device, host)
 
     def _cuMemcpy2DAsync(self, parameters: int, stream: int) -> None:
         fields = [int(v) for v in (ctypes.c_uint64 * 16).from_address(parameters)]
@@ -432,14 +273,16 @@ class FakeDriver:
             for row in range(height):
                 ctypes.memmove(host + row * target_pitch, self._bytes(device + row * pitch, width).ctypes.data, width)
 
-        self._begin("copy out", stream, Work(work, (device, host)), pageable=not self._is_pinned(host))
+        self._copy("copy out", stream, work, device, host)
 
-    def _is_pinned(self, address: int) -> bool:
-        return any(start <= address < start + len(m) for start, m in self.live["pinned"].items())
+    def _copy(self, what: str, stream: int, work: Callable[[], None], device: int, host: int) -> None:
+        """What is not pinned is copied before the driver comes back."""
+        pinned = any(start <= host < start + len(m) for start, m in self.live["pinned"].items())
+        self._begin(what, stream, Work(work, (device, host)), at_once=not pinned)
 
     # Streams and events.
 
-    def _begin(self, what: str, handle: int, work: Work, pageable: bool = False) -> None:
+    def _begin(self, what: str, handle: int, work: Work, at_once: bool = False) -> None:
         stream = self._get("stream", handle)
         if stream.captured is not None or stream.void:
             if what != "launch" or stream.captured is None:
@@ -448,7 +291,7 @@ class FakeDriver:
             return
         self.began.append((what, handle))
         stream.work.append(work)
-        if pageable or handle in self.eager:  # pageable: the driver does not come back before it has copied it
+        if at_once or handle in self.eager:
             stream.run(len(stream.work))
 
     def _unused(self, kind: str, address: int) -> None:
@@ -512,26 +355,18 @@ class FakeDriver:
         *grid, threads, one, another, shared, stream, parameters, extra = rest
         assert (one, another, shared, extra) == (1, 1, 0, None)
         name = self._functions[function]
-        if not all(1 <= n <= limit for n, limit in zip(grid, (2**31 - 1, 65535, 65535), strict=True)):
+        if not (1 <= grid[0] < 2**31 and 1 <= grid[1] < 2**16 and 1 <= grid[2] < 2**16):
             raise Failed(1)
-        given = self._arguments(catalog.KERNELS[name].parameters, parameters)
+        given = arguments(catalog.KERNELS[name].parameters, parameters)
 
         def work() -> None:
             self.clock += 1
-            arguments = [
+            values = [
                 self._bytes(value).view(POINTED[letter]) if letter in POINTED else value for letter, value in given
             ]
-            (self.kernels.get(name) or simulated(name))(tuple(grid), threads, *arguments)
+            (self.kernels.get(name) or simulated(name))(tuple(grid), threads, *values)
 
         self._begin("launch", stream, Work(work, tuple(int(value) for letter, value in given if letter in POINTED)))
-
-    def _arguments(self, letters: str, parameters: int) -> list[tuple[str, Any]]:
-        """What the parameters point to, read now, as the driver does."""
-        pointers = (ctypes.c_void_p * len(letters)).from_address(parameters)
-        return [
-            (letter, np.dtype(TYPES[letter]).type(np.frombuffer(ctypes.string_at(p, SIZES[letter]), TYPES[letter])[0]))
-            for letter, p in zip(letters, pointers, strict=True)
-        ]
 
     def _cuStreamBeginCapture(self, handle: int, mode: int) -> None:
         assert mode == 2
@@ -547,13 +382,11 @@ class FakeDriver:
         work, stream.captured = stream.captured, None
         self._new("graph", work, out)
 
-    def _cuGraphInstantiate(self, out: int, graph: int, node: int, log: int, size: int) -> None:
-        assert (node, log, size) == (None, None, 0)
+    def _cuGraphInstantiate(self, out: int, graph: int, *rest: object) -> None:
+        assert rest in ((None, None, 0), (0,))
         self._new("executable", self._get("graph", graph), out)
 
-    def _cuGraphInstantiateWithFlags(self, out: int, graph: int, flags: int) -> None:
-        assert flags == 0
-        self._new("executable", self._get("graph", graph), out)
+    _cuGraphInstantiateWithFlags = _cuGraphInstantiate
 
     def _cuGraphLaunch(self, executable: int, stream: int) -> None:
         launches = self._get("executable", executable)
@@ -565,19 +398,3 @@ class FakeDriver:
 
     def _cuGraphExecDestroy(self, executable: int) -> None:
         self._end("executable", executable)
-
-
-POINTED = {"F": np.float32, "B": np.uint8, "I": np.int32}
-TYPES = {"F": "<u8", "B": "<u8", "I": "<u8", "l": "<u8", "u": "<u4", "i": "<i4", "f": "<f4"}
-SIZES = {letter: np.dtype(kind).itemsize for letter, kind in TYPES.items()}
-
-
-def simulated(name: str) -> Callable[..., None]:
-    """A kernel of the catalog in Numba's simulator; importing cuda_simulation first has turned it on."""
-    from numba import cuda
-
-    def run(grid: tuple[int, ...], threads: int, *arguments: Any) -> None:
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            cuda.jit(catalog.function(name))[grid, threads](*arguments)
-
-    return run

@@ -128,3 +128,12 @@ def test_reports_of_the_first_form_are_read(report: Report, tmp_path: Path) -> N
     for name, value in (("old", old), ("new", new)):
         (tmp_path / name).write_text(json.dumps(value))
     assert read_report(tmp_path / "old") == read_report(tmp_path / "new")
+
+
+def test_the_command(fake: FakeDriver, run, tmp_path: Path) -> None:
+    result = run("bench", samples.pilot(), "--sizes", "80x60", "-l", LAYERS[0], "--seconds", "0.1", "--device", "cuda")
+    assert result.status == 0, result.err
+    assert "with the GPU H200" in result.out
+    written = json.loads((tmp_path / "fastact-bench" / "report.json").read_text())
+    assert (written["device"], written["gpu"]["name"]) == ("cuda", "H200")
+    assert "GPU" in (tmp_path / "fastact-bench" / "report.html").read_text()

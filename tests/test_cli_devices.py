@@ -14,9 +14,10 @@ from tubs import write_tub
 
 from fastact import cli
 from fastact.cli import gpus
+from fastact.donkey.engine import Engine
 from fastact.donkey.settings import Settings
 from fastact.engines import DEVICES, auto, cuda
-from fastact.errors import InputError
+from fastact.errors import InputError, KernelError
 from fastact.kernels import shelf
 from fastact.kernels.cuda import search
 from fastact.kernels.cuda.driver import Driver
@@ -88,6 +89,13 @@ def test_a_car_s_setting():
         Settings.of({"FASTACT_DEVICE": "gpu"})
 
 
+@pytest.mark.parametrize("style", ["mosaic", "saliency"])
+def test_a_car_without_a_gpu(without, style: str):
+    with pytest.raises(KernelError, match="no NVIDIA driver"):
+        Engine(Settings(PILOT, style=style, device="cuda"), {}, shows=True, steers=False)
+    Engine(Settings(PILOT, style=style, device="auto"), {}, shows=True, steers=False)
+
+
 # The doctor.
 
 
@@ -125,7 +133,7 @@ def test_doctor_without_a_gpu(run, without):
 def test_doctor_with_a_gpu(doctor, tmp_path: Path):
     shipped = kept(tmp_path / "shipped", f"ptx-9.0-{search.source_hash()}-0")
     stale = [kept(tmp_path / "cache", f"ptx-9.0-{n:016x}-0", bytes([n])) for n in range(2)]
-    lines = doctor(Gpu())
+    lines = doctor(Gpu(memory=1 << 30))
     assert "GPU 0: H200, compute capability 9.0, 132 multiprocessors, 1.0 GiB; its driver is for CUDA 12.4" in lines
     assert "  used, with 1.0 GiB free" in lines
     assert f"GPU kernels: PTX for 9.0 from {shipped} (shipped)" in lines
@@ -152,7 +160,7 @@ def test_doctor_with_a_gpu_that_is_too_old(doctor):
 def test_doctor_without_kernels_for_the_gpu(doctor, monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == "numba_cuda" else real(n, *a))
-    lines = doctor(Gpu())
+    lines = doctor(Gpu(memory=1 << 30))
     (line,) = [line for line in lines if line.startswith("GPU kernels: none")]
     assert line.endswith("pip install 'fastact[cuda]'")
     assert "--device auto: the CPU, since the GPU has no kernels" in lines

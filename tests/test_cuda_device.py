@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cuda_runs import archive, catalog, device
-from fake_driver import FakeDriver, Gpu
+from fake_driver import FakeDriver
+from fake_parts import Gpu
 
 from fastact.kernels.cuda import device as devices
 from fastact.kernels.cuda.device import Device, choose

@@ -8,7 +8,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from fake_driver import CODES, SIGNATURES, FakeDriver, Gpu
+from fake_driver import FakeDriver
+from fake_parts import Gpu
+from fake_symbols import CODES, SIGNATURES
 
 from fastact.kernels.cuda import driver as binding
 from fastact.kernels.cuda.driver import Driver

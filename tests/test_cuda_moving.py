@@ -37,6 +37,14 @@ def test_pad_and_crop(case: cases.Case):
     assert np.array_equal(run(ops.Crop(op.sides), padded), batch(*inputs)[0])
 
 
+@pytest.mark.parametrize(
+    "sides", [((1, 2), (0, 2), (2, 1)), ((0, 0), (2, 1), (1, 0), (0, 3)), ((1, 1), (0, 0), (0, 1))]
+)
+def test_a_frame_along_three_axes(sides: ops.Sides):
+    x = np.arange(1, 25, dtype=np.float32).reshape(2, 2, 3, 2)
+    check(ops.Pad(sides), (x,))
+
+
 @pytest.mark.parametrize("kind", MOVES)
 @examples(15)
 @given(data=st.data())

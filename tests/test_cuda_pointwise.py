@@ -8,7 +8,7 @@ import kernel_cases as cases
 import numpy as np
 import pytest
 from cuda_bounds import assert_near, shift
-from cuda_simulation import batch, exact, run
+from cuda_simulation import batch, exact, run, run_in_place
 from hypothesis import given
 from kernel_checks import EPSILON, examples
 
@@ -109,6 +109,13 @@ def test_infinities_and_nan_in_a_row(function: ops.Row):
         assert_near(run(op, x), exact(op, x), 2)
 
 
+def test_a_logarithm_of_nearly_all():
+    """What the others of a row have is not lost beside the 1 that the largest has."""
+    x = np.array([[[0, -17, -20]], [[-3, 21, -16]]], np.float32)
+    op = ops.RowWise(ops.Row.LOG_SOFTMAX)
+    assert_near(run(op, x), exact(op, x), 4, 2.0**-50)
+
+
 @examples(40)
 @given(cases.affine(values=300))
 def test_affine(case: cases.Case):
@@ -158,3 +165,25 @@ def assert_merged(op: ops.Binary | ops.BinaryConstant, actual: np.ndarray, *inpu
         assert_near(actual, exact(op, *inputs), 2)
     else:
         assert np.array_equal(actual, exact(op, *inputs, dtype=np.float32), equal_nan=True)
+
+
+def some(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).normal(size=shape).astype(np.float32)
+
+
+IN_PLACE = [
+    ops.Elementwise(ops.Unary.GELU),
+    ops.Affine(some(3), some(3), some(3)),
+    *(ops.RowWise(function, axis) for function in ops.Row for axis in (-1, 0)),
+    *(ops.Standardize(scaling, axes, 1e-3) for scaling in ops.Scaling for axes in ((-1,), (0,))),
+    ops.BinaryConstant(ops.Merge.SUBTRACT, some(3)),
+    ops.BinaryConstant(ops.Merge.SUBTRACT, some(3), True),
+    ops.Binary(ops.Merge.SUBTRACT),
+]
+
+
+@pytest.mark.parametrize("op", IN_PLACE, ids=lambda op: type(op).__name__)
+def test_in_place(op: ops.Op):
+    """What a plan may let write over its first input gives the same bits there."""
+    inputs = [some(2, 40, 3), some(2, 1, 3)] if isinstance(op, ops.Binary) else [some(2, 40, 3)]
+    assert run_in_place(op, *inputs).tobytes() == run(op, *inputs).tobytes()

@@ -58,6 +58,13 @@ def test_long_standardizations(scaling: ops.Scaling, shape: tuple[int, ...], axe
     check_standardize(scaling, np.random.default_rng(1).normal(1, 2, shape).astype(np.float32), axes, 1e-3)
 
 
+def test_the_variance_of_equal_values_is_none():
+    """Also where their mean is rounded."""
+    x = np.random.default_rng(1).uniform(1e4, 2e4, (2, 20, 1)).astype(np.float32).repeat(3, 2)
+    op = ops.Standardize(ops.Scaling.VARIANCE, (1,), 1e-10)
+    assert_near(run(op, x), exact(op, x), 6)
+
+
 def check_standardize(scaling: ops.Scaling, x: np.ndarray, axes: tuple[int, ...], epsilon: float) -> None:
     op = ops.Standardize(scaling, axes, epsilon)
     (x,) = batch(x)

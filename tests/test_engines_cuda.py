@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 
 import cuda_device
@@ -19,6 +20,7 @@ from fastact.kernels.cuda import device as devices
 from fastact.kernels.cuda import encode, search
 from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.errors import UnavailableError
+from fastact.kernels.cuda.fusion import Conv2DFromBytes
 
 SHAPE = (6, 7, 3)
 LAYERS = ["c*", "out"]
@@ -263,6 +265,32 @@ def test_an_operation_without_a_kernel_names_its_layer(fake: FakeDriver, monkeyp
     with pytest.raises(KernelError, match=r"Dense, which layer 'out' needs.*--device cpu"):
         Extractor(pilot(), "out", device="cuda")(frames[0])
     assert near(Extractor(pilot(), "c1", device="cuda")(frames[0]), Extractor(pilot(), "c1")(frames[0]))
+
+
+def test_what_an_encoder_refuses_names_the_layer(fake: FakeDriver, monkeypatch, frames: np.ndarray):
+    def refuse(*_: object) -> None:
+        raise ValueError("a convolution of 70000 x 3 cells is too large")
+
+    monkeypatch.setitem(encode.base._ENCODERS, Conv2DFromBytes, refuse)
+    with pytest.raises(KernelError, match=r"layer 'c1' cannot be computed on a GPU: .*too large; compute on the CPU"):
+        Extractor(pilot(), "c1", device="cuda")(frames[0])
+    assert near(Extractor(pilot(), "c1", device="auto")(frames[0]), Extractor(pilot(), "c1")(frames[0]))
+
+
+def test_threads_share_an_extractor(fake: FakeDriver, frames: np.ndarray):
+    extract, plain = Extractor(pilot(), LAYERS, device="cuda"), Extractor(pilot(), LAYERS)
+    wrong: list[int] = []
+
+    def work(me: int) -> None:
+        maps = [extract(frames[me]) for _ in range(2)]
+        wrong.extend(me for found in maps if not near(found, plain(frames[me])))
+
+    threads = [threading.Thread(target=work, args=(me,)) for me in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 def test_a_fault_of_a_kernel(fake: FakeDriver, frames: np.ndarray):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fastact.kernels.cpu import library
-from fastact.kernels.cpu.steps import Row, Table
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_checks import Guarded, compiled, examples, seeds, tables
 
 from fastact.film import pixels
+from fastact.kernels.cpu import library
+from fastact.kernels.cpu.steps import Row, Table
 from fastact.views import blend
 from fastact.views.overlay import levels
 

@@ -16,7 +16,6 @@ from fastact.kernels.cpu import library
 from fastact.kernels.cpu.memory import Memory
 from fastact.kernels.cpu.threads import Team
 from fastact.kernels.ops import Floats
-from fastact.kernels.records import dataclass
 from fastact.layout import ARENA, FIRST_INPUT, OUTPUTS, Output
 from fastact.maps import FeatureMaps
 
@@ -64,9 +63,9 @@ class _OnCpu(Prepared):
         self._blocks = _Blocks(plan.output_bytes)
 
     def maps(self) -> FeatureMaps:
-        block = self._blocks.take()
-        arrays = {o.name: np.ndarray(o.shape, np.float32, block.array, o.offset) for o in self._plan.outputs}
-        return FeatureMaps(arrays, self._missing, (self, block.address))
+        block, address = self._blocks.take()
+        arrays = {o.name: np.ndarray(o.shape, np.float32, block, o.offset) for o in self._plan.outputs}
+        return FeatureMaps(arrays, self._missing, (self, address))
 
     def run(self, inputs: Sequence[Array], maps: FeatureMaps) -> None:
         assert maps.home is not None
@@ -131,14 +130,6 @@ def layers_clock(threads: int) -> str:
     return "cpu" if threads == 1 else "wall"
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Memory lent out: maps made from `array` keep it alive, and when it dies the memory is free again."""
-
-    array: Array
-    address: int
-
-
 class _Lent(weakref.ref[Array]):
     """A reference to the array through which `memory` is lent out."""
 
@@ -159,14 +150,17 @@ class _Blocks:
         self._free: list[Memory] = []
         self._lent: dict[int, _Lent] = {}
 
-    def take(self) -> _Block:
-        """A block that nobody uses."""
+    def take(self) -> tuple[Array, int]:
+        """A block that nobody uses, and its address.
+
+        Maps made from the array keep it alive, and when it dies the memory is free again.
+        """
         memory = self._free.pop() if self._free else Memory.of(self._size)
         array = np.frombuffer(memory.bytes, np.uint8)
         lent = _Lent(array, self._give_back)
         lent.memory = memory
         self._lent[id(lent)] = lent
-        return _Block(array, memory.address)
+        return array, memory.address
 
     def _give_back(self, lent: weakref.ref[Array]) -> None:
         memory = self._lent.pop(id(lent)).memory

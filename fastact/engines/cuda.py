@@ -177,8 +177,12 @@ class _OnGpu(Prepared):
 def _start(batch: Batch, inputs: Sequence[Sequence[Array]]) -> None:
     """Begins a batch; for each input the arrays of its frames, of which there may be fewer than the batch has."""
     for staging, arrays in zip(batch.inputs, inputs, strict=True):
-        for row, array in zip(staging, arrays, strict=False):
-            row[: array.nbytes] = array.reshape(-1).view(np.uint8)
+        if isinstance(arrays, np.ndarray):
+            rows = arrays.reshape(len(arrays), -1).view(np.uint8)
+            staging[: len(rows), : rows.shape[1]] = rows
+        else:
+            for row, array in zip(staging, arrays, strict=False):
+                row[: array.nbytes] = array.reshape(-1).view(np.uint8)
     batch.start()
 
 

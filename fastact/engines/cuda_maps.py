@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from fastact.engines import dlpack
 from fastact.errors import InputError
 from fastact.kernels.cuda.runner import Batch
 from fastact.kernels.ops import Floats
+from fastact.kernels.records import dataclass
 from fastact.layout import Output
 from fastact.maps import FeatureMaps
 

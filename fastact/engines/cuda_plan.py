@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from fastact.errors import KernelError
 from fastact.kernels.cuda.boards import Board
@@ -16,6 +15,7 @@ from fastact.kernels.cuda.fusion import fuse
 from fastact.kernels.cuda.launch import Launch
 from fastact.kernels.places import Buffer
 from fastact.kernels.program import Instruction
+from fastact.kernels.records import dataclass
 from fastact.layout import FIRST_INPUT, Layout, Stretch
 from fastact.recording import Recording
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import struct
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,57 +29,76 @@ def aligned(size: int) -> int:
     return -(-size // _ALIGNED) * _ALIGNED
 
 
+class Slab:
+    """Arrays that were copied to a device together: they are there as long as this object lives."""
+
+    def __init__(self, memory: Memory, arrays: Sequence[npt.NDArray[Any]]) -> None:
+        self.memory = memory
+        self.places: dict[tuple[int, int], tuple[npt.NDArray[Any], int]] = {}
+        address = memory.address
+        for array in arrays:
+            self.places[_place(array)] = array, address
+            address += aligned(array.nbytes)
+
+
 class Resident:
     """Arrays on a device, each copied there once: an array that many launches have is there once.
 
     An array must not change afterwards. It is known again, and so are views of it, by its place in this process's
-    memory, which is kept for that.
+    memory, which is kept for that. Those that have the arrays used keep their slabs.
     """
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._arrays: dict[tuple[int, int], tuple[npt.NDArray[Any], int]] = {}
-        self._memory: list[Memory] = []
+        self._slabs: weakref.WeakSet[Slab] = weakref.WeakSet()
 
     @property
     def size(self) -> int:
         """Bytes on the device."""
-        return sum(memory.size for memory in self._memory)
+        return sum(slab.memory.size for slab in self._slabs)
 
     def missing(self, launches: Iterable[Launch]) -> int:
         """Bytes that :meth:`add` would copy."""
-        return sum(aligned(a.nbytes) for a in self._new(launches))
+        return sum(aligned(array.nbytes) for array in self._split(launches)[0])
 
-    def add(self, launches: Iterable[Launch]) -> None:
-        """Copies the launches' arrays to the device, those that are not there yet; all or none."""
-        new = self._new(launches)
+    def add(self, launches: Iterable[Launch]) -> tuple[Slab, ...]:
+        """Copies the launches' arrays to the device, those that are not there yet; all or none.
+
+        Gives what has to be kept for as long as the launches may run.
+        """
+        new, slabs = self._split(launches)
         if not new:
-            return
-        memory = self._device.allocate(sum(aligned(array.nbytes) for array in new))
-        stream, address, places = self._device.stream(), memory.address, {}
-        for array in new:
-            places[_place(array)] = array, address
-            address += aligned(array.nbytes)
+            return slabs
+        slab = Slab(self._device.allocate(sum(aligned(array.nbytes) for array in new)), new)
+        stream = self._device.stream()
         with self._device as device:
             try:
-                for array, place in places.values():
+                for array, address in slab.places.values():
                     if array.nbytes:
-                        device.driver.copy_in(place, array.ctypes.data, array.nbytes, stream.value)
+                        device.driver.copy_in(address, array.ctypes.data, array.nbytes, stream.value)
                 device.driver.synchronize(stream.value)
             except CudaError:
                 with contextlib.suppress(CudaError):  # memory is not freed before nothing is copied to it
                     device.driver.synchronize(stream.value)
                 raise
-        self._memory.append(memory)
-        self._arrays |= places
+        self._slabs.add(slab)
+        return (*slabs, slab)
 
     def address(self, array: npt.NDArray[Any]) -> int:
-        """Where an array that was added lies."""
-        return self._arrays[_place(array)][1]
+        """Where an array that was added, and whose slab is kept, lies."""
+        slab = self._slab(array)
+        assert slab is not None
+        return slab.places[_place(array)][1]
 
-    def _new(self, launches: Iterable[Launch]) -> list[npt.NDArray[Any]]:
+    def _slab(self, array: npt.NDArray[Any]) -> Slab | None:
+        return next((slab for slab in self._slabs if _place(array) in slab.places), None)
+
+    def _split(self, launches: Iterable[Launch]) -> tuple[list[npt.NDArray[Any]], tuple[Slab, ...]]:
+        """The launches' arrays that are not there, and the slabs of those that are."""
         arrays = {_place(a): a for launch in launches for a in launch.arguments if isinstance(a, np.ndarray)}
-        return [array for key, array in arrays.items() if key not in self._arrays]
+        found = {key: self._slab(array) for key, array in arrays.items()}
+        new = [array for key, array in arrays.items() if found[key] is None]
+        return new, tuple({id(slab): slab for slab in found.values() if slab is not None}.values())
 
 
 def _place(array: npt.NDArray[Any]) -> tuple[int, int]:
@@ -104,14 +124,14 @@ def pack(
     taken = list(zip(kernel.parameters, launch.arguments, strict=True))
     values = (ctypes.c_ubyte * (_SLOT * max(len(taken), 1)))()
     for i, (letter, argument) in enumerate(taken):
-        _put(values, i * _SLOT, letter, _counted(argument, frames), regions, strides, resident)
+        _put(values, i * _SLOT, letter, given(argument, frames), regions, strides, resident)
     first = ctypes.addressof(values)
     pointers = (ctypes.c_void_p * max(len(taken), 1))(*(first + i * _SLOT for i in range(len(taken))))
     return Packed(function, launch.grid(frames), kernel.threads, pointers, values)
 
 
-def _counted(argument: Argument, frames: int) -> Argument:
-    """A count for all frames as a number."""
+def given(argument: Argument, frames: int) -> Argument:
+    """An argument for a batch of `frames`."""
     return argument.each * frames if isinstance(argument, Count) else argument
 
 

@@ -99,7 +99,7 @@ class Runner:
         self._slot_bytes = sum(aligned(strides[r] * frames) for r in (*inputs, output))
         fixed = sum(aligned(strides[r] * frames) for r in dropped) + self.resident.missing(launches)
         self._require(fixed)
-        self.resident.add(launches)
+        self._slabs = self.resident.add(launches)
         self._memory = {r: device.allocate(strides[r] * frames) for r in dropped}
         self._program = Program(
             device=device,

@@ -110,7 +110,8 @@ def _show(capability: Capability) -> str:
 def sources() -> list[Path]:
     """What is compiled, and what compiles it."""
     here = Path(__file__).parent
-    return [*(here / f"{name}.py" for name in ("build", "catalog", "tiles", "boards")), *here.glob("code/*.py")]
+    beside = [here / f"{name}.py" for name in ("boards", "build", "catalog", "ceilings", "tiles")]
+    return [*beside, *here.glob("code/*.py")]
 
 
 @functools.cache

@@ -93,7 +93,8 @@ def moments(x, source, mine, end, lanes, apart, k1, k2, r0, r1, count):
     high, low = sum_of_team(high, low, lanes, apart)
     high2, low2 = sum_of_team(high2, low2, lanes, apart)
     further = total(high, low) / count
-    return mean, further, total(high2, low2) / count - further * further
+    variance = total(high2, low2) / count - further * further
+    return mean, further, ZERO if variance < ZERO else variance
 
 
 @part

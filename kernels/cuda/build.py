@@ -70,8 +70,10 @@ def compile_for_all(name: str) -> dict[tuple[int, int], str]:
 @contextlib.contextmanager
 def _as_if_on(target: tuple[int, int]) -> Iterator[None]:
     """Functions that kernels call are compiled for `target`: Numba asks the GPU that is there, and none may be."""
-    from numba.cuda import dispatcher
+    from numba.cuda import cudaimpl, dispatcher
 
+    # Shared arrays are numbered as a process compiles them, and the assembler's registers depend on their very names.
+    cudaimpl._unique_smem_id = 0
     asked = dispatcher.get_current_device
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=target)
     try:
@@ -101,9 +103,6 @@ def _named(text: str, name: str, version: str) -> str:
     """PTX in which the kernel is called `name`, in the oldest version of the language that says it."""
     (entry,) = re.findall(r"\.visible \.entry (\w+)\(", text)
     text = re.sub(rf"\b{entry}", name, text)  # its parameters' names begin with its own
-    # Numba numbers shared arrays as a process compiles them, and the assembler's registers depend on the very names.
-    arrays = {array: f"shared_{i}" for i, array in enumerate(dict.fromkeys(re.findall(r"\b_cudapy_smem_\d+\b", text)))}
-    text = re.sub(r"\b_cudapy_smem_\d+\b", lambda found: arrays[found[0]], text)
     # Python's environment of the function, which only a kernel that raises would look at.
     text = re.sub(r"^\.common \.global .*NumbaEnv.*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^\.version .*$", f".version {version}", text, count=1, flags=re.MULTILINE)

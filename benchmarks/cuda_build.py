@@ -1,6 +1,6 @@
 """Every CUDA kernel as PTX and as a GPU's own code, without a GPU: what registers and memory the assembler gives it.
 
-The kernels are compiled to PTX for every target, by as many programs as there are cores, and assembled by NVIDIA's
+The kernels are compiled to PTX for every target, by some programs at once, and assembled by NVIDIA's
 `ptxas` for each board's GPU. What comes out is kept in the user's cache under a hash of the kernels' source and of the
 tools' versions, so that a report and the tests compile once.
 
@@ -45,7 +45,9 @@ CHIPS: tuple[Capability, ...] = tuple(board.capability for board in BOARDS)
 PACKAGES = ("numba-cuda", "numba", "nvidia-cuda-nvcc-cu12")
 """What decides on the code beside the kernels' source."""
 
-_CORES = os.cpu_count() or 1
+_PARTS = 4
+"""Programs that compile, on any machine: Numba numbers shared arrays as a process compiles them, and the assembler's
+registers depend on the very names."""
 _KEPT_SECONDS = 7 * 86_400
 
 
@@ -100,9 +102,9 @@ def built() -> Built:
     if reason := missing():
         raise BenchmarkError(reason)
     with _locked(_folder() / _key()) as folder:
-        parts = [folder / f"{part}-of-{_CORES}.zip" for part in range(_CORES)]
-        with ThreadPoolExecutor(_CORES) as pool:
-            list(pool.map(_compile, range(_CORES), parts))
+        parts = [folder / f"{part}-of-{_PARTS}.zip" for part in range(_PARTS)]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(_compile, range(_PARTS), parts))
             ptx = _texts(parts)
             report = folder / "needs.json"
             if not report.exists():
@@ -160,7 +162,7 @@ def _compile(part: int, path: Path) -> None:
     """Has a part of the kernels compiled to `path`; Numba must not find its simulator turned on."""
     if path.exists():
         return
-    command = [sys.executable, "-m", "benchmarks.cuda_build", str(part), str(_CORES), f"{path}.part"]
+    command = [sys.executable, "-m", "benchmarks.cuda_build", str(part), str(_PARTS), f"{path}.part"]
     environment = {name: value for name, value in os.environ.items() if name != "NUMBA_ENABLE_CUDASIM"}
     root = Path(__file__).parents[1]
     made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=root)

@@ -61,12 +61,13 @@ def test_ptx_is_as_old_as_promised_and_computes_in_float32(built: Built, target:
 
 @needs_compiler
 def test_ptx_is_that_of_the_program_which_a_user_runs(built: Built):
-    """Compiled for one target, and nothing before it."""
-    name = [name for name in KERNELS if built.needs[CHIPS[0]][name].shared][-1]
+    """Compiled for one target alone; shared arrays are numbered in the order in which a process compiles them."""
+    name = next(name for name in KERNELS if built.needs[CHIPS[0]][name].shared)
     code = f"from fastact.kernels.cuda import build; print(build.compile_ptx({name!r}, (8, 7)))"
     environment = {key: value for key, value in os.environ.items() if key != "NUMBA_ENABLE_CUDASIM"}
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert made.stdout.rstrip("\n") == built.ptx[8, 7][name].rstrip("\n")
+    alone, together = (re.sub(r"_smem_\d+", "_smem", text).split() for text in (made.stdout, built.ptx[8, 7][name]))
+    assert alone == together
 
 
 @needs_compiler

@@ -70,10 +70,8 @@ def compile_for_all(name: str) -> dict[tuple[int, int], str]:
 @contextlib.contextmanager
 def _as_if_on(target: tuple[int, int]) -> Iterator[None]:
     """Functions that kernels call are compiled for `target`: Numba asks the GPU that is there, and none may be."""
-    from numba.cuda import cudaimpl, dispatcher
+    from numba.cuda import dispatcher
 
-    # Shared arrays are numbered as a process compiles them, and the assembler's registers depend on their very names.
-    cudaimpl._unique_smem_id = 0
     asked = dispatcher.get_current_device
     dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=target)
     try:

@@ -101,6 +101,9 @@ def _named(text: str, name: str, version: str) -> str:
     """PTX in which the kernel is called `name`, in the oldest version of the language that says it."""
     (entry,) = re.findall(r"\.visible \.entry (\w+)\(", text)
     text = re.sub(rf"\b{entry}", name, text)  # its parameters' names begin with its own
+    # Numba numbers shared arrays through all that a process compiles, and the assembler's choices depend on names.
+    arrays = sorted({int(number) for number in re.findall(r"\b_cudapy_smem_(\d+)\b", text)})
+    text = re.sub(r"\b_cudapy_smem_(\d+)\b", lambda found: f"shared_{arrays.index(int(found[1]))}", text)
     # Python's environment of the function, which only a kernel that raises would look at.
     text = re.sub(r"^\.common \.global .*NumbaEnv.*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^\.version .*$", f".version {version}", text, count=1, flags=re.MULTILINE)

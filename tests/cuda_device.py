@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-import cuda_simulation  # noqa: F401  # turns the simulator on, before Numba is loaded
 from fake_driver import FakeDriver, Gpu, simulated
 
 from fastact.kernels.cuda import catalog

@@ -1,17 +1,17 @@
-"""Launches run by Numba's simulator: a region is NumPy's memory, and a pointer into it an array that ends with it."""
+"""Launches run by Numba's simulator: a region is NumPy's memory, and a pointer into it an array that ends with it.
+
+conftest.py turns the simulator on, before anything imports Numba.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
 import math
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-
-os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # read once, when numba.cuda is imported
 
 import greenlet
 import numpy as np

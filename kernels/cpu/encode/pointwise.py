@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ... import ops
 from ...places import Buffer, Place
+from ...walks import walk
 from ..steps import Row
 from .base import count, encoder
 
@@ -60,33 +61,9 @@ def _merged(function: ops.Merge, a: Operand, b: Operand, y: Buffer) -> Row:
     if x_shape == y.shape == x2_shape:  # one long run, whatever the rank
         axes, x_strides, x2_strides = [1, 1, 1, count(y)], [0, 0, 0, 1], [0, 0, 0, 1]
     else:
-        axes, x_strides, x2_strides = _walk(y.shape, x_shape, x2_shape)
+        axes, x_strides, x2_strides = walk(y.shape, x_shape, x2_shape)
     return [_name(function), x, y.place, x2, *axes, *x_strides, *x2_strides]
 
 
 def _name(function: ops.Unary | ops.Row | ops.Merge) -> str:
     return f"f32_{function.name.lower()}"
-
-
-def _walk(shape: ops.Shape, *inputs: ops.Shape) -> tuple[list[int], ...]:
-    """The output's axes, neighbours taken together where every input goes on evenly, and each input's strides."""
-    axes, strides = list(shape), [_strides(i, len(shape)) for i in inputs]
-    for a in reversed(range(len(axes) - 1)):
-        if all(s[a] == s[a + 1] * axes[a + 1] for s in strides) or axes[a] == 1:
-            axes[a] *= axes.pop(a + 1)
-            for s in strides:
-                del s[a]
-    if len(axes) > 4:
-        raise ValueError(f"inputs of {inputs} alternate too often")
-    padding = 4 - len(axes)
-    return [1] * padding + axes, *([0] * padding + s for s in strides)
-
-
-def _strides(shape: ops.Shape, rank: int) -> list[int]:
-    """Floats from one value to the next along each of the output's axes: 0 where the input is stretched."""
-    shape = (1,) * (rank - len(shape)) + shape
-    strides, step = [0] * rank, 1
-    for a in reversed(range(rank)):
-        strides[a] = step if shape[a] > 1 else 0
-        step *= shape[a]
-    return strides

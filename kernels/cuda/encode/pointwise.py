@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ... import ops
 from ...places import Buffer
+from ...walks import walk
 from ..launch import Launch
 from .base import Source, Target, each_row, each_value, encoder, source, stride, team
 
@@ -61,34 +62,10 @@ def _merged(function: ops.Merge, x: Source, x2: Source, y: Buffer) -> Launch:
     if x.shape == y.shape == x2.shape:  # one long run, whatever the rank
         axes, x_strides, x2_strides = [1, 1, 1, count], [0, 0, 0, 1], [0, 0, 0, 1]
     else:
-        axes, x_strides, x2_strides = _walk(y.shape, x.shape, x2.shape)
+        axes, x_strides, x2_strides = walk(y.shape, x.shape, x2.shape)
     geometry = (count, *axes[1:], *x_strides, *x2_strides)
     return each_value(_name(function), y, x.pointer, x2.pointer, y.place, *geometry, x.stride, x2.stride, stride(y))
 
 
 def _name(function: ops.Unary | ops.Row | ops.Merge) -> str:
     return f"f32_{function.name.lower()}"
-
-
-def _walk(shape: ops.Shape, *inputs: ops.Shape) -> tuple[list[int], ...]:
-    """The output's axes, neighbours taken together where every input goes on evenly, and each input's strides."""
-    axes, strides = list(shape), [_strides(i, len(shape)) for i in inputs]
-    for a in reversed(range(len(axes) - 1)):
-        if all(s[a] == s[a + 1] * axes[a + 1] for s in strides) or axes[a] == 1:
-            axes[a] *= axes.pop(a + 1)
-            for s in strides:
-                del s[a]
-    if len(axes) > 4:
-        raise ValueError(f"inputs of {inputs} alternate too often")
-    padding = 4 - len(axes)
-    return [1] * padding + axes, *([0] * padding + s for s in strides)
-
-
-def _strides(shape: ops.Shape, rank: int) -> list[int]:
-    """Floats from one value to the next along each of the output's axes: 0 where the input is stretched."""
-    shape = (1,) * (rank - len(shape)) + shape
-    strides, step = [0] * rank, 1
-    for a in reversed(range(rank)):
-        strides[a] = step if shape[a] > 1 else 0
-        step *= shape[a]
-    return strides

@@ -6,7 +6,6 @@ import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cuda_simulation  # noqa: F401  # turns Numba's simulator on
 import numpy as np
 import pytest
 from cuda_runs import (
@@ -34,7 +33,7 @@ from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.errors import OutOfMemoryError
 from fastact.kernels.cuda.launch import Count, Launch
 from fastact.kernels.cuda.packing import Resident
-from fastact.kernels.cuda.runner import Batch, Lanes, Runner
+from fastact.kernels.cuda.runner import Batch, Lanes, Runner, most_frames
 from fastact.kernels.places import Place
 
 
@@ -374,3 +373,17 @@ def test_an_integrated_gpu_s_memory_is_the_host_s_too(tmp_path, monkeypatch) -> 
 def test_frames_that_a_grid_cannot_have(gpu, count: int) -> None:
     with pytest.raises(ValueError, match=f"^a batch has 1 to 65535 frames, not {count}$"):
         runner(gpu, count)
+
+
+# What kernels can count.
+
+
+def test_frames_of_a_batch_are_as_many_as_kernels_can_count() -> None:
+    assert most_frames((256, 4096)) == 65535
+    assert most_frames((2**20, 300 * 2**20)) == 2**32 // (300 * 2**20) == 13
+    assert most_frames((2**32,)) == 1
+    with pytest.raises(
+        OutOfMemoryError,
+        match=r"^the maps of one frame need 4[.]5 GiB, and the kernels for GPUs count up to 4: choose fewer",
+    ):
+        most_frames((256, 9 * 2**29))

@@ -159,7 +159,7 @@ def test_a_batch(fake: FakeDriver, frames: np.ndarray):
 
 
 def test_a_batch_that_does_not_fit_goes_in_parts(fake: FakeDriver, frames: np.ndarray, monkeypatch):
-    monkeypatch.setattr(cuda, "MOST_FRAMES", 2)
+    monkeypatch.setattr(cuda, "most_frames", lambda strides: 2)
     maps, expected = (Extractor(pilot(), LAYERS, device=d).batch(frames) for d in ("cuda", "cpu"))
     assert near(maps, expected)
     with pytest.raises(InputError, match="CPU's memory"):

@@ -15,7 +15,7 @@ from fastact.errors import KernelError
 from fastact.kernels.cuda.device import Device, open_device
 from fastact.kernels.cuda.errors import CudaError
 from fastact.kernels.cuda.packing import Resident
-from fastact.kernels.cuda.runner import MOST_FRAMES, Batch, Lanes, Runner
+from fastact.kernels.cuda.runner import Batch, Lanes, Runner, most_frames
 from fastact.kernels.cuda.search import BuildError
 from fastact.kernels.ops import Floats
 from fastact.layout import OUTPUTS
@@ -138,16 +138,17 @@ class _OnGpu(Prepared):
 
     def _part(self, frames: int) -> int:
         """How many of `frames` frames go together: all, or parts of one size, of which two are under way at once."""
+        most = most_frames(self._plan.strides)
         room = int(self._gpu.free_memory() * _PART_OF_FREE)
         room //= 2 if self._gpu.card.integrated else 1  # where the pinned memory beside it is of the same
         if self._several is not None:
             if self._several.frames == frames:
                 return frames
             room += self._several.frames * sum(self._plan.strides)
-        if frames <= min(MOST_FRAMES, room // max(1, sum(self._plan.strides))):
+        if frames <= min(most, room // max(1, sum(self._plan.strides))):
             return frames
         twice = 2 * sum(self._plan.strides[1:]) + self._plan.strides[0]
-        parts = -(-frames // max(1, min(MOST_FRAMES, room // max(1, twice))))
+        parts = -(-frames // max(1, min(most, room // max(1, twice))))
         return -(-frames // parts)
 
     def _runner(self, frames: int, lanes: Lanes) -> Runner:

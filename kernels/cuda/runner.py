@@ -22,15 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from .device import Device, Memory, at_end
-from .errors import CudaError
+from .errors import CudaError, OutOfMemoryError
 from .launch import Launch
 from .packing import Resident, aligned
 from .slot import Bytes, Lanes, Program, Slot
 
-__all__ = ["MOST_FRAMES", "Batch", "Lanes", "Runner", "Times"]
+__all__ = ["Batch", "Lanes", "Runner", "Times", "most_frames"]
 
-MOST_FRAMES = 65535
-"""Frames of a batch: the third axis of a grid can have no more blocks."""
+_MOST_BLOCKS = 65535
+"""Along the third axis of a grid, which counts frames."""
+_MOST_BYTES = 2**32
+"""Of a region: kernels count what lies in it in 32 bits."""
 
 _KEPT = 2
 """Sets of buffers that nobody uses and that are kept for the next batch."""
@@ -43,6 +45,21 @@ class Times:
     upload: float
     compute: float
     download: float
+
+
+def most_frames(strides: Sequence[int]) -> int:
+    """How many frames a batch may have whose regions are of these bytes a frame.
+
+    Raises:
+        OutOfMemoryError: not even one.
+    """
+    largest = max(strides, default=1)
+    if largest > _MOST_BYTES:
+        raise OutOfMemoryError(
+            f"the maps of one frame need {largest / 2**30:.1f} GiB, and the kernels for GPUs count up to "
+            f"{_MOST_BYTES / 2**30:.0f}: choose fewer layers or a smaller input"
+        )
+    return min(_MOST_BLOCKS, _MOST_BYTES // max(1, largest))
 
 
 class Runner:
@@ -79,7 +96,7 @@ class Runner:
             device: where to run them.
             launches: what runs, in order.
             strides: of each region, by number, the bytes from one frame to the next.
-            frames: how many a batch has, 1 to 65535.
+            frames: how many a batch has, from 1 to :func:`most_frames`.
             inputs: the regions that are copied in.
             output: the region that is kept for a batch. All others are dropped after a run.
             lanes: the streams to use; None for one of its own.
@@ -90,8 +107,9 @@ class Runner:
             CudaError: the device fails.
             BuildError: there is no PTX for the device.
         """
-        if not 1 <= frames <= MOST_FRAMES:
-            raise ValueError(f"a batch has 1 to {MOST_FRAMES} frames, not {frames}")
+        most = most_frames(strides)
+        if not 1 <= frames <= most:
+            raise ValueError(f"a batch has 1 to {most} frames, not {frames}")
         self.device, self.frames, self.stride = device, frames, strides[output]
         self.resident = resident or Resident(device)
         functions = {name: device.kernel(name) for name in sorted({launch.kernel for launch in launches})}

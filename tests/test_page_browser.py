@@ -176,10 +176,8 @@ def test_layers_are_searched_chosen_and_gone_to(watched: Watched, shown: Column)
     page.locator("#all").click()
     page.locator("#none").focus()
     page.keyboard.press("j")
-    page.wait_for_timeout(900)
-    assert page.evaluate("document.activeElement.closest('section').dataset.row") == str(
-        place(shown, "Conv2D_Third_layer")
-    )
+    reached = "row => document.activeElement.closest('section')?.dataset.row === row"
+    page.wait_for_function(reached, arg=str(place(shown, "Conv2D_Third_layer")))
 
 
 def test_keys_change_scale_colours_and_order(watched: Watched) -> None:

@@ -76,7 +76,9 @@ export function goLayer(by) {
   const here = sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
   const target = sections[Math.min(Math.max(here + by, 0), sections.length - 1)];
   target.scrollIntoView({ block: "start" });
-  target.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
+  const tile = target.querySelector('[tabindex="0"]');
+  if (!tile) target.tabIndex = -1; // its maps are not drawn yet: the next key starts from here all the same
+  (tile ?? target).focus({ preventScroll: true });
 }
 
 // Marks the layer that is being looked at.

@@ -218,6 +218,39 @@ def check_summary(runner: Runner, kernels: library.Library, random: np.random.Ge
         memory.check()
 
 
+def check_pictures(runner: Runner, kernels: library.Library, random: np.random.Generator) -> None:
+    """What films do with pictures: one half covered, one twice as large, one as planes of brightness and colour."""
+    picture = random.integers(0, 256, (6, 10, 3), np.uint8)
+    strength, palette = random.integers(0, 256, (6, 10), np.uint8), random.uniform(0, 0.5, (256, 4)).astype(np.float32)
+    covered, large = np.zeros_like(picture), np.zeros((12, 20, 3), np.uint8)
+    planes = [np.zeros(size, np.uint8) for size in ((6, 10), (3, 5), (3, 5))]
+    shares, line = np.array([0.25, 0.75], np.float32), np.empty(30, np.float32)
+    matrix = np.array([[0.2, 0.7, 0.1, 3], [0.01, 0.02, 0.03, 5], [0.03, 0.01, 0.02, 7]], np.float32)
+    table = Table(
+        [
+            ["u8_cover", picture, covered, strength.size, strength, palette],
+            ["u8_enlarge", picture, large, 6, 10, 2, large.strides[0], shares, line],
+            ["u8_planes", picture, planes[0], 6, 10, planes[1], planes[2], 10, 5, matrix],
+        ],
+        0,
+        runner.kernel,
+    )
+    kernels.run_part(table.address, 0, 3, 0, 1)
+    wide, colours = picture.astype(float), palette[strength].astype(float)
+    assert np.abs(covered - (wide * colours[..., 3:] + colours[..., :3])).max() <= 0.501, "covered"
+    for axis in (0, 1):
+        ends = wide.take([0], axis), wide.take([-1], axis)
+        around = np.concatenate([ends[0], wide, ends[1]], axis)
+        here, length = np.arange(1, wide.shape[axis] + 1), wide.shape[axis]
+        pairs = [0.75 * around.take(here, axis) + 0.25 * around.take(here + by, axis) for by in (-1, 1)]
+        shape = [2 * length if a == axis else n for a, n in enumerate(wide.shape)]
+        wide = np.stack(pairs, axis + 1).reshape(shape)
+    assert np.abs(large - wide).max() <= 0.501, "enlarged"
+    fours = picture.reshape(3, 2, 5, 2, 3).sum((1, 3)).astype(float)
+    for plane, cells, row in zip(planes, (picture.astype(float), fours, fours), matrix, strict=True):
+        assert np.abs(plane - (cells @ row[:3] + row[3])).max() <= 0.501, "planes"
+
+
 def main() -> int:
     """Runs the table; 0 if all is well."""
     kernels = library.load()
@@ -237,6 +270,7 @@ def main() -> int:
         check_bands(runner, kernels, random)
         check_sums(runner, kernels)
         check_summary(runner, kernels, random)
+        check_pictures(runner, kernels, random)
     except AssertionError as error:
         failures += 1
         print(f"two threads, strips, or a kernel that serves no operation: {error}")

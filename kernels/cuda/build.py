@@ -27,6 +27,9 @@ A GPU takes the PTX of the highest one that it reaches. The version decides whic
 last for a Jetson Nano, reads 6.5 at most.
 """
 
+_SHARED = re.compile(r"\b_cudapy_smem_(\d+)\b")
+_DECLARED = re.compile(r"^\.visible \.shared .*\bshared_\d+\[.*$", re.MULTILINE)
+
 
 def main(capability: str, path: str) -> None:
     """Writes the PTX of every kernel for `capability`, such as 5.0, to `path`."""
@@ -101,12 +104,23 @@ def _named(text: str, name: str, version: str) -> str:
     """PTX in which the kernel is called `name`, in the oldest version of the language that says it."""
     (entry,) = re.findall(r"\.visible \.entry (\w+)\(", text)
     text = re.sub(rf"\b{entry}", name, text)  # its parameters' names begin with its own
-    # Numba numbers shared arrays through all that a process compiles, and the assembler's choices depend on names.
-    arrays = sorted({int(number) for number in re.findall(r"\b_cudapy_smem_(\d+)\b", text)})
-    text = re.sub(r"\b_cudapy_smem_(\d+)\b", lambda found: f"shared_{arrays.index(int(found[1]))}", text)
+    text = _with_shared_in_order(text)
     # Python's environment of the function, which only a kernel that raises would look at.
     text = re.sub(r"^\.common \.global .*NumbaEnv.*\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^\.version .*$", f".version {version}", text, count=1, flags=re.MULTILINE)
+
+
+def _with_shared_in_order(text: str) -> str:
+    """PTX whose shared arrays are numbered, and declared, as the kernel comes to them.
+
+    Numba numbers them through all that a process compiles, and declares them by the addresses of what it links; the
+    assembler's choices depend on both.
+    """
+    _, _, body = text.partition(".entry")
+    numbers = list(dict.fromkeys(_SHARED.findall(body)))
+    text = _SHARED.sub(lambda found: f"shared_{numbers.index(found[1])}", text)
+    declared = iter(sorted(_DECLARED.findall(text), key=lambda line: int(line.partition("shared_")[2].split("[")[0])))
+    return _DECLARED.sub(lambda _: next(declared), text)
 
 
 if __name__ == "__main__":

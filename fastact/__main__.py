@@ -1,5 +1,5 @@
 """`python -m fastact` is the command `fastact`."""
 
-from fastact.cli import main
+from fastact.cli import program
 
-main()
+program()

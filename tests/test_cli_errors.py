@@ -222,6 +222,33 @@ def test_a_full_disk_leaves_no_half_written_file(tmp_path, formats):
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
+WORDY = [("info", PILOT), ("doctor",), ("extract", "--help"), ("--help",)]
+"""Commands that write more than a pipe's reader may want to see, each by another library."""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the device that is always full is Linux's")  # noqa: PTH110
+@pytest.mark.parametrize("command", WORDY, ids=" ".join)
+def test_a_full_disk_under_stdout(command):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        result = subprocess.run(
+            [sys.executable, "-m", "fastact", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert result.returncode == 2
+    assert result.stderr == "fastact: what stdout goes to cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no pipes that break")
+@pytest.mark.parametrize("command", WORDY, ids=" ".join)
+def test_whoever_reads_has_gone(command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        result = subprocess.run(
+            [sys.executable, "-m", "fastact", *command], stdout=gone, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_an_output_folder_that_is_a_file(run, tmp_path):
     (tmp_path / "taken").write_text("precious")
     assert "taken" in run("extract", "-m", PILOT, "-i", SMALL, "--out", "taken").complaint

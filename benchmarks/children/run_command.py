@@ -2,9 +2,9 @@
 
 import sys
 
-from fastact.cli import main
+from fastact.cli import program
 
 path, picture, out, rows, columns = sys.argv[1:]
 size = f"{columns}x{rows}"
 sys.argv[1:] = ["extract", "--model", path, "--image", picture, "--input", size, "--save", "npz", "--out", out]
-main()
+program()

@@ -6,6 +6,8 @@ input or usage, with one line that says what is wrong; 3 an error in fastact its
 
 from __future__ import annotations
 
+import atexit
+import errno
 import gc
 import importlib
 import logging
@@ -18,7 +20,7 @@ import click
 from fastact import __version__
 from fastact.errors import FastactError
 
-__all__ = ["main"]
+__all__ = ["main", "program"]
 
 _COMMANDS = {
     "bench": "Measure what a model costs at several sizes, and write a report.",
@@ -77,6 +79,20 @@ def _fastact() -> None:
     """See what a convolutional network sees: the feature maps of a Keras model, without Keras or TensorFlow."""
 
 
+def program() -> None:
+    """What the command `fastact` runs: :func:`main`, and the end of the process.
+
+    It ends without taking apart every module and object one by one, which takes longer than ten frames.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        atexit._run_exitfuncs()  # has no public name
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(end.code or 0))
+
+
 def main() -> None:
     """Runs the command line and exits with the status that the module's docstring lists."""
     # NumPy's library of matrices starts threads when it is loaded, which spin for 50 ms and have nothing to do here.
@@ -105,14 +121,22 @@ def _status() -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("fastact: interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (BrokenPipeError, SystemExit):  # whoever read the output has gone; the second is click's way to say so
+        _write_no_more()
         return 0
     except MemoryError:
         click.echo("fastact: not enough memory: choose fewer layers or a smaller input", err=True)
         return 2
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files of results have an error of their own
+            _write_no_more()
+            click.echo(f"fastact: what stdout goes to cannot be written: {error.strerror}", err=True)
+            return 2
         traceback.print_exc()
         click.echo("fastact: this is an error in fastact itself; please report it with the lines above", err=True)
         return 3
+
+
+def _write_no_more() -> None:
+    """Leads stdout nowhere; Python would complain once more when it closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

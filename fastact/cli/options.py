@@ -21,8 +21,12 @@ def console() -> Console:
     """Where tables go: stdout, as wide as it takes where that is no terminal, since a table cut off is of no use."""
     from rich.console import Console
 
-    terminal = Console(highlight=False)
-    return terminal if terminal.is_terminal else Console(highlight=False, width=200)
+    class Stdout(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with a status of its own
+
+    terminal = Stdout(highlight=False)
+    return terminal if terminal.is_terminal else Stdout(highlight=False, width=200)
 
 
 def plain(text: str) -> str:

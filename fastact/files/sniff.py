@@ -25,7 +25,7 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_BYTES = 2**33
 """Optimizer states included; the weights that are read are bounded more narrowly."""
 
-_MANY_BYTES = 4 * 2**20
+_MANY_BYTES = 2 * 2**20
 """From here on loading OpenSSL takes less time than it saves."""
 
 _LFS = b"version https://git-lfs.github.com/spec/"

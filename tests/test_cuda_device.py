@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import cuda_runs
 import numpy as np
 import pytest
 from cuda_runs import archive, catalog, device
@@ -17,7 +18,7 @@ from fake_driver import FakeDriver
 from fake_parts import Gpu
 
 from fastact.kernels.cuda import device as devices
-from fastact.kernels.cuda.device import Device, choose
+from fastact.kernels.cuda.device import choose
 from fastact.kernels.cuda.driver import Driver
 from fastact.kernels.cuda.errors import CallError, CudaError, OutOfMemoryError, UnavailableError
 from fastact.kernels.cuda.modules import Resources
@@ -33,9 +34,7 @@ def fake() -> Iterator[FakeDriver]:
     made.check()
 
 
-@pytest.fixture
-def gpu(fake: FakeDriver, tmp_path: Path) -> Device:
-    return device(fake, archive(tmp_path))
+gpu = cuda_runs.gpu  # a fixture: ruff takes an imported one for unused
 
 
 def test_what_a_card_has() -> None:

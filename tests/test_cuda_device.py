@@ -6,7 +6,6 @@ import gc
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from cuda_runs import archive, catalog, device
 from fake_driver import FakeDriver
 from fake_parts import Gpu
+from python_threads import together
 
 from fastact.kernels.cuda import device as devices
 from fastact.kernels.cuda.device import choose
@@ -99,11 +99,7 @@ def test_threads_open_it_once(fake, gpu) -> None:
         for _ in range(20):
             gpu.allocate(100).close()
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([use] * 4)
     assert fake.counted()["cuDevicePrimaryCtxRetain"] == 1
     assert fake.leaks() == {"context": 1}
 

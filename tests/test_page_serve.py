@@ -13,10 +13,12 @@ import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import browser
 import numpy as np
 import pytest
-from browser import browser, opened
+from browser import opened
 from page_browser import numbered, point
 from python_threads import together
 from tubs import write_tub
@@ -28,6 +30,8 @@ from fastact.page.serve import allowed_hosts
 from fastact.tub import Tub
 
 pytest.importorskip("waitress", reason="waitress is not installed")
+
+running = browser.running  # a fixture: ruff takes an imported one for unused
 
 
 @pytest.fixture(scope="module")
@@ -223,8 +227,8 @@ def test_a_port_that_is_taken_is_said(address: str, tub: Path) -> None:
     assert "address already in use" in done.stderr
 
 
-def test_a_browser_scrubs_through_the_tub(address: str, tub: Path) -> None:
-    with browser() as running, opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+def test_a_browser_scrubs_through_the_tub(running: Any, address: str, tub: Path) -> None:
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
         page = watched.page
         page.goto(address)
         page.wait_for_selector('#layer-1 [data-plane="7"] canvas')

@@ -37,22 +37,22 @@ class Watched:
         return [url for url in self.requests if not url.startswith((*allowed, "data:", "blob:", "about:"))]
 
 
-@contextlib.contextmanager
-def browser() -> Iterator[Any]:
-    """A running Chromium; the test is skipped where there is none."""
+@pytest.fixture(scope="module")
+def running() -> Iterator[Any]:
+    """A running Chromium for the modules that name it as their own; tests are skipped where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     program = chromium()
     if program is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
     with sync_api.sync_playwright() as playwright:
         # Chromium's own sandbox needs user namespaces, which root and most containers have not.
-        running = playwright.chromium.launch(
+        started = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu"], timeout=120_000
         )
         try:
-            yield running
+            yield started
         finally:
-            running.close()
+            started.close()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 from hypothesis import strategies as st
@@ -10,7 +11,31 @@ from kernel_checks import normal, seeds
 
 from fastact.kernels import ops
 
+Pair: TypeAlias = tuple[int, int]
+Sides: TypeAlias = tuple[int, int, int, int]
+STRIDES = st.tuples(*[st.integers(1, 3)] * 2)
+BOUNDS = st.sampled_from([(-math.inf, math.inf), (0.0, math.inf), (0.0, 6.0), (-1.0, 1.0)])
 ANY_FILTERS = st.one_of(st.integers(1, 20), st.sampled_from([24, 31, 48, 64, 65, 100, 129]))
+
+
+@st.composite
+def planes(draw: st.DrawFn, pads: list[Sides], beyond: int) -> tuple[Pair, Pair, Sides, Pair]:
+    """Kernel size, dilation, pads, and rows and columns: up to `beyond` more than one window needs."""
+    kernel, dilation = draw(st.tuples(*[st.integers(1, 5)] * 2)), draw(st.tuples(*[st.integers(1, 3)] * 2))
+    sides = draw(st.sampled_from(pads))
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    needs = reach[0] - sides[0] - sides[1], reach[1] - sides[2] - sides[3]
+    rows, columns = (max(1, n) + draw(st.integers(0, beyond)) for n in needs)
+    return kernel, dilation, sides, (rows, columns)
+
+
+@st.composite
+def maps(draw: st.DrawFn, seed: int, rows: int, columns: int, channels: int) -> np.ndarray:
+    """Some with a NaN."""
+    x = normal(seed, rows, columns, channels)
+    if draw(st.booleans()):
+        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))] = np.nan
+    return x
 
 
 @st.composite
@@ -20,42 +45,22 @@ def convolutions(
     """`each` filters a group; up to `beyond` rows and columns more than one window needs."""
     groups, depth = draw(st.sampled_from([1, 1, 1, 2, 3])), draw(st.integers(1, 9))
     filters = groups * draw(each)
-    kernel, dilation = draw(st.tuples(st.integers(1, 5), st.integers(1, 5))), draw(st.tuples(*[st.integers(1, 3)] * 2))
-    pads = draw(st.sampled_from([(0, 0, 0, 0)] * 2 + [(1, 1, 1, 1), (2, 0, 0, 3), (0, 1, 2, 0)]))
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    rows = max(1, reach[0] - pads[0] - pads[1]) + draw(st.integers(0, beyond))
-    columns = max(1, reach[1] - pads[2] - pads[3]) + draw(st.integers(0, beyond))
-    seed = draw(seeds)
-    low, high = draw(st.sampled_from([(-math.inf, math.inf), (0.0, math.inf), (0.0, 6.0), (-1.0, 1.0)]))
-    op = ops.Conv2D(
-        normal(seed, *kernel, depth, filters), normal(seed, filters), draw(st.tuples(*[st.integers(1, 3)] * 2)), pads,
-        dilation, groups, low, high,
-    )  # fmt: skip
-    x = normal(seed, rows, columns, depth * groups)
-    if draw(st.booleans()):
-        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))] = np.nan
-    return op, x
+    kernel, dilation, pads, size = draw(planes([(0, 0, 0, 0)] * 2 + [(1, 1, 1, 1), (2, 0, 0, 3), (0, 1, 2, 0)], beyond))
+    seed, (low, high) = draw(seeds), draw(BOUNDS)
+    weights, bias = normal(seed, *kernel, depth, filters), normal(seed, filters)
+    op = ops.Conv2D(weights, bias, draw(STRIDES), pads, dilation, groups, low, high)
+    return op, draw(maps(seed, *size, depth * groups))
 
 
 @st.composite
 def depthwise(draw: st.DrawFn, most: int = 40, beyond: int = 9) -> tuple[ops.DepthwiseConv2D, np.ndarray]:
     """`most` channels; up to `beyond` rows and columns more than one window needs."""
     channels, multiplier = draw(st.integers(1, most)), draw(st.sampled_from([1, 1, 2, 3]))
-    kernel, dilation = draw(st.tuples(st.integers(1, 5), st.integers(1, 5))), draw(st.tuples(*[st.integers(1, 3)] * 2))
-    pads = draw(st.sampled_from([(0, 0, 0, 0), (1, 1, 1, 1), (2, 0, 0, 3), (6, 7, 8, 5)]))
-    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-    rows = max(1, reach[0] - pads[0] - pads[1]) + draw(st.integers(0, beyond))
-    columns = max(1, reach[1] - pads[2] - pads[3]) + draw(st.integers(0, beyond))
-    seed = draw(seeds)
-    low, high = draw(st.sampled_from([(-math.inf, math.inf), (0.0, math.inf), (0.0, 6.0), (-1.0, 1.0)]))
-    op = ops.DepthwiseConv2D(
-        normal(seed, *kernel, channels, multiplier), normal(seed, channels * multiplier),
-        draw(st.tuples(*[st.integers(1, 3)] * 2)), pads, dilation, low, high,
-    )  # fmt: skip
-    x = normal(seed, rows, columns, channels)
-    if draw(st.booleans()):
-        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, columns - 1))] = np.nan
-    return op, x
+    kernel, dilation, pads, size = draw(planes([(0, 0, 0, 0), (1, 1, 1, 1), (2, 0, 0, 3), (6, 7, 8, 5)], beyond))
+    seed, (low, high) = draw(seeds), draw(BOUNDS)
+    weights, bias = normal(seed, *kernel, channels, multiplier), normal(seed, channels * multiplier)
+    op = ops.DepthwiseConv2D(weights, bias, draw(STRIDES), pads, dilation, low, high)
+    return op, draw(maps(seed, *size, channels))
 
 
 @st.composite

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
-from fake_driver import FakeDriver, Gpu, simulated
+from fake_driver import FakeDriver, Gpu
 
 from fastact.kernels.cuda import catalog
 from fastact.kernels.cuda.device import Device, cards
@@ -21,8 +22,10 @@ def archive(folder: Path) -> Path:
     return path
 
 
-def fake_device(folder: Path, gpu: Gpu | None = None) -> tuple[FakeDriver, Device]:
-    """A driver with a GPU, and that GPU."""
-    fake = FakeDriver(gpu or Gpu(), kernels={name: simulated(name) for name in catalog.KERNELS})
+def fake_device(
+    folder: Path, gpu: Gpu | None = None, kernels: dict[str, Callable[..., object]] | None = None
+) -> tuple[FakeDriver, Device]:
+    """A driver with a GPU, and that GPU; its kernels are the simulator's where no others are given."""
+    fake = FakeDriver(gpu or Gpu(), kernels=kernels)
     driver = Driver(fake).start()
     return fake, Device(driver, cards(driver)[0], archive(folder))

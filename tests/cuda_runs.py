@@ -1,4 +1,7 @@
-"""Small programs for a device that is none: their launches, what they give, and kernels in NumPy to run them."""
+"""Small programs for a device that is none: their launches, what they give, and kernels in NumPy to run them.
+
+Its fixtures are for the modules that name them as their own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 from fake_driver import FakeDriver
 
 from fastact.kernels.cuda.catalog import KERNELS, Kernel
@@ -91,6 +95,24 @@ def device(fake: FakeDriver, ptx: Path) -> Device:
     """A device of the fake driver's, that takes its kernels from an archive."""
     found = choose(Driver(fake).start())
     return Device(found.driver, found.card, ptx)
+
+
+@pytest.fixture(autouse=True)
+def kernels() -> Iterator[None]:
+    with catalog():
+        yield
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeDriver]:
+    made = FakeDriver(kernels=IN_NUMPY)
+    yield made
+    made.check()
+
+
+@pytest.fixture
+def gpu(fake: FakeDriver, tmp_path: Path) -> Device:
+    return device(fake, archive(tmp_path))
 
 
 def runner(gpu: Device, count: int = 3, **more: object) -> Runner:

@@ -184,3 +184,14 @@ def opened_in_a_child(paths: list[Path]) -> dict[str, dict[str, Any]]:
     )
     assert done.returncode == 0, done.stderr
     return {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
+def assert_little_memory(attacks: dict[Callable[[Path], Path], str], honest: Path) -> None:
+    """An honest file is read, and each attack, made beside it, ends with its words before it has taken 64 MiB."""
+    made = {attack(honest.with_name(attack.__name__ + honest.suffix)): words for attack, words in attacks.items()}
+    ends = opened_in_a_child([honest, *made])
+    assert ends[honest.name]["end"] == "read"
+    for path, words in made.items():
+        found = ends[path.name]
+        assert words in found["end"], found
+        assert found["grown_kib"] < 64 * 1024, found

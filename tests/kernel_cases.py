@@ -10,6 +10,7 @@ import math
 from typing import TypeAlias
 
 import numpy as np
+from aarch64.parameters import PARAMETERS
 from hypothesis import strategies as st
 from kernel_checks import normal, seeds, small
 
@@ -127,20 +128,6 @@ EXTREMES = np.array(
     ],
     np.float32,
 )  # fmt: skip
-
-
-PARAMETERS = {
-    ops.Unary.CLIP: [(0.0, math.inf), (0.0, 6.0), (-1.0, 1.0), (-math.inf, 0.5)],
-    ops.Unary.LEAKY_RELU: [(0.2, 0.0), (1.5, 0.0), (0.0, 0.0)],
-    ops.Unary.RELU: [(0.0, 0.5), (0.25, 0.5), (0.1, -1.0)],
-    ops.Unary.ELU: [(1.0, 0.0), (0.3, 0.0)],
-    ops.Unary.CELU: [(1.0, 0.0), (0.3, 0.0), (7.0, 0.0)],
-    ops.Unary.SQUAREPLUS: [(4.0, 0.0), (0.5, 0.0)],
-    ops.Unary.SOFT_SHRINK: [(0.5, 0.0), (0.0, 0.0)],
-    ops.Unary.HARD_SHRINK: [(0.5, 0.0), (0.0, 0.0)],
-    ops.Unary.THRESHOLD: [(0.5, -2.0)],
-    ops.Unary.HARD_SIGMOID: [(0.2, 0.5), (1 / 6, 0.5)],
-}
 
 
 @st.composite

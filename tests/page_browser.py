@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from browser import Watched
+from test_page import column
 
+import fastact
+from fastact import samples
 from fastact.page.columns import Column
 
 LAYERS = ("Conv2D_First_layer", "Conv2D_Third_layer", "dense_1", "n_outputs0")
+
+
+@pytest.fixture(scope="module")
+def shown() -> Column:
+    """The sample pilot with four of its layers, for the modules that name it as their own."""
+    return column(fastact.load(samples.pilot()), "160x120", layers=LAYERS)
 
 
 def numbered(text: str) -> np.float32:

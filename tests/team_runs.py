@@ -1,8 +1,10 @@
-"""Maps computed by teams of threads, here and in processes of their own."""
+"""Maps computed by teams of threads, here and in processes of their own.
+
+Its fixtures are for the modules that name them as their own.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import gc
 import hashlib
@@ -14,12 +16,11 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
+from python_threads import PATIENCE
 
 from fastact import samples
 from fastact.extractor import Extractor
-
-PATIENCE = 90
-"""Seconds after which a test hangs."""
 
 
 def frame(rows: int = 120, columns: int = 160) -> np.ndarray:
@@ -30,14 +31,15 @@ def digest(maps) -> str:
     return hashlib.sha256(b"".join(np.ascontiguousarray(maps[name]).tobytes() for name in maps)).hexdigest()
 
 
-def digest_of_one_thread() -> str:
-    """Of the maps of the sample pilot."""
+@pytest.fixture(scope="module")
+def expected() -> str:
+    """The digest of the sample pilot's maps as one thread computes them."""
     return digest(Extractor(samples.pilot(), "*")(frame()))
 
 
-@contextlib.contextmanager
-def ended_if_it_hangs() -> Iterator[None]:
-    """Ends the tests with every thread's stack where what is within takes longer than `PATIENCE`."""
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    """Ends the tests with every thread's stack where one takes longer than `PATIENCE`."""
     faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
     yield
     faulthandler.cancel_dump_traceback_later()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from cuda_device import archive
-from fake_driver import FakeDriver, Gpu
+from cuda_device import fake_device
+from fake_driver import FakeDriver
 
 import fastact
 from fastact import samples
@@ -26,8 +26,7 @@ from fastact.bench.result import Report, to_json
 from fastact.engines import cuda
 from fastact.errors import InputError
 from fastact.kernels.cuda import catalog
-from fastact.kernels.cuda.device import Device, cards
-from fastact.kernels.cuda.driver import Driver
+from fastact.kernels.cuda.device import Device
 
 SCHEMA = json.loads((Path(measuring.__file__).parent / "report.schema.json").read_text())
 SIZES = ((60, 80), (90, 120))
@@ -36,9 +35,7 @@ LAYERS = ["Conv2D_First_layer", "Conv2D_Second_layer"]
 
 @pytest.fixture
 def fake(tmp_path, monkeypatch) -> FakeDriver:
-    made = FakeDriver(Gpu(), kernels=dict.fromkeys(catalog.KERNELS, lambda *arguments: None))
-    driver = Driver(made).start()
-    gpu = Device(driver, cards(driver)[0], archive(tmp_path))
+    made, gpu = fake_device(tmp_path, kernels=dict.fromkeys(catalog.KERNELS, lambda *arguments: None))
     monkeypatch.setattr(cuda, "open_device", lambda: gpu)
     return made
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import browser
 import numpy as np
 import pytest
-from browser import Watched, browser, opened
+from browser import Watched, opened
 from PIL import Image
 
 import fastact
@@ -56,10 +56,7 @@ def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Any]:
-    with browser() as found:
-        yield found
+running = browser.running  # a fixture: ruff takes an imported one for unused
 
 
 def show(watched: Watched, path: Path) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import cuda_simulation  # turns the simulator on, before Numba is loaded
 import numpy as np
 import pytest
+from cuda_device import archive
 from fake_driver import FakeDriver, Gpu, simulated
 from kernel_checks import normal
 
@@ -68,12 +68,8 @@ def fake() -> FakeDriver:
 
 @pytest.fixture
 def device(fake: FakeDriver, tmp_path: Path) -> Iterator[Device]:
-    archive = tmp_path / "kernels.zip"
-    with zipfile.ZipFile(archive, "w") as made:
-        for name in KERNELS:
-            made.writestr(f"{name}.ptx", f".visible .entry {name}(")
     found = choose(Driver(fake).start())
-    yield Device(found.driver, found.card, archive)
+    yield Device(found.driver, found.card, archive(tmp_path))
     fake.check()
 
 

@@ -6,18 +6,19 @@ import gc
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import cuda_runs
 import numpy as np
 import pytest
 from cuda_runs import archive, catalog, device
 from fake_driver import FakeDriver
 from fake_parts import Gpu
+from python_threads import together
 
 from fastact.kernels.cuda import device as devices
-from fastact.kernels.cuda.device import Device, choose
+from fastact.kernels.cuda.device import choose
 from fastact.kernels.cuda.driver import Driver
 from fastact.kernels.cuda.errors import CallError, CudaError, OutOfMemoryError, UnavailableError
 from fastact.kernels.cuda.modules import Resources
@@ -33,9 +34,7 @@ def fake() -> Iterator[FakeDriver]:
     made.check()
 
 
-@pytest.fixture
-def gpu(fake: FakeDriver, tmp_path: Path) -> Device:
-    return device(fake, archive(tmp_path))
+gpu = cuda_runs.gpu  # a fixture: ruff takes an imported one for unused
 
 
 def test_what_a_card_has() -> None:
@@ -100,11 +99,7 @@ def test_threads_open_it_once(fake, gpu) -> None:
         for _ in range(20):
             gpu.allocate(100).close()
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([use] * 4)
     assert fake.counted()["cuDevicePrimaryCtxRetain"] == 1
     assert fake.leaks() == {"context": 1}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+import cuda_runs
 import numpy as np
 import pytest
 from cuda_runs import (
@@ -29,30 +30,13 @@ from cuda_runs import (
 from fake_driver import FakeDriver
 from fake_symbols import SIGNATURES
 
-from fastact.kernels.cuda.device import Device
 from fastact.kernels.cuda.errors import CallError, CudaError
 from fastact.kernels.cuda.launch import Launch, Stride
 from fastact.kernels.cuda.packing import Resident
 from fastact.kernels.cuda.runner import Lanes, Runner
 from fastact.kernels.places import Place
 
-
-@pytest.fixture(autouse=True)
-def kernels() -> Iterator[None]:
-    with catalog():
-        yield
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeDriver]:
-    made = FakeDriver(kernels=IN_NUMPY)
-    yield made
-    made.check()
-
-
-@pytest.fixture
-def gpu(fake: FakeDriver, tmp_path: Path) -> Device:
-    return device(fake, archive(tmp_path))
+kernels, fake, gpu = cuda_runs.kernels, cuda_runs.fake, cuda_runs.gpu  # fixtures: ruff takes imported ones for unused
 
 
 # Arguments.

@@ -7,6 +7,7 @@ import dataclasses
 import kernel_cases as cases
 import numpy as np
 import pytest
+from aarch64.parameters import PARAMETERS
 from cuda_bounds import assert_near, shift
 from cuda_simulation import batch, exact, run, run_in_place
 from hypothesis import given
@@ -31,7 +32,7 @@ def test_elementwise(function: ops.Unary):
     random = np.random.default_rng(function)
     sizes = 10.0 ** random.uniform(-30, 38, 80) * random.choice((-1, 1), 80)
     x = np.concatenate([cases.EXTREMES, sizes, random.normal(0, 3, 391)]).astype(np.float32).reshape(2, -1)
-    for a, b in cases.PARAMETERS.get(function, [(0.0, 0.0)]):
+    for a, b in PARAMETERS.get(function, [(0.0, 0.0)]):
         op = ops.Elementwise(function, np.float32(a), np.float32(b))
         with np.errstate(all="ignore"):
             if function in EXACT:

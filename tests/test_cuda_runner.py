@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
+import cuda_runs
 import numpy as np
 import pytest
 from cuda_runs import (
@@ -18,7 +18,6 @@ from cuda_runs import (
     agrees,
     archive,
     begin,
-    catalog,
     device,
     expected,
     floats,
@@ -36,23 +35,7 @@ from fastact.kernels.cuda.packing import Resident
 from fastact.kernels.cuda.runner import Batch, Lanes, Runner, most_frames
 from fastact.kernels.places import Place
 
-
-@pytest.fixture(autouse=True)
-def kernels() -> Iterator[None]:
-    with catalog():
-        yield
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeDriver]:
-    made = FakeDriver(kernels=IN_NUMPY)
-    yield made
-    made.check()
-
-
-@pytest.fixture
-def gpu(fake: FakeDriver, tmp_path: Path) -> Device:
-    return device(fake, archive(tmp_path))
+kernels, fake, gpu = cuda_runs.kernels, cuda_runs.fake, cuda_runs.gpu  # fixtures: ruff takes imported ones for unused
 
 
 # What comes out.

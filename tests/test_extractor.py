@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import gc
-import threading
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from configurations import conv, entry, image, model, on
 from oracles import handmade
+from python_threads import together
 
 import fastact
 from fastact import Extractor, Model
@@ -233,19 +234,12 @@ def test_threads(shared: bool, random: np.random.Generator):
     extractors = [Extractor(built, "all")] * 2 if shared else [Extractor(built, "all"), Extractor(built, "all")]
     frames = [random.integers(0, 256, SHAPE, np.uint8) for _ in range(2)]
     expected = [extractors[0](frame).copy() for frame in frames]
-    wrong: list[int] = []
 
     def work(me: int) -> None:
         for _ in range(300):
-            if not same(extractors[me](frames[me]), expected[me]):
-                wrong.append(me)
+            assert same(extractors[me](frames[me]), expected[me])
 
-    threads = [threading.Thread(target=work, args=(me,)) for me in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    together(partial(work, me) for me in range(2))
 
 
 def test_memory_stays_flat(frame: np.ndarray):

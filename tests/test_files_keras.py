@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import keras_weights
 import numpy as np
 import pytest
+from keras_weights import LayerPath, assert_read
 
 from fastact.errors import FileError
 from fastact.files import open_model
 
 pytest.importorskip("tensorflow", reason="TensorFlow is an optional extra: pip install 'fastact[verify]'")
 
-LayerPath = tuple[str, ...]
-
-
-@pytest.fixture(scope="module", params=["keras", "tf_keras"])
-def keras(request: pytest.FixtureRequest) -> ModuleType:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    reason = "TensorFlow is an optional extra: pip install 'fastact[test]'"
-    module: ModuleType = pytest.importorskip(request.param, reason=reason)
-    module.utils.set_random_seed(7)
-    return module
+keras = keras_weights.keras  # a fixture: ruff takes an imported one for unused
 
 
 def image(k: Any, *shape: int) -> Any:
@@ -175,19 +167,6 @@ def weights_in(model: Any, above: LayerPath = ()) -> Iterator[tuple[LayerPath, d
             yield path, {leaf(variable): variable.numpy() for variable in layer.weights}
 
 
-def check(model: Any, path: Path) -> None:
-    expected = dict(weights_in(model))
-    wanted = {name: {leaf: value.shape for leaf, value in of.items()} for name, of in expected.items()}
-    with open_model(path) as saved:
-        found = saved.weights.read(wanted)
-    assert list(found) == list(expected)
-    for name, of_layer in expected.items():
-        assert list(found[name]) == list(of_layer)
-        for one, values in of_layer.items():
-            assert found[name][one].dtype == np.float32
-            np.testing.assert_array_equal(found[name][one], values.astype(np.float32), err_msg=f"{name} {one}")
-
-
 def shuffled(model: Any) -> Any:
     """Give every weight numbers of its own, so that no two can be taken for each other."""
     generator = np.random.default_rng(3)
@@ -202,7 +181,7 @@ def test_every_weight_is_found(keras: ModuleType, build: Any, tmp_path: Path) ->
         model.build((None, 8, 8, 3))
     path = tmp_path / "model.h5"
     shuffled(model).save(path)
-    check(model, path)
+    assert_read(dict(weights_in(model)), path)
     with open_model(path) as saved:
         assert saved.keras_version[0] == (3 if keras.__name__ == "keras" else 2)
         assert saved.backend == "tensorflow"
@@ -228,7 +207,7 @@ def test_names_with_slashes(keras: ModuleType, names: tuple[str, str], tmp_path:
             model = keras.Model(again, model(again))
         path = tmp_path / "model.h5"
         shuffled(model).save(path)
-        check(model, path)
+        assert_read(dict(weights_in(model)), path)
 
 
 def test_names_that_only_keras_3_takes(keras: ModuleType, tmp_path: Path) -> None:
@@ -242,7 +221,7 @@ def test_names_that_only_keras_3_takes(keras: ModuleType, tmp_path: Path) -> Non
     model = keras.Model(inputs, outputs)
     path = tmp_path / "model.h5"
     shuffled(model).save(path)
-    check(model, path)
+    assert_read(dict(weights_in(model)), path)
 
 
 def test_weights_without_their_model(keras: ModuleType, tmp_path: Path) -> None:
@@ -261,7 +240,7 @@ def test_a_compiled_model_with_its_optimizer(keras: ModuleType, tmp_path: Path) 
     model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
     path = tmp_path / "model.h5"
     model.save(path)
-    check(model, path)
+    assert_read(dict(weights_in(model)), path)
 
 
 def test_another_models_weights_are_refused(keras: ModuleType, tmp_path: Path) -> None:

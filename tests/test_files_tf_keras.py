@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import frames, randomize
+from keras_weights import LayerPath, assert_read
 from oracles import keras_maps, largest_difference
 
 import fastact
 from fastact.errors import FileError, UnsupportedError
 from fastact.files import open_model
-
-LayerPath = tuple[str, ...]
-Weights = dict[LayerPath, dict[str, np.ndarray]]
 
 
 @pytest.fixture(scope="module")
@@ -139,24 +137,11 @@ def weights_in(model: Any, above: LayerPath = ()) -> Iterator[tuple[LayerPath, d
             yield path, {leaf(v): v.numpy() for v in layer.weights if v.dtype.is_floating}
 
 
-def check(expected: Weights, path: Path) -> None:
-    wanted = {name: {leaf: value.shape for leaf, value in of.items()} for name, of in expected.items()}
-    with open_model(path) as saved:
-        found = saved.weights.read(wanted)
-    assert list(found) == list(expected)
-    for name, of_layer in expected.items():
-        assert list(found[name]) == list(of_layer)
-        for one, values in of_layer.items():
-            array = found[name][one]
-            assert (array.dtype, array.flags.c_contiguous, array.flags.writeable) == (np.float32, True, True)
-            np.testing.assert_array_equal(array, values.astype(np.float32), err_msg=f"{name} {one}")
-
-
 def test_every_weight_is_found(saved: tuple[Any, Path]) -> None:
     model, path = saved
     expected = dict(weights_in(model))
     assert sum(len(of) for of in expected.values()) >= len(model.weights) - 1  # Normalization counts
-    check(expected, path)
+    assert_read(expected, path)
 
 
 def test_every_map_is_kerass(saved: tuple[Any, Path]) -> None:
@@ -201,7 +186,7 @@ def test_the_records_of_older_versions(saved: tuple[Any, Path], tmp_path: Path) 
     with pytest.raises(UnsupportedError, match=r"without its keras_metadata\.pb: copy that too"), open_model(old):
         pass
     (old / "saved_model.pb").write_bytes(stored.SerializeToString())
-    check(dict(weights_in(model)), old)
+    assert_read(dict(weights_in(model)), old)
     with open_model(path) as new, open_model(old) as same:
         assert new.config == same.config
         assert new.identity != same.identity

@@ -7,6 +7,7 @@ import dataclasses
 import kernel_cases as cases
 import numpy as np
 import pytest
+from aarch64.parameters import PARAMETERS
 from hypothesis import given
 from kernel_checks import EPSILON, assert_rounded, examples, run
 
@@ -24,7 +25,7 @@ def test_elementwise(best: library.Library, function: ops.Unary):
     random = np.random.default_rng(function)
     sizes = 10.0 ** random.uniform(-30, 38, 500) * random.choice((-1, 1), 500)
     x = np.concatenate([cases.EXTREMES, sizes, random.normal(0, 3, 2000)]).astype(np.float32)
-    for a, b in cases.PARAMETERS.get(function, [(0.0, 0.0)]):
+    for a, b in PARAMETERS.get(function, [(0.0, 0.0)]):
         op = ops.Elementwise(function, a, b)
         with np.errstate(all="ignore"):
             exact = reference.run(op, x.astype(np.float64))

@@ -8,29 +8,19 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import browser
 import numpy as np
+import page_browser
 import pytest
-from browser import Watched, browser, opened
+from browser import Watched, opened
 from page_browser import LAYERS, numbered, pixels, place, point, rectangle, tile
 from PIL import Image
-from test_page import column
 
-import fastact
-from fastact import samples
 from fastact.fields import receptive_fields
 from fastact.page.columns import Column
 from fastact.page.html import page
 
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Any]:
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def shown() -> Column:
-    return column(fastact.load(samples.pilot()), "160x120", layers=LAYERS)
+running, shown = browser.running, page_browser.shown  # fixtures: ruff takes imported ones for unused
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import browser
 import numpy as np
+import page_browser
 import pytest
-from browser import Watched, browser, opened
+from browser import Watched, opened
 from oracles import handmade
 from page_browser import LAYERS, numbered, pixels, place, point, rectangle, tile
 from PIL import Image
@@ -26,16 +27,7 @@ from fastact.page.html import page
 from fastact.page.statistics import Told
 from fastact.stats import Collector
 
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Any]:
-    with browser() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def shown() -> Column:
-    return column(fastact.load(samples.pilot()), "160x120", layers=LAYERS)
+running, shown = browser.running, page_browser.shown  # fixtures: ruff takes imported ones for unused
 
 
 def test_two_sizes_stand_side_by_side(running: Any, tmp_path: Path) -> None:

@@ -7,17 +7,20 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import browser
 import numpy as np
 import pytest
-from browser import browser, opened
+from browser import opened
 from page_browser import numbered, point
+from python_threads import together
 from tubs import write_tub
 
 import fastact
@@ -27,6 +30,8 @@ from fastact.page.serve import allowed_hosts
 from fastact.tub import Tub
 
 pytest.importorskip("waitress", reason="waitress is not installed")
+
+running = browser.running  # a fixture: ruff takes an imported one for unused
 
 
 @pytest.fixture(scope="module")
@@ -187,19 +192,12 @@ def test_slow_clients_are_in_nobody_s_way(address: str) -> None:
 
 def test_many_ask_at_once(address: str, tub: Path) -> None:
     expected = {n: np.moveaxis(maps_of(tub, n)["Conv2D_Third_layer"], -1, 0).ravel() for n in range(6)}
-    wrong: list[int] = []
 
     def ask(number: int) -> None:
         body = get(f"{address}/frames/{number}/maps/0/5")[1]
-        if not np.array_equal(np.frombuffer(body, "<f4"), expected[number]):
-            wrong.append(number)
+        assert np.array_equal(np.frombuffer(body, "<f4"), expected[number])
 
-    threads = [threading.Thread(target=ask, args=(n % 6,)) for n in range(30)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    together(partial(ask, n % 6) for n in range(30))
 
 
 def test_a_picture_that_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -229,8 +227,8 @@ def test_a_port_that_is_taken_is_said(address: str, tub: Path) -> None:
     assert "address already in use" in done.stderr
 
 
-def test_a_browser_scrubs_through_the_tub(address: str, tub: Path) -> None:
-    with browser() as running, opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+def test_a_browser_scrubs_through_the_tub(running: Any, address: str, tub: Path) -> None:
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
         page = watched.page
         page.goto(address)
         page.wait_for_selector('#layer-1 [data-plane="7"] canvas')

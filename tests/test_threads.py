@@ -11,7 +11,9 @@ import types
 
 import numpy as np
 import pytest
-from team_runs import PATIENCE, digest, digest_of_one_thread, ended_if_it_hangs, frame, settled
+import team_runs
+from python_threads import together
+from team_runs import digest, frame, settled
 
 from fastact import samples
 from fastact.errors import InputError
@@ -24,19 +26,7 @@ from fastact.kernels.cpu.threads import MOST, Team
 from fastact.kernels.places import Buffer, Place
 
 TEAMS = (2, 3, 7, 16)
-IDLE_LIMIT = 0.06
-"""Of one core, for 20 frames a second at 160x120: 4 % where nothing else runs, and some more for a busy machine."""
-
-
-@pytest.fixture(autouse=True)
-def _no_hang():
-    with ended_if_it_hangs():
-        yield
-
-
-@pytest.fixture(scope="module")
-def expected() -> str:
-    return digest_of_one_thread()
+no_hang, expected = team_runs.no_hang, team_runs.expected  # fixtures: ruff takes imported ones for unused
 
 
 # The same to the bit.
@@ -140,25 +130,6 @@ def test_every_kind_of_step_is_the_same_for_any_team(size: tuple[int, int]) -> N
 # Several threads of Python's.
 
 
-def together(*jobs) -> None:
-    """Runs the jobs at once, each in a thread; the first failure is raised."""
-    failures: list[BaseException] = []
-
-    def guarded(job) -> None:
-        try:
-            job()
-        except BaseException as error:
-            failures.append(error)
-
-    workers = [threading.Thread(target=guarded, args=(job,)) for job in jobs]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(PATIENCE)
-    if failures:
-        raise failures[0]
-
-
 def repeatedly(extract: Extractor, wanted: str, times: int = 100):
     def job() -> None:
         for _ in range(times):
@@ -168,12 +139,12 @@ def repeatedly(extract: Extractor, wanted: str, times: int = 100):
 
 
 def test_two_extractors_in_two_threads(expected) -> None:
-    together(*(repeatedly(Extractor(samples.pilot(), "*", threads=2), expected) for _ in range(2)))
+    together(repeatedly(Extractor(samples.pilot(), "*", threads=2), expected) for _ in range(2))
 
 
 def test_one_extractor_in_three_threads(expected) -> None:
     shared = Extractor(samples.pilot(), "*", threads=2)
-    together(*[repeatedly(shared, expected)] * 3)
+    together([repeatedly(shared, expected)] * 3)
 
 
 # What is refused, and what is not there.

@@ -9,7 +9,8 @@ import multiprocessing
 import threading
 
 import pytest
-from team_runs import PATIENCE, child, digest, digest_of_one_thread, ended_if_it_hangs, frame, settled
+import team_runs
+from team_runs import PATIENCE, child, digest, frame, settled
 
 from fastact import samples
 from fastact.extractor import Extractor
@@ -18,16 +19,7 @@ from fastact.graph import load
 IDLE_LIMIT = 0.06
 """Of one core, for 20 frames a second at 160x120: 4 % where nothing else runs, and some more for a busy machine."""
 
-
-@pytest.fixture(autouse=True)
-def _no_hang():
-    with ended_if_it_hangs():
-        yield
-
-
-@pytest.fixture(scope="module")
-def expected() -> str:
-    return digest_of_one_thread()
+no_hang, expected = team_runs.no_hang, team_runs.expected  # fixtures: ruff takes imported ones for unused
 
 
 # Forks, signals, interrupts.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from parameters import PARAMETERS
 
 from fastact.kernels import ops
 
@@ -92,18 +93,6 @@ def dense(random: np.random.Generator) -> Iterator[Case]:
             yield op, (normal(random, *outer, 37),)
 
 
-PARAMETERS = {
-    ops.Unary.CLIP: [(0.0, math.inf), (0.0, 6.0), (-1.0, 1.0), (-math.inf, 0.5)],
-    ops.Unary.LEAKY_RELU: [(0.2, 0.0), (1.5, 0.0), (0.0, 0.0)],
-    ops.Unary.RELU: [(0.0, 0.5), (0.25, 0.5), (0.1, -1.0)],
-    ops.Unary.ELU: [(1.0, 0.0), (0.3, 0.0)],
-    ops.Unary.CELU: [(1.0, 0.0), (0.3, 0.0), (7.0, 0.0)],
-    ops.Unary.SQUAREPLUS: [(4.0, 0.0), (0.5, 0.0)],
-    ops.Unary.SOFT_SHRINK: [(0.5, 0.0), (0.0, 0.0)],
-    ops.Unary.HARD_SHRINK: [(0.5, 0.0), (0.0, 0.0)],
-    ops.Unary.THRESHOLD: [(0.5, -2.0)],
-    ops.Unary.HARD_SIGMOID: [(0.2, 0.5), (1 / 6, 0.5)],
-}
 EXTREMES = np.array(
     [0.0, 1e-45, 1e-38, 1e-20, 1e-8, 1e-4, 0.5, 1.0, 2.0, 3.0, 6.0, 9.5, 16.0, 20.0, 37.0, 88.0, 104.0, 709.0, 745.0,
      1e4, 1e19, 3e38, np.inf, np.nan],

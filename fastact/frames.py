@@ -89,7 +89,8 @@ def decode(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
     """A picture file as it is, uint8 (H, W, 3), RGB; raises InputError as `read_picture` does."""
     if not os.path.isfile(path):  # noqa: PTH113 - a third of the time of a Path's
         raise InputError(f"there is no picture {os.fspath(path)!r}")
-    return np.ascontiguousarray(np.asarray(_eight_bit(path).convert("RGB"), np.uint8))
+    image = _eight_bit(path)
+    return np.ascontiguousarray(np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8))
 
 
 def _eight_bit(path: str | os.PathLike[str]) -> Image.Image:

@@ -91,7 +91,7 @@ def test_a_team_makes_the_same(registers: str, team: int):
     pixels.enlarge(small, times, alone)
     mask = small[..., 1] / np.float32(255)
     strength, covered = levels(mask, 13, 17), np.zeros_like(small)
-    into, line = np.zeros_like(alone), np.zeros((team, 17 * 3), np.float32)
+    into, line = np.zeros_like(alone), np.zeros((team, 2, 51 * 3), np.float32)
     whole, planes = picture(4, 26, 34), [np.zeros(size, np.uint8) for size in ((26, 34), (13, 17), (13, 17))]
     shares, matrix = pixels.shares(times), pixels.bt709()
     rows: list[Row] = [

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -69,12 +69,16 @@ def many(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
-@contextmanager
-def progress_bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr with the rate and the time left; it is given how many frames are done.
+class Done(Protocol):
+    """What moves a bar on."""
 
-    Where stderr is no terminal, it is one line at the end.
-    """
+    def __call__(self, done: int, count: int | None = None, /) -> None:
+        """To how many things are done, of how many where that was not said before."""
+
+
+@contextmanager
+def progress_bar(name: str, total: int | None = None) -> Iterator[Done]:
+    """A bar on stderr with the rate and the time left. Where stderr is no terminal, it is one line at the end."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -94,7 +98,7 @@ def progress_bar(name: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as progress:
         task = progress.add_task(name, total=total)
-        yield lambda done: progress.update(task, completed=done)
+        yield lambda done, count=None: progress.update(task, completed=done, total=count)
 
 
 @contextmanager

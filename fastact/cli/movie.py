@@ -76,8 +76,8 @@ def command(
     film = Film(model, style=style, layers=list(layers) or None, threads=threads, device=device)
     lap = lap_of(model, tub, inputs, start, end, camera)  # type: ignore[arg-type]
     look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
-    with ending_well(), progress_bar("film", lap.count()) as progress:
-        made = make_film(film, lap, out, look=look, progress=lambda done, count: progress(done))
+    with ending_well(), progress_bar("film") as progress:
+        made = make_film(film, lap, out, look=look, progress=progress)
     say(f"fastact: {made.frames} frames of {made.size[0]}x{made.size[1]}, {made.frames / fps:.1f} s")
     say_pictures(lap)
     click.echo(out)

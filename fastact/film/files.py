@@ -6,8 +6,10 @@ written at once, so that memory does not grow with the film.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import struct
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -71,8 +73,19 @@ def film_file(path: str | os.PathLike[str], size: tuple[int, int], fps: Fraction
 
 def check_film(path: str | os.PathLike[str]) -> None:
     """Raises InputError for a name that ends with no format of films, MissingExtraError where its package is absent."""
+    if _kind(path) is _Mp4 and importlib.util.find_spec("av") is None:
+        raise _no_video_library()
+
+
+def load_ahead(path: str | os.PathLike[str]) -> None:
+    """Begins to load what writes such a film, in a thread: it takes as long as finding the scales of colours."""
+
+    def load() -> None:
+        with suppress(MissingExtraError):  # `film_file` will raise it
+            _video_library()
+
     if _kind(path) is _Mp4:
-        _video_library()
+        threading.Thread(target=load, name="fastact-film", daemon=True).start()
 
 
 def _kind(path: str | os.PathLike[str]) -> Callable[[Path, tuple[int, int], Fraction], FilmFile]:
@@ -87,8 +100,12 @@ def _video_library() -> Any:
     try:
         import av
     except ImportError as error:
-        raise MissingExtraError("writing MP4", "av", "movie") from error
+        raise _no_video_library() from error
     return av
+
+
+def _no_video_library() -> MissingExtraError:
+    return MissingExtraError("writing MP4", "av", "movie")
 
 
 class _Mp4:

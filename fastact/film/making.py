@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fastact.film.files import check_film, film_file
+from fastact.film.files import check_film, film_file, load_ahead
 from fastact.film.scenes import Look, scene_for
 from fastact.film.watching import Film
 from fastact.frames import prefetch
 from fastact.lap import Lap
 
-_DECODED, _SEEN, _DRAWN = 16, 2, 4
-"""Frames that wait at most between decoding, computing, drawing and encoding."""
+_FEWEST, _MOST = 2, 16
+"""Frames that wait at least and at most between decoding, computing, drawing and encoding."""
+_BYTES = 8 * 2**20
+"""What those that wait in one place may take, as far as there may be more than the fewest."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def make_film(
     """
     look = look or Look()
     check_film(path)
+    load_ahead(path)
     count = lap.count()
     scales = film.scales(lap, count) if count else None
     first = next(film.watch(lap), None)
@@ -61,9 +64,14 @@ def make_film(
     scene = scene_for(film, look, first, scales, title)
     size, frames = (scene.width, scene.height), 0
     with film_file(path, size, look.fps) as file:
-        seen = prefetch(film.watch(prefetch(lap, _DECODED)), _SEEN)
-        for frame in prefetch(map(scene.draw, seen), _DRAWN):
+        seen = prefetch(film.watch(prefetch(lap, _waiting(first.shot.picture.nbytes))), _waiting(first.nbytes))
+        for frame in prefetch(map(scene.draw, seen), _waiting(3 * scene.width * scene.height)):
             file.add(frame)
             frames += 1
             progress(frames, count)
     return Made(frames, size, lap.damaged)
+
+
+def _waiting(size: int) -> int:
+    """How many frames of so many bytes wait for the next step: the more, the less the steps wait for each other."""
+    return max(_FEWEST, min(_MOST, _BYTES // size))

@@ -36,8 +36,8 @@ def enlarge(picture: Pixels, times: int, into: Pixels) -> None:
     """Writes a picture (H, W, 3), contiguous, bilinearly enlarged into (H * times, W * times, 3), whose lines may lie
     apart."""
     height, width, _ = picture.shape
-    line = np.empty(3 * width, np.float32)
-    _run("u8_enlarge", picture, into, height, width, times, into.strides[0], shares(times), line)
+    lines = np.empty((2, 3 * width * times), np.float32)
+    _run("u8_enlarge", picture, into, height, width, times, into.strides[0], shares(times), lines)
 
 
 def to_planes(picture: Pixels, luma: Pixels, blue: Pixels, red: Pixels) -> None:

@@ -42,6 +42,12 @@ class Seen:
     driver: Command | None
     pilot: Command | None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        over = 0 if self.strength is None else self.strength.nbytes
+        return self.shot.picture.nbytes + over + sum(maps.nbytes for maps in self.maps.values())
+
 
 @dataclass(frozen=True)
 class Scales:

@@ -37,8 +37,9 @@ OUTER_1, SHARED, INNER_1, OUTER_2, INNER_2 = 4, 5, 6, 7, 8
 # Summary: the memory as (LENGTH, INNER), and where shifts and histograms lie (see summary.py).
 SHIFTS, HISTOGRAMS = 6, 7
 # Pictures in bytes (see pixels.py). Cover: where levels and their colours lie; enlarge: the picture's lines and pixels
-# across, how many times larger, bytes from line to line of the output, where shares and a line of floats lie; planes:
-# where the other two lie, bytes from line to line of the first and of those, and where the matrix lies.
+# across, how many times larger, bytes from line to line of the output, where shares lie, and where there is room for
+# two lines of floats as wide as the output for each member of a team; planes: where the other two lie, bytes from line
+# to line of the first and of those, and where the matrix lies.
 LEVEL, PALETTE = 4, 5
 LINES, ACROSS, TIMES, TO_STEP, SHARES, LINE = 3, 4, 5, 6, 7, 8
 BLUE_DIFFERENCE, RED_DIFFERENCE, LUMA_STEP, COLOR_STEP, MATRIX = 5, 6, 7, 8, 9

@@ -45,39 +45,52 @@ def enlarge(step, me, team):
     Between the middles of two neighbours there are TIMES pixels, and SHARES says how much of the second each has.
     """
     x, lines, across, times = i64(step, X), i64(step, LINES), i64(step, ACROSS), i64(step, TIMES)
-    line, width, half = i64(step, LINE) + 12 * across * me, 3 * across, times // 2
+    width, half, shares = 3 * across * times, times // 2, i64(step, SHARES)
+    wide = i64(step, LINE) + 8 * width * me  # two lines: of rows with even numbers, and with odd ones
+    even = odd = -1
     for row in range(lines * times * me // team, lines * times * (me + 1) // team):
         above = (row - half) // times if row >= half else 0
         share = row - half - above * times if row >= half and above < lines - 1 else 0
-        below = above + 1 if above < lines - 1 else above
-        first, second, weight = x + width * above, x + width * below, f32(i64(step, SHARES), share)
-        if row < half:
+        for line in range(above, min(above + 2, lines)):
+            if line % 2 == 0 and even != line:
+                _widen(x + 3 * across * line, wide, across, times, shares)
+                even = line
+            if line % 2 == 1 and odd != line:
+                _widen(x + 3 * across * line, wide + 4 * width, across, times, shares)
+                odd = line
+        first, second = wide + 4 * width * (above % 2), wide + 4 * width * (1 - above % 2)
+        if row < half or above == lines - 1:
             second = first
-        for i in range(width):
-            value = u8(first, i)
-            set_f32(line, i, fma(u8(second, i) - value, weight, value))
-        _widen(line, i64(step, Y) + i64(step, TO_STEP) * row, across, times, i64(step, SHARES))
+        _mix(first, second, f32(shares, share), i64(step, Y) + i64(step, TO_STEP) * row, width)
 
 
 @njit(error_model="numpy", inline="always")
-def _widen(line, y, across, times, shares):
-    """A line of float32 pixels as bytes, TIMES as wide."""
+def _mix(first, second, weight, y, count):
+    """Two lines of float32 as one of bytes, the second with its weight."""
+    for i in range(count):
+        value = f32(first, i)
+        set_u8(y, i, fma(f32(second, i) - value, weight, value))
+
+
+@njit(error_model="numpy", inline="always")
+def _widen(x, line, across, times, shares):
+    """A row of pixels as a line of float32, TIMES as wide."""
     half, last = times // 2, 3 * (across - 1)
     for k in range(half):
         for c in range(3):
-            set_u8(y, 3 * k + c, f32(line, c))
+            set_f32(line, 3 * k + c, u8(x, c))
     for i in range(across - 1):
-        r, g, b = f32(line, 3 * i), f32(line, 3 * i + 1), f32(line, 3 * i + 2)
-        to_r, to_g, to_b = f32(line, 3 * i + 3) - r, f32(line, 3 * i + 4) - g, f32(line, 3 * i + 5) - b
-        target = y + 3 * (i * times + half)
+        r, g, b = u8(x, 3 * i), u8(x, 3 * i + 1), u8(x, 3 * i + 2)
+        to_r, to_g, to_b = u8(x, 3 * i + 3) - r, u8(x, 3 * i + 4) - g, u8(x, 3 * i + 5) - b
+        target = line + 12 * (i * times + half)
         for k in range(times):
             share = f32(shares, k)
-            set_u8(target, 3 * k, fma(to_r, share, r))
-            set_u8(target, 3 * k + 1, fma(to_g, share, g))
-            set_u8(target, 3 * k + 2, fma(to_b, share, b))
+            set_f32(target, 3 * k, fma(to_r, share, r))
+            set_f32(target, 3 * k + 1, fma(to_g, share, g))
+            set_f32(target, 3 * k + 2, fma(to_b, share, b))
     for k in range((across - 1) * times + half, across * times):
         for c in range(3):
-            set_u8(y, 3 * k + c, f32(line, last + c))
+            set_f32(line, 3 * k + c, u8(x, last + c))
 
 
 def planes(step, me, team):

@@ -224,7 +224,7 @@ def check_pictures(runner: Runner, kernels: library.Library, random: np.random.G
     strength, palette = random.integers(0, 256, (6, 10), np.uint8), random.uniform(0, 0.5, (256, 4)).astype(np.float32)
     covered, large = np.zeros_like(picture), np.zeros((12, 20, 3), np.uint8)
     planes = [np.zeros(size, np.uint8) for size in ((6, 10), (3, 5), (3, 5))]
-    shares, line = np.array([0.25, 0.75], np.float32), np.empty(30, np.float32)
+    shares, line = np.array([0.25, 0.75], np.float32), np.empty((2, 60), np.float32)
     matrix = np.array([[0.2, 0.7, 0.1, 3], [0.01, 0.02, 0.03, 5], [0.03, 0.01, 0.02, 7]], np.float32)
     table = Table(
         [

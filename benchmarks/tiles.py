@@ -118,9 +118,11 @@ def _prepared(
 ) -> Callable[[], Array]:
     """One call of the convolution split into `blocks`; the plan is made here, with the planner's choice replaced."""
 
-    def chosen(table: tuple[Tile, ...], pixels: int, filters: int, products: int) -> tuple[Block, ...]:
+    def chosen(
+        table: tuple[Tile, ...], pixels: int, filters: int, products: int, apart: int | None = None
+    ) -> tuple[Block, ...]:
         fits = all(table[b.tile].pixels <= pixels for b in blocks)  # a strip of a map may have fewer pixels than a tile
-        return blocks if fits else split(table, pixels, filters, products)
+        return blocks if fits else split(table, pixels, filters, products, apart)
 
     with mock.patch.object(convolution, "split", chosen), mock.patch.object(library, "load", return_value=kernels):
         extract = fastact.Extractor(model, name)

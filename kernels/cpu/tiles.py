@@ -8,6 +8,7 @@ one row of weights (vectors) and one broadcast input value must fit the vector r
 from __future__ import annotations
 
 import functools
+import math
 
 from ..records import dataclass
 
@@ -82,8 +83,9 @@ PEAK = {"avx512": (16, 16), "avx2": (8, 12), "neon": (4, 24)}
 """Floats in a vector, and independent chains, of the loop that measures the peak (peak.py): enough chains to hide a
 multiply-add's latency (4 or 5 cycles times 2 units) and few enough to stay in registers."""
 
-_FIRST_CACHE = 32 * 1024
-"""Bytes of data that every CPU fastact has kernels for holds closest."""
+_FIRST_CACHE, _WAY = 32 * 1024, 4096
+"""Bytes of data that every CPU fastact has kernels for holds closest, and how far apart bytes lie that compete for one
+of its places."""
 
 _NATIVE_WIDTH = {16: 8, 8: 8, 4: 4}
 """For a table's widest vectors the floats one multiply-add unit takes a cycle; a wider vector costs as many slots as
@@ -105,16 +107,20 @@ class Block:
 
 
 @functools.lru_cache(maxsize=1024)
-def split(table: tuple[Tile, ...], pixels: int, filters: int, products: int) -> tuple[Block, ...]:
+def split(
+    table: tuple[Tile, ...], pixels: int, filters: int, products: int, apart: int | None = None
+) -> tuple[Block, ...]:
     """The blocks of filters, each with its tile, that compute `filters` filters at `pixels` pixels fastest.
 
-    `products` are the multiplications behind each value: as many weights are there for each filter. Every split into
-    vectors of one width is costed by the slots its multiply-adds and loads take, and the cheapest is taken. The last
-    block may overlap the one before it, as may its last vector.
+    `products` are the multiplications behind each value: as many weights are there for each filter, `apart` floats from
+    each other, which are `filters` without it. Every split into vectors of one width is costed by the slots its
+    multiply-adds and loads take, and the cheapest is taken. The last block may overlap the one before it, as may its
+    last vector.
     """
 
     def cost(tile: int) -> float:
-        return _cost(table[tile], _NATIVE_WIDTH[max(t.width for t in table)], pixels, products)
+        native = _NATIVE_WIDTH[max(t.width for t in table)]
+        return _cost(table[tile], native, pixels, products, filters if apart is None else apart)
 
     splits: list[tuple[Block, ...]] = []
     for width in {t.width for t in table if t.width <= filters}:
@@ -145,13 +151,25 @@ def _rests(
     return rests
 
 
-def _cost(tile: Tile, native: int, pixels: int, products: int) -> float:
+def _cost(tile: Tile, native: int, pixels: int, products: int, apart: int) -> float:
     """Slots a row of weights takes for all pixels: multiply-adds, or loads where those are more, two a cycle.
 
     Weights that do not fit the first cache come from the second for every tile anew, at half the speed or less.
     """
     slots = max(1, tile.width // native)
     multiply_adds = tile.pixels // tile.cluster * tile.vectors * slots
-    near = 4 * products * tile.vectors * tile.width <= _FIRST_CACHE
+    near = products * _row_bytes(tile) <= _room(tile, apart)
     loads = tile.vectors * slots * (1 if near else 2) + tile.pixels
     return -(-pixels // tile.pixels) * (max(multiply_adds, loads) + 0.125 * loads)
+
+
+def _row_bytes(tile: Tile) -> int:
+    """Of the weights of one product."""
+    return 4 * tile.vectors * tile.width
+
+
+def _room(tile: Tile, apart: int) -> int:
+    """Bytes of rows of weights, `apart` floats from each other, that the first cache holds: all of it, unless the rows
+    compete for the same places of it, as those of 1280 filters do."""
+    rows = _WAY // math.gcd(_WAY, 4 * apart) if tile.cluster == 1 else _WAY  # shared tiles have rows of their own
+    return _FIRST_CACHE // _WAY * min(_WAY, rows * _row_bytes(tile))

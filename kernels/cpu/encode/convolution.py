@@ -41,8 +41,9 @@ def multiplied(op: ops.Conv2D | ops.Conv3D, x: Buffer, y: Buffer, registers: str
     offsets = [sum(k * jump for k, jump in zip(place, jumps, strict=False)) for place in np.ndindex(*kernel)]
     segments, together = _segments(offsets, length)
     per_group = filters // op.groups
+    products = math.prod(op.weights.shape[:-1])
     made: list[Row] = []
-    for block in split(TILES[registers], rows * columns, per_group, math.prod(op.weights.shape[:-1])):
+    for block in split(TILES[registers], rows * columns, per_group, products, filters):
         tile = TILES[registers][block.tile]
         # One row takes all blocks of a group, or the one block of all groups, whichever there are more of; a row for
         # each where pixels share vectors, since their weights are repeated.

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not inst
 
 from cases import MEASURED_CONVOLUTIONS  # noqa: E402
 
-from benchmarks import layers, networks, peers, process, report, tiles  # noqa: E402
+from benchmarks import encoding, layers, networks, peers, process, report, tiles  # noqa: E402
 from benchmarks.cases import Case, parse_size  # noqa: E402
 from benchmarks.common import BenchmarkError, replace_file  # noqa: E402
 from benchmarks.recorder import model_of, write_h5  # noqa: E402
@@ -333,3 +333,17 @@ def test_the_suite_checks_what_it_times():
     done = subprocess.run([*command, "-k", chosen], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "6 passed" in done.stdout
+
+
+def test_settings_of_films(tmp_path):
+    """Coarser settings make smaller files that are further from what was drawn; the setting in use stays."""
+    rows, columns = np.mgrid[:64, :96]
+    frames = [np.stack([rows + 4 * i, columns, rows ^ columns], axis=-1).astype(np.uint8) for i in range(6)]
+    fine, coarse = ({"preset": "ultrafast", "crf": str(crf)} for crf in (10, 45))
+    found = []
+    for setting in (fine, coarse):
+        assert encoding.encode(frames, tmp_path / "film.mp4", setting) > 0
+        found.append(((tmp_path / "film.mp4").stat().st_size, encoding.nearness(frames, tmp_path / "film.mp4")))
+    assert found[0] > found[1]
+    assert found[0][1] > found[1][1]
+    assert encoding.SETTINGS["fastact's"] == encoding.X264

@@ -38,8 +38,7 @@ def open_driver() -> Driver:
         library = ctypes.CDLL(LIBRARY)
     except OSError as error:
         raise UnavailableError(
-            f"there is no NVIDIA driver on this machine ({LIBRARY} cannot be loaded: {error}): install one, or compute "
-            "on the CPU"
+            f"there is no NVIDIA driver on this machine ({error}): install one, or compute on the CPU"
         ) from error
     return Driver(library).start()
 

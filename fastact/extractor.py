@@ -260,7 +260,8 @@ def _checked(name: str, array: object, shape: Shape) -> Array:
         return np.ascontiguousarray(array)
     if array.dtype.kind != "f":
         raise InputError(f"input {name!r} takes uint8 or floats, not {array.dtype}")
-    return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, in Keras too
+        return np.ascontiguousarray(array, np.float32)
 
 
 def _checked_batch(name: str, several: object, shape: Shape) -> Sequence[Array]:

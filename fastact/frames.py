@@ -44,7 +44,7 @@ def read_picture(path: str | os.PathLike[str], shape: Shape) -> Picture:
     before a conversion to grey.
 
     Raises:
-        InputError: not a picture that can be read, of more than 8 bits a channel, or no picture fits `shape`.
+        InputError: not a picture that can be read, grey of more than 8 bits, or no picture fits `shape`.
     """
     if len(shape) != 3 or shape[-1] not in _MODE_FOR_CHANNELS:
         raise InputError(f"the model takes {show(shape)}, which no picture is: give it arrays, --input NAME=FILE.npy")

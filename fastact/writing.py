@@ -53,8 +53,10 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 @contextmanager
 def refusals(target: Path) -> Iterator[None]:
     """Turns what the operating system refuses within the block into OutputError, one sentence."""
+    if "\0" in os.fspath(target):
+        raise OutputError(f"cannot write {os.fspath(target)!r}: no name has a zero byte in it")
     try:
         yield
-    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
-        reason = _ADVICE.get(getattr(error, "errno", None) or 0) or getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = _ADVICE.get(error.errno or 0) or error.strerror or str(error)
         raise OutputError(f"cannot write {os.fspath(target)!r}: {reason}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -142,6 +143,15 @@ def test_steering_is_drawn(tmp_path: Path, model: fastact.Model):
         assert np.nonzero(bars)[1].min() >= (640 - 64 - 124) // 2 - 2  # 0.5 is to the right of the middle
 
 
+def test_commands_out_of_range_are_drawn(tmp_path: Path, model: fastact.Model):
+    folder = write_road(tmp_path / "tub", 3)
+    catalog = folder / "catalog_0.catalog"
+    catalog.write_text(re.sub(r'"user/angle": [^,}]*', '"user/angle": -1e308', catalog.read_text()))
+    _, drawn = scene_of(Film(model, style="saliency"), lap(model, folder), Look(scale=2, driver=True))
+    assert len(drawn) == 3
+    assert (drawn[2] == DRIVER).all(-1).any()
+
+
 def test_a_model_that_steers_nothing(tmp_path: Path, model: fastact.Model):
     folder, larger = write_road(tmp_path / "tub"), model.at_size((180, 240))  # too large for its dense layers
     film = Film(larger, style="overlay")
@@ -274,11 +284,18 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_without_pyav_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"fastact\[movie\]"):
-        check_film("film.mp4")
-    check_film("film.gif")
+        check_film("film.mp4", Fraction(20))
+    check_film("film.gif", Fraction(50))
     with film_file(tmp_path / "film.webp", (160, 120), Fraction(20)) as file:
         file.add(np.zeros((120, 160, 3), np.uint8))
     assert len(frames_of(tmp_path / "film.webp")) == 1
+
+
+def test_a_gif_has_no_frames_that_browsers_would_slow_down(tmp_path: Path, model: fastact.Model):
+    folder = write_road(tmp_path / "tub", 3)
+    with pytest.raises(InputError, match="50 frames a second at most"):
+        make_film(Film(model), lap(model, folder), tmp_path / "film.gif", look=Look(fps=Fraction(51)))
+    assert not (tmp_path / "film.gif").exists()
 
 
 def test_what_cannot_be_filmed(tmp_path: Path, model: fastact.Model):

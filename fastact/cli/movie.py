@@ -67,7 +67,8 @@ def command(
     from fastact.film.scenes import Look
     from fastact.graph import load
 
-    check_film(out)
+    look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
+    check_film(out, look.fps)
     network, car = networks_and_cars(configs)
     camera = car_camera(car) if car else None
     sources = Sources.of((), inputs, None, ())  # type: ignore[arg-type]  # the option gives no others
@@ -75,7 +76,6 @@ def command(
     model = model.at_size(sources.size) if sources.size else model
     film = Film(model, style=style, layers=list(layers) or None, threads=threads, device=device)
     lap = lap_of(model, tub, inputs, start, end, camera)  # type: ignore[arg-type]
-    look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
     with ending_well(), progress_bar("film") as progress:
         made = make_film(film, lap, out, look=look, progress=progress)
     say(f"fastact: {made.frames} frames of {made.size[0]}x{made.size[1]}, {made.frames / fps:.1f} s")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import webbrowser
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fastact.cli.feeding import Feed, Feeder
 from fastact.cli.options import say
 from fastact.extractor import Extractor
@@ -41,7 +43,7 @@ def _fed(feed: Feed) -> Fed:
 
     shown = feed.shown
     if shown is not None and shown.dtype.kind == "f":
-        shown = (shown.clip(0, 1) * 255).round().astype("uint8")
+        shown = np.rint(np.clip(np.nan_to_num(shown), 0, 1) * 255).astype(np.uint8)
     return Fed(", ".join(feed.files), shown, feed.notes)
 
 

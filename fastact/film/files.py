@@ -33,6 +33,8 @@ X264 = {"preset": "ultrafast", "crf": "22", "x264-params": "bframes=3:b-adapt=0:
 """With these two tools, which its fastest preset is without, x264 makes files as good and as large as with its preset
 superfast at a constant rate factor of 20, in half the time (docs/movie.md)."""
 _BT709 = 1
+_MOST_IN_GIF = 50
+"""Frames a second: browsers show one that is to last less than two hundredths of a second for ten."""
 _MOST_RIFF = 2**32 - 2**20
 
 
@@ -71,9 +73,13 @@ def film_file(path: str | os.PathLike[str], size: tuple[int, int], fps: Fraction
             file.close()
 
 
-def check_film(path: str | os.PathLike[str]) -> None:
-    """Raises InputError for a name that ends with no format of films, MissingExtraError where its package is absent."""
-    if _kind(path) is _Mp4 and importlib.util.find_spec("av") is None:
+def check_film(path: str | os.PathLike[str], fps: Fraction) -> None:
+    """Raises InputError for a name that ends with no format of films, or for one that has not so many frames a second;
+    MissingExtraError where its package is absent."""
+    kind = _kind(path)
+    if kind is _Gif and fps > _MOST_IN_GIF:
+        raise InputError(f"a GIF shows {_MOST_IN_GIF} frames a second at most: give --fps {_MOST_IN_GIF} or less")
+    if kind is _Mp4 and importlib.util.find_spec("av") is None:
         raise _no_video_library()
 
 

@@ -48,12 +48,13 @@ def make_film(
         progress: called with the number of frames done and how many there are.
 
     Raises:
-        InputError: the name is no film's; no record can be read; the film would be too large; an unknown colour map.
+        InputError: the name is no film's; a GIF of more than 50 frames a second; no record can be read; the film would
+            be too large; an unknown colour map.
         OutputError: it cannot be written.
         MissingExtraError: PyAV is not installed.
     """
     look = look or Look()
-    check_film(path)
+    check_film(path, look.fps)
     load_ahead(path)
     count = lap.count()
     scales = film.scales(lap, count) if count else None

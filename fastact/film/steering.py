@@ -110,7 +110,7 @@ class Panel:
             if command is not None:
                 self._bar(into, command.angle, top, color)
                 for column, value in enumerate((command.angle, command.throttle), 1):
-                    number = _written(f"{value:+.2f}", TEXT)
+                    number = _written(_short(value), TEXT)
                     end = self._right + column * _NUMBER_ROOM
                     into[top : top + len(number), end - number.shape[1] : end] = number
         if self._graph is not None:
@@ -213,6 +213,11 @@ def _written(text: str, color: RGB) -> Pixels:
     image = Image.new("RGB", (text_width(text, _TEXT), line_height(_TEXT)), PAGE)
     write(ImageDraw.Draw(image), (0, 0), text, _TEXT, color)
     return np.asarray(image)
+
+
+def _short(value: float) -> str:
+    """A command's number: from -1 to 1, as a rule, but a tub may hold any."""
+    return f"{value:+.0e}" if abs(value) >= 100 else f"{value:+.2f}"
 
 
 def _clipped(angle: float) -> float:

@@ -143,7 +143,7 @@ def frame_picture(frame: NDArray[np.generic], columns: int | None = None) -> Ima
     if array.ndim not in (3, 4) or array.shape[-1] not in (1, 3) or array.size == 0:
         raise InputError(f"a frame of shape {np.shape(frame)} is not a picture: give (H, W), (H, W, 1 or 3)")
     if array.dtype.kind == "f":
-        array = np.rint(np.clip(np.nan_to_num(array.astype(np.float32)), 0, 1) * 255).astype(np.uint8)
+        array = np.rint(np.clip(np.nan_to_num(array), 0, 1) * 255).astype(np.uint8)
     elif array.dtype != np.uint8:
         raise InputError(f"a frame holds uint8 or floats from 0 to 1, not {array.dtype}")
     array = np.broadcast_to(array, (*array.shape[:-1], 3))

@@ -76,8 +76,8 @@ _NO_VERSION = ("fastact extract --save npz", "Keras (TensorFlow)")
 def readme(made: Figures) -> str:
     """The tables for people: the article's network in milliseconds, all else as ratios, whole processes."""
     parts = [
-        "One frame of the article's network (the sample pilot), warm: every convolution's map, float32; milliseconds, "
-        "and how many times fastact's time that is.",
+        "One frame of the article's network (the sample pilot), warm: every convolution's map, float32; the least "
+        "milliseconds of a frame, and in brackets the median of the rounds' ratios to fastact's time.",
         _times(made),
         "How many times fastact's time other networks and frames take, one thread: donkeycar's linear pilot, every "
         "convolution's map; from a uint8 frame, the conversion counted; MobileNetV2 (0.35, 96x96) and a small U-Net "

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from fastact.errors import InputError, UnsupportedError
 from fastact.extractor import Frame
+from fastact.frames import Picture
 from fastact.graph import Model
 from fastact.kernels.records import dataclass
-from fastact.layers import show
+from fastact.layers import Shape, show
 from fastact.pilots import Command, Feeding
 from fastact.tub import Record, Tub
 
@@ -63,10 +64,11 @@ class Lap:
         start: the number of the first record, as the tub numbers them.
         end: the number of the record to stop before, as in a range of Python; None for all.
         limit: at most so many shots; None for all.
-        prepare: what is done to each picture before it is fed, such as a car's transformations.
+        prepare: what is done to each picture before it is fed, such as what a car's `Camera` does: takes the picture
+            and the shape that the model takes, (rows, columns, channels), None for any length.
 
     Raises:
-        InputError: an input that neither an array nor the tub has.
+        InputError: an input that neither an array nor the tub has; or `prepare` makes pictures the model cannot take.
         UnsupportedError: no input of the model, or more than one, takes pictures; or one takes any number in a row.
 
     Attributes:
@@ -83,7 +85,7 @@ class Lap:
         start: int = 0,
         end: int | None = None,
         limit: int | None = None,
-        prepare: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]] | None = None,
+        prepare: Callable[[npt.NDArray[np.uint8], Shape], Picture] | None = None,
     ) -> None:
         self.tub, self.model, self.damaged, self.notes = tub, model, 0, Counter[str]()
         self.start, self.end, self.limit = start, end, limit
@@ -102,6 +104,7 @@ class Lap:
                     f"the input {name!r} of {model.source}, which is {show(model.input_shapes[name])}, is not in the "
                     f"tub {os.fspath(tub.path)!r}: add --input {name}=FILE.npy"
                 )
+        self._prepared(np.zeros((1, 1, 3), np.uint8), feed)  # refused here, and not as a record that is damaged
 
     def empty(self) -> InputError:
         """What to raise where a loop gave no shot."""
@@ -160,7 +163,7 @@ class Lap:
         """
         latest: deque[Record] = deque(maxlen=pictures + self.further(pictures))
         for record in self.tub.records(self.start, self.end):
-            if not record.image.is_file():
+            if not os.path.isfile(record.image):  # noqa: PTH113 - a Path's raises for a name that is too long
                 continue
             latest.append(record)
             if len(latest) >= pictures:
@@ -180,9 +183,16 @@ class Lap:
         """A record's shot; raises InputError where something in the record cannot be read."""
         picture = record.frame()
         others = [_numbers(record, name) for name in feed.others]
-        inputs = feed(picture if self._prepare is None else self._prepare(picture), *others)
-        self.notes.update(feed.notes)
+        prepared = self._prepared(picture, feed)
+        inputs = feed(prepared.frame, *others)
+        self.notes.update((*prepared.notes, *feed.notes))
         return Shot(record, picture, inputs if len(inputs) > 1 else inputs[feed.input])
+
+    def _prepared(self, picture: npt.NDArray[np.uint8], feed: Feeding) -> Picture:
+        """What `prepare` makes of a picture."""
+        if self._prepare is None:
+            return Picture(picture, ())
+        return self._prepare(picture, self.model.picture_shape(self.model.input_shapes[feed.input])[-3:])
 
 
 def command(record: Record) -> Command | None:
@@ -204,5 +214,11 @@ def _numbers(record: Record, name: str) -> Sequence[float]:
 
 
 def _number(value: object) -> float | None:
-    """A finite number as a record has it; None for anything else."""
-    return float(value) if type(value) in (int, float) and isfinite(value) else None  # type: ignore[arg-type]
+    """A finite number as a record has it; None for anything else, and for one that is too large for a float."""
+    if type(value) not in (int, float):
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None

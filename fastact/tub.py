@@ -28,6 +28,8 @@ LONGEST_LINE = 2**20
 """Bytes of one record, of which a real one has about 200."""
 LONGEST_MANIFEST = 64 * 2**20
 """Bytes of the manifest, which lists every deleted record of a tub."""
+LARGEST_INDEX = 2**63 - 1
+"""The largest number of a record, which is what an int64 holds."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,11 @@ class Tub:
 
 @dataclass
 class Records:
-    """A walk over a tub's records; `damaged` counts those left out so far because they could not be understood."""
+    """A walk over a tub's records; `damaged` counts those left out so far because they could not be understood.
+
+    A line that cannot be understood is taken for the record after that of the line before it, or for record 0, and is
+    counted where that one is asked for.
+    """
 
     tub: Tub
     start: int = 0
@@ -149,18 +155,21 @@ class Records:
         return next(self._lines)
 
     def _walk(self) -> Iterator[Record]:
+        index = -1
         for catalog in self.tub.catalogs:
             for line in _lines(catalog):
                 try:
                     record = self._record(line)
                 except (ValueError, RecursionError):
-                    self.damaged += 1
+                    index += 1
+                    self.damaged += self._wants(index)
                     continue
-                if record.index not in self.tub.deleted and self._wants(record.index):
+                index = record.index
+                if self._wants(index):
                     yield record
 
     def _wants(self, index: int) -> bool:
-        return self.start <= index and (self.end is None or index < self.end)
+        return self.start <= index and (self.end is None or index < self.end) and index not in self.tub.deleted
 
     def _record(self, line: bytes) -> Record:
         """One line of a catalog; raises ValueError for one that is no record."""
@@ -168,7 +177,7 @@ class Records:
         if not isinstance(fields, dict):
             raise ValueError("not a record")
         index, name = fields.get("_index"), fields.get(PICTURE_FIELD)
-        if type(index) is not int or index < 0 or not isinstance(name, str):
+        if type(index) is not int or not 0 <= index <= LARGEST_INDEX or not isinstance(name, str):
             raise ValueError("no number or no picture")
         if self._images is not None and _is_plain(name):
             image = f"{self._images}{os.sep}{name}"  # joining paths as text is ten times as fast
@@ -246,7 +255,7 @@ def _is_plain(name: str) -> bool:
 
 def _lines(catalog: Path) -> Iterator[bytes]:
     """The lines of a catalog, an empty one for a line too long to be a record; raises FileError."""
-    if not catalog.is_file():
+    if not os.path.isfile(catalog):  # noqa: PTH113 - a Path's raises for a name that is too long
         raise FileError(f"the tub's catalog {os.fspath(catalog)!r} is not there: copy the whole tub again")
     try:
         with catalog.open("rb") as file:

@@ -5,7 +5,7 @@
 | attributes | what `saving.describe` says: model, its SHA-256, layers, version; `input`, `tub`, `format`; `fed_first` |
 | `maps/01_conv2d_1`, ... | float32 (frames, H, W, C), one dataset a layer; attributes `layer`, `class` |
 | `index`, `timestamp_ms` | int64 (frames,): the record's number in the tub, and when it was taken, -1 for unknown |
-| `damaged`, `complete` | int64 (): records left out as unreadable; 1 once the end of the tub was reached |
+| `damaged`, `complete` | int64 (): records left out as unreadable; 1 once all that was asked for is there, else 0 |
 
 `fed_first` is the SHA-256 of what the model was fed first. The last thing written of a frame is its `index`: frames up
 to its length are there in every dataset.
@@ -74,7 +74,8 @@ def write_tub_maps(
 
     Raises:
         InputError: no record of the lap can be read; its pictures have several sizes, and the model any.
-        OutputError: the file is another model's or tub's, not ours at all, in use, or cannot be written.
+        OutputError: the file is another model's or tub's, has frames that the lap has not, is not ours at all, in use,
+            or cannot be written.
         MissingExtraError: h5py is not installed.
     """
     h5py, target = hdf5_library(), Path(path)
@@ -83,12 +84,12 @@ def write_tub_maps(
     if first is None:
         raise lap.empty()
     layout = _Layout.of(extract, lap, first)
-    if not target.exists():
+    if not os.path.exists(target):  # noqa: PTH110 - a Path's raises for a name that is too long
         create(target, h5py, layout.fill)
     layout.check(target, h5py)
     with growing(target, h5py) as file:
         writer = _Writer(file, layout, lap)
-        before = writer.skip(shots := chain([first], shots))
+        before, shots = writer.go_on(chain([first], shots))
         file.start()
         try:
             writer.write(_batches(extract, shots, layout, target), workers, progress)
@@ -155,11 +156,12 @@ class _Layout:
         with inspected(path, h5py) as file:
             try:
                 found = {key: file.attrs.get(key) for key in self.attributes}
-                same = all(
-                    file["maps"][entry].shape[1:] == self.shapes[layer]
-                    and file["maps"][entry].chunks == self.chunk(layer)
-                    for layer, entry in self.names.items()
-                )
+                (count,), (times,) = file["index"].shape, file["timestamp_ms"].shape
+                same = times >= count and file["damaged"].shape == file["complete"].shape == ()
+                for layer, entry in self.names.items():
+                    dataset = file["maps"][entry]
+                    same = same and len(dataset) >= count and dataset.shape[1:] == self.shapes[layer]
+                    same = same and dataset.chunks == self.chunk(layer)
             except (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError):
                 same = False
         if found.get("format") != FORMAT:
@@ -183,31 +185,42 @@ class _Writer:
         self._maps = {layer: file.file["maps"][name] for layer, name in layout.names.items()}
         self.index, self._times = file.file["index"], file.file["timestamp_ms"]
 
-    def skip(self, shots: Iterator[Shot]) -> int:
-        """Takes from `shots` those that the file has, and gives their number.
+    def go_on(self, shots: Iterator[Shot]) -> tuple[int, Iterator[Shot]]:
+        """Brings the file to where it goes on: the number of frames that stay, and the shots that come after them.
 
         The last few are computed anew, so that batches begin where chunks do. Raises OutputError for a file that has
-        others.
+        frames which the lap has not, and leaves it as it is.
         """
-        keep = len(self.index) - len(self.index) % self._layout.batch
+        count, batch = len(self.index), self._layout.batch
+        keep = count - count % batch
+        there = list(zip(self.index[:].tolist(), self._times[:count].tolist(), strict=True))
+        same = 0
+        for shot in islice(shots, keep):
+            if _identity(shot) != there[same]:
+                raise self._other()
+            same += 1
+        again = list(islice(shots, batch))
+        found = [_identity(shot) for shot in again]
+        if same + len(found) < count and there[same : same + len(found)] == found:
+            raise OutputError(
+                f"{self._file.file.filename!r} has {count} frames already, more than the {same + len(found)} asked for"
+                ": choose another file, or ask for no fewer records"
+            )
+        if not set(there[keep:]) <= set(found):  # a record that was damaged may have come between
+            raise self._other()
+        self._set("complete", 0)
         for dataset in (self.index, self._times, *self._maps.values()):
             dataset.resize(keep, axis=0)
-        there = zip(self.index[:].tolist(), self._times[:].tolist(), strict=True)
-        for number, (shot, known) in enumerate(zip(islice(shots, keep), there, strict=False), 1):
-            if (shot.record.index, _time(shot)) != known:
-                break
-            if number == keep:
-                return keep
-        if keep:
-            raise OutputError(
-                f"{self._file.file.filename!r} has the maps of another tub, or records of this one were deleted since: "
-                "choose another file"
-            )
-        return 0
+        return keep, chain(again, shots)
+
+    def _other(self) -> OutputError:
+        return OutputError(
+            f"{self._file.file.filename!r} has the maps of another tub, or records of this one were deleted since: "
+            "choose another file"
+        )
 
     def write(self, batches: Iterable[_Batch], workers: int, progress: Callable[[int], None]) -> None:
         """Compresses and writes the batches; one is compressed while the next is computed."""
-        self._set("complete", 0)
         with ThreadPoolExecutor(workers, "fastact-compress") as pool:
             waiting: _Packing | None = None
             for batch in batches:
@@ -219,6 +232,7 @@ class _Writer:
             if waiting is not None:
                 self._add(waiting)
                 progress(len(self.index))
+        self._set("damaged", self._lap.damaged)
         self._set("complete", 1)
 
     def _add(self, packing: _Packing) -> None:
@@ -305,6 +319,11 @@ def _digest(frame: Frame) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _identity(shot: Shot) -> tuple[int, int]:
+    """The number of a record, and when it was taken."""
+    return shot.record.index, _time(shot)
 
 
 def _time(shot: Shot) -> int:

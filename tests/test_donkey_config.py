@@ -222,7 +222,11 @@ def test_a_camera_reads_what_the_pilot_sees(written, tmp_path: Path) -> None:
     assert not picture.frame[:45].any()
     np.testing.assert_array_equal(picture.frame[45:], FRAME[45:])
     assert "CROP" in picture.notes[-1]
-    np.testing.assert_array_equal(camera(FRAME), picture.frame)
+    again = camera(FRAME, (120, 160, 3))
+    np.testing.assert_array_equal(again.frame, picture.frame)
+    assert again.notes == picture.notes
+    with pytest.raises(InputError, match=r"the model takes 60x80x3, and by .* its pictures are 120x160x3"):
+        camera(FRAME, (60, 80, 3))
     with pytest.raises(InputError, match=r"the model takes 60x80x3, and by .* its pictures are 120x160x3"):
         camera.read(samples.frame("160x120"), (60, 80, 3))
     assert car_camera(written("")).read(samples.frame("640x360"), (60, 80, 3)).frame.shape == (60, 80, 3)

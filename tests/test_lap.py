@@ -18,10 +18,12 @@ from tubs import COUNT, SIZE, pixels, record, write_manifest, write_tub
 
 import fastact
 from fastact import samples
+from fastact.donkey.camera import car_camera
 from fastact.errors import InputError, UnsupportedError
 from fastact.frames import read_picture
 from fastact.graph import Model
 from fastact.lap import Lap
+from fastact.lap import command as command_of
 from fastact.tub import Tub
 
 RNN = Path(__file__).parent / "golden/sequence-keras.h5"
@@ -49,6 +51,11 @@ def write_imu_tub(folder: Path, count: int = 4) -> Path:
     lines[1] = json.dumps(["image_array", *["float"] * 6])
     (folder / "manifest.json").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def write_catalog(folder: Path, records: list[dict[str, Any]]) -> None:
+    """The first catalog of a tub, with these records."""
+    (folder / "catalog_0.catalog").write_text("".join(json.dumps(r) + "\n" for r in records))
 
 
 def records_of(run, command: str, tub: Path, *arguments: object) -> tuple[int, int, int]:
@@ -198,6 +205,87 @@ def test_a_record_without_the_numbers_is_left_out(tmp_path: Path):
     assert [shot.record.index for shot in lap] == [0, 1, 3]
     assert lap.damaged == 1
     assert [records[-1].index for records, _ in lap.runs(1)] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("field", ["user/angle", "user/throttle"])
+@pytest.mark.parametrize("digits", ["9" * 401, "-" + "9" * 401])
+def test_a_number_that_no_float_holds_is_none(tmp_path: Path, field: str, digits: str):
+    folder = write_tub(tmp_path / "tub", catalogs=1)
+    write_catalog(folder, [record(0), record(1) | {field: int(digits)}, record(2)])
+    shots = list(Lap(Tub.open(folder), with_numbers("mem_in", 2)))
+    assert [command_of(shot.record) is None for shot in shots] == [False, True, False]
+    assert shots[2].frame["mem_in"].tolist() == [0, 0]
+
+
+def test_an_input_that_no_float_holds_leaves_the_record_out(tmp_path: Path):
+    tub = write_imu_tub(tmp_path / "tub")
+    catalog = tub / "catalog_0.catalog"
+    catalog.write_text(catalog.read_text().replace('"imu/acl_x": 2', f'"imu/acl_x": {"2" * 401}'))
+    lap = Lap(Tub.open(tub), with_numbers("imu_in", 6))
+    assert [shot.record.index for shot in lap] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30])
+def test_whole_tub_commands_leave_out_a_number_too_large(run, tmp_path: Path, number: int):
+    tub = write_tub(tmp_path / "tub", catalogs=1)
+    write_catalog(tub, [record(0), record(1, _index=number), record(2) | {"user/angle": 10**400}])
+    assert records_of(run, "extract", tub) == (2, 0, 2)
+    assert records_of(run, "stats", tub) == (2, 0, 2)
+
+
+def test_a_picture_with_a_name_that_is_too_long_is_none(tmp_path: Path):
+    tub = write_tub(tmp_path / "tub", catalogs=1)
+    write_catalog(tub, [record(0), record(1) | {"cam/image_array": "a" * 300}, record(2)])
+    lap = Lap(Tub.open(tub), fastact.load(samples.pilot()))
+    assert [records[-1].index for records, _ in lap.runs(1)] == [0, 2]
+    assert [shot.record.index for shot in lap] == [0, 2]
+
+
+def write_car(path: Path, *lines: str) -> Path:
+    path.write_text("".join(line + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("extract", "--index", 3, "-o", "out"),
+        ("extract", "-o", "lap.h5"),
+        ("movie", "-o", "film.gif", "--scale", 1),
+    ],
+)
+@pytest.mark.parametrize("settings", [["IMAGE_W = 80", "IMAGE_H = 60"], ["IMAGE_DEPTH = 1"]])
+def test_a_car_whose_pictures_the_pilot_does_not_take_is_refused_alike(
+    run, tmp_path: Path, arguments: tuple[object, ...], settings: list[str]
+):
+    tub, car = write_tub(tmp_path / "tub"), write_car(tmp_path / "small.py", *settings)
+    name, *more = arguments
+    result = run(name, "-m", samples.pilot(), "--tub", tub, "--config", car, *more)
+    found = "60x80x3" if len(settings) == 2 else "120x160x1"
+    assert f"the model takes 120x160x3, and by {car} its pictures are {found}: that is not" in result.complaint
+    assert not {"lap.h5", "film.gif"} & {p.name for p in tmp_path.iterdir()}
+
+
+def test_a_lap_through_a_car_s_camera_is_what_its_pilot_sees(tmp_path: Path):
+    """As the same pictures read one by one, with the same words on what was done to them."""
+    text = (
+        "IMAGE_W = 20",
+        "TRANSFORMATIONS = ['CROP', 'RESIZE']",
+        "ROI_CROP_TOP = 3",
+        "RESIZE_WIDTH = 9",
+        "RESIZE_HEIGHT = 7",
+    )
+    camera = car_camera(write_car(tmp_path / "car.py", *text))
+    layers = [image("img", (7, 9, 3)), conv("first", [on("img")])]
+    pilot = handmade(model(layers, [["img", 0, 0]], [["first", 0, 0]]))
+    lap = Lap(Tub.open(write_tub(tmp_path / "tub")), pilot, prepare=camera)
+    for shot in lap:
+        picture = camera.read(shot.record.image, (7, 9, 3))
+        np.testing.assert_array_equal(shot.frame, picture.frame)
+        np.testing.assert_array_equal(shot.picture, pixels(shot.record.index))
+        assert set(lap.notes) == set(picture.notes)
+    assert lap.notes["resized from 16x12 to 20x7"] == COUNT
+    assert any("CROP, RESIZE" in note for note in lap.notes)
 
 
 def test_a_pilot_with_memory_gets_the_recorded_commands(tmp_path: Path):

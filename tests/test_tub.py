@@ -64,10 +64,40 @@ def test_damaged_records_are_counted_and_left_out(tmp_path: Path):
     damaged = (
         "{", "[]", "7", "null", '{"_index": 1}', json.dumps(record(-1)), json.dumps(record(1, _index="1")),
         json.dumps(record(1, _index=True)), json.dumps(record(1) | {"cam/image_array": 5}), "[" * 100_000,
-        json.dumps(record(1, note="x" * LONGEST_LINE)), "\x00", "9" * 5000,
+        json.dumps(record(1, note="x" * LONGEST_LINE)), "\x00", "9" * 5000, json.dumps(record(2**63)),
+        json.dumps(record(10**30)),
     )  # fmt: skip
     rewrite(folder, good, *damaged, "", json.dumps(record(2)))
     assert walk(folder) == ([0, 2], len(damaged))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [(0, None, 5), (1, None, 4), (3, None, 2), (3, 5, 0), (0, 3, 3), (5, 6, 1), (5, 7, 1), (7, None, 1), (7, 8, 0)],
+)
+def test_damaged_records_outside_a_range_are_not_counted(tmp_path: Path, start: int, end: int | None, expected: int):
+    """Records 0 to 2, 5 and 8 are damaged, and so is 4, which was deleted."""
+    folder = write_tub(tmp_path / "tub")
+    lines = ["{" if i in (0, 1, 2, 4, 5, 8) else json.dumps(record(i)) for i in range(9)]
+    rewrite(folder, *lines)
+    write_manifest(folder, paths=["catalog_0.catalog"], deleted_indexes=[4])
+    records = Tub.open(folder).records(start, end)
+    assert [r.index for r in records] == [i for i in (3, 6, 7) if start <= i < (end or 9)]
+    assert records.damaged == expected
+
+
+def test_the_largest_number_of_a_record(tmp_path: Path):
+    folder = write_tub(tmp_path / "tub")
+    rewrite(folder, json.dumps(record(2**63 - 1)))
+    assert walk(folder) == ([2**63 - 1], 0)
+
+
+@pytest.mark.parametrize("name", ["c" * 300, "d" * 300 + "/catalog"])
+def test_a_catalog_with_a_name_that_is_too_long_is_not_there(tmp_path: Path, name: str):
+    folder = write_tub(tmp_path / "tub")
+    write_manifest(folder, paths=[name])
+    with pytest.raises(FileError, match="is not there"):
+        next(Tub.open(folder).records())
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "../../tub2/a.png", "a\x00b", "..", "link/x.png"])

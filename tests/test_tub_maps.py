@@ -175,6 +175,73 @@ def test_a_tub_that_has_grown(tmp_path: Path, extract: Extractor):
     assert assert_whole(path, extract, folder) == 40
 
 
+def test_a_refused_file_stays_as_it_is(tmp_path: Path, extract: Extractor):
+    """A deleted record among the first or the last of the file, and ends before, in and after its last batch."""
+    folder, path = write_tub(tmp_path / "tub", count=40), tmp_path / "maps.h5"
+    write_tub_maps(path, extract, lap(extract, folder))
+    before = path.read_bytes()
+    for end in (10, 32, 36, 39):
+        with pytest.raises(
+            OutputError, match=rf"maps\.h5' has 40 frames already, more than the {end} asked for: choose"
+        ):
+            write_tub_maps(path, extract, lap(extract, folder, end=end))
+        assert path.read_bytes() == before, end
+    for deleted in (20, 35):
+        write_manifest(folder, paths=["catalog_0.catalog", "catalog_1.catalog"], deleted_indexes=[deleted])
+        with pytest.raises(OutputError, match="records of this one were deleted since"):
+            write_tub_maps(path, extract, lap(extract, folder))
+        assert path.read_bytes() == before, deleted
+    assert frames_of_finished(path) == 40
+
+
+def frames_of_finished(path: Path) -> int:
+    """Asserts that all datasets of a finished file are of one length, which it gives."""
+    with h5py.File(path) as file:
+        (count,) = {len(dataset) for dataset in (file["index"], file["timestamp_ms"], *file["maps"].values())}
+        assert file["complete"][()] == 1
+        return count
+
+
+def test_a_record_that_could_not_be_read_before_is_added(tmp_path: Path, extract: Extractor):
+    """As when the car was still writing its picture."""
+    folder, path = write_tub(tmp_path / "tub", count=21), tmp_path / "maps.h5"
+    picture = folder / "images/18_cam_image_array_.png"
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:20])
+    assert write_tub_maps(path, extract, lap(extract, folder)) == Written(20, 0, 1)
+    picture.write_bytes(whole)
+    written = write_tub_maps(path, extract, lap(extract, folder))
+    assert (written.frames, written.damaged) == (21, 0)
+    assert assert_whole(path, extract, folder) == 21
+    with h5py.File(path) as file:
+        assert (file["damaged"][()], file["complete"][()]) == (0, 1)
+
+
+@pytest.mark.parametrize("harm", ["short times", "short maps", "no index", "two axes", "no complete"])
+def test_datasets_that_do_not_go_together_are_a_sentence(tmp_path: Path, extract: Extractor, harm: str):
+    folder, path = write_tub(tmp_path / "tub", count=20), tmp_path / "maps.h5"
+    write_tub_maps(path, extract, lap(extract, folder))
+    with h5py.File(path, "r+", libver=("v110", "v110")) as file:
+        if harm == "short times":
+            file["timestamp_ms"].resize(3, axis=0)
+        elif harm == "short maps":
+            file[f"maps/01_{LAYERS[0]}"].resize(3, axis=0)
+        elif harm == "no complete":
+            del file["complete"]
+        else:
+            del file["index"]
+            if harm == "two axes":
+                file.create_dataset("index", (20, 1), np.int64)
+    with pytest.raises(OutputError, match=r"maps\.h5' is damaged"):
+        write_tub_maps(path, extract, lap(extract, folder))
+
+
+def test_a_name_that_is_too_long_is_a_sentence(tmp_path: Path, extract: Extractor):
+    folder = write_tub(tmp_path / "tub")
+    with pytest.raises(OutputError, match="the name is too long"):
+        write_tub_maps(tmp_path / f"{'m' * 300}.h5", extract, lap(extract, folder))
+
+
 def test_what_cannot_go_on(tmp_path: Path, extract: Extractor):
     folder, path = write_tub(tmp_path / "tub", count=20), tmp_path / "maps.h5"
     write_tub_maps(path, extract, lap(extract, folder))

@@ -29,17 +29,29 @@ class Camera:
     shape: tuple[int | None, int | None, int | None]
     transformations: Transformations
 
-    def __call__(self, picture: Pixels) -> Pixels:
-        """What the pilot gets of a picture, uint8 (H, W, 3 or 1), of any size."""
-        return self.transformations(fit(picture, self.shape).frame)
-
-    def read(self, path: str | os.PathLike[str], shape: Shape) -> Picture:
-        """A picture file as the pilot gets it, for an input of `shape`, (rows, columns, channels).
+    def __call__(self, picture: Pixels, shape: Shape) -> Picture:
+        """What the pilot gets of a picture, uint8 (H, W, 3 or 1), of any size, for an input of `shape`, (rows,
+        columns, channels), None for any length.
 
         Raises:
-            InputError: as from `read_picture`; or what the pilot gets of it is not what the model takes.
+            InputError: it is not what the model takes.
         """
-        taken = read_picture(path, tuple(own or wanted for own, wanted in zip(self.shape, shape, strict=True)))
+        return self._transformed(fit(picture, self._size(shape)), shape)
+
+    def read(self, path: str | os.PathLike[str], shape: Shape) -> Picture:
+        """The same of a picture file.
+
+        Raises:
+            InputError: as from a call and from `read_picture`.
+        """
+        return self._transformed(read_picture(path, self._size(shape)), shape)
+
+    def _size(self, shape: Shape) -> Shape:
+        """The shape of the camera's pictures: the model's where the configuration does not say it."""
+        return tuple(own or wanted for own, wanted in zip(self.shape, shape, strict=True))
+
+    def _transformed(self, taken: Picture, shape: Shape) -> Picture:
+        """A picture of the camera as the pilot gets it."""
         frame = self.transformations(taken.frame)
         if any(wanted not in (None, found) for wanted, found in zip(shape, frame.shape, strict=True)):
             raise InputError(

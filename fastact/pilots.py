@@ -47,6 +47,11 @@ class Command(NamedTuple):
     angle: float
     throttle: float
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether both are numbers that a car can be steered by."""
+        return math.isfinite(self.angle) and math.isfinite(self.throttle)
+
 
 @dataclass(frozen=True)
 class Decoder:

@@ -11,11 +11,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+from cli_runs import changed_pilot
+from configurations import entry, image, on
+from configurations import model as configured
+from oracles import handmade
 from PIL import Image
 
-from fastact import Extractor, samples
+from fastact import Extractor, Model, samples
 from fastact.donkey import CvController, FeatureMapPart, Pilot
 from fastact.donkey.settings import Settings, values_of
 from fastact.errors import InputError
@@ -96,6 +101,63 @@ def test_a_pilot_steers_by_the_frame_it_is_given() -> None:
         assert pilot.run(frame) == pytest.approx(command_of(np.ascontiguousarray(frame)))
     assert pilot.run(None) == (0.0, 0.0)
     assert pilot.run(FRAME[:0]) == (0.0, 0.0)
+
+
+def overflowing(places: int) -> Model:
+    """A pilot with memory whose outputs, of so many places each, are finite of a black picture alone."""
+    layers = [
+        image("img_in", (4, 6, 3)), image("mem_in", (6,)), entry("Flatten", "flat", [on("img_in")]),
+        entry("Concatenate", "both", [on("flat", "mem_in")]),
+        entry("Dense", "n_outputs0", [on("both")], units=places),
+        entry("Dense", "n_outputs1", [on("both")], units=places),
+    ]  # fmt: skip
+    ends = ["img_in", "mem_in"], ["n_outputs0", "n_outputs1"]
+    made = handmade(configured(layers, *([[name, 0, 0] for name in names] for names in ends)))
+    for name in ends[1]:
+        layer = made.layers[name].layer
+        assert layer is not None
+        layer.weights = {key: grown(array.copy()) for key, array in layer.weights.items()}
+    return made
+
+
+def grown(weights: np.ndarray) -> np.ndarray:
+    """The weights with those of the picture so large that sums of them are infinite."""
+    if weights.ndim == 2:
+        weights[: 4 * 6 * 3] = 3e38
+    return weights
+
+
+@pytest.mark.parametrize("places", [1, 5])
+def test_a_command_that_is_no_number_is_standing_still(
+    places: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("fastact.donkey.engine.load", lambda _: overflowing(places))
+    black, white = np.zeros((4, 6, 3), np.uint8), np.full((4, 6, 3), 255, np.uint8)
+    first, second = Pilot(None, model="p.h5"), Pilot(None, model="p.h5")
+    expected = [first.run(black) for _ in range(3)]
+    assert (0.0, 0.0) not in expected
+    with caplog.at_level(logging.ERROR, logger="fastact.donkey"):
+        found = [second.run(frame) for frame in (black, white, white, black, white, black)]
+    still = (0.0, 0.0)
+    assert found == [expected[0], still, still, expected[1], still, expected[2]]  # and nothing of it is remembered
+    words = "steering and throttle of p.h5 are not numbers (NaN or infinity): the car stands"
+    assert [record.getMessage() for record in caplog.records] == [words]
+
+
+@pytest.mark.parametrize("style", ["mosaic", "overlay", "saliency"])
+def test_weights_that_are_no_numbers_are_shown_and_do_not_steer(style: str, tmp_path: Path) -> None:
+    def spoil(file: h5py.File) -> None:
+        for name in ("n_outputs0", "n_outputs1"):
+            file[f"model_weights/{name}"].visititems(lambda _, x: x.write_direct(np.full(x.shape, np.nan, x.dtype))
+                                                     if isinstance(x, h5py.Dataset) else None)  # fmt: skip
+
+    path = changed_pilot(tmp_path / "nan.h5", spoil)
+    assert Pilot(None, model=path).run(FRAME) == (0.0, 0.0)
+    part = FeatureMapPart(car(model=str(path), style=style, outputs=ALL))
+    picture, *command = driven(part)
+    part.shutdown()
+    assert command == [0.0, 0.0]
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1000
 
 
 def test_an_old_command_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:

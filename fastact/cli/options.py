@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fastact.donkey.camera import Camera
+
 
 def say(text: str) -> None:
     """A line of talk, to stderr."""
@@ -63,8 +65,20 @@ DEVICE = click.option(
     help="What computes: the CPU; an NVIDIA GPU (cuda); or a GPU where one can be used, else the CPU (auto)."
 )  # fmt: skip
 
+
+def _is_of_a_car(path: str) -> bool:
+    """Whether a file given as --config is a car's, which is Python and named so."""
+    return path.lower().endswith(".py")
+
+
+def _of_a_network(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and _is_of_a_car(value):
+        raise click.BadParameter("this command does not take a car's configuration", ctx, param)
+    return value
+
+
 CONFIG = click.option(
-    "--config", "config_path", metavar="FILE",
+    "--config", "config_path", metavar="FILE", callback=_of_a_network,
     help="For a model file of weights alone: where the network is described, in the text of model.to_json() or in "
     "another model file."
 )  # fmt: skip
@@ -78,10 +92,22 @@ CONFIGS = click.option(
 
 
 def networks_and_cars(configs: Sequence[str]) -> tuple[str | None, str | None]:
-    """Of the files given as --config the one that describes the network and the one that describes the car, which is
-    Python and named so."""
-    cars = [path for path in configs if path.lower().endswith(".py")]
+    """Of the files given as --config the one that describes the network and the one that describes the car."""
+    cars = [path for path in configs if _is_of_a_car(path)]
     networks = [path for path in configs if path not in cars]
     if max(len(cars), len(networks)) > 1:
         raise click.BadParameter("give one file for the car and one for the network at most", param_hint="--config")
     return next(iter(networks), None), next(iter(cars), None)
+
+
+def network_and_camera(configs: Sequence[str]) -> tuple[str | None, Camera | None]:
+    """Of the files given as --config the one that describes the network, and the camera of the car by the other.
+
+    Raises BadParameter as `networks_and_cars`, and errors as `fastact.donkey.camera.car_camera`.
+    """
+    network, car = networks_and_cars(configs)
+    if car is None:
+        return network, None
+    from fastact.donkey.camera import car_camera
+
+    return network, car_camera(car)

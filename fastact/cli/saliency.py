@@ -11,8 +11,9 @@ import click
 import numpy as np
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
-from fastact.cli.options import CONFIG, DEVICE, say, usable_cores
+from fastact.cli.options import CONFIGS, DEVICE, network_and_camera, say, usable_cores
 from fastact.errors import InputError
+from fastact.frames import read_picture
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.kernels.ops import Floats
@@ -110,7 +111,7 @@ def laid_out(pictures: Array, mask: Floats) -> tuple[Array, Floats]:
 
 @click.command(short_help="Show which pixels matter to a network.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
-@CONFIG
+@CONFIGS
 @feeding_options
 @click.option(
     "--method", type=click.Choice(_METHODS), default="visualbackprop", show_default=True,
@@ -143,7 +144,7 @@ def laid_out(pictures: Array, mask: Floats) -> tuple[Array, Floats]:
 )  # fmt: skip
 @click.option("--cmap", default="inferno", show_default=True, metavar="NAME", help="Colour map, such as magma or gray.")
 def command(
-    model_path: str, config_path: str | None, images: tuple[str, ...],
+    model_path: str, configs: tuple[str, ...], images: tuple[str, ...],
     inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
     indexes: tuple[int, ...], method: str, output: str | None, value: int | None, layer: str | None, out: str,
     save: str, device: str, threads: int, cmap: str,
@@ -157,15 +158,17 @@ def command(
       fastact saliency --model pilot.h5 --image frame.jpg
       fastact saliency --model pilot.h5 --image frame.jpg --method gradient --output n_outputs0 --save png,npz
       fastact saliency --model pilot.h5 --image frame.jpg --method gradcam --layer conv2d_3 --out cam.png
+      fastact saliency --model pilot.h5 --image frame.jpg --config mycar/myconfig.py
     """
     formats = _formats(save)
     from fastact.views import color_table
 
     color_table(cmap)  # whether there is such a map, before anything is computed
     sources = Sources.of(images, inputs, tub, indexes)
-    model = load(model_path, config=config_path)
+    network, camera = network_and_camera(configs)
+    model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    feeder = Feeder(model, sources)
+    feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
     see = Choice(method, output, value, layer, threads, device).of(model)
     files = _files(out, [feeder.name(run) for run in feeder.runs], method)
     for run, file in zip(feeder.runs, files, strict=True):

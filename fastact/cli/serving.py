@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastact.cli.options import say
-from fastact.cli.subjects import Subject, open_browser
+from fastact.cli.subjects import Subject, columns_of, first_readable, open_browser
 from fastact.errors import InputError
 from fastact.kernels.records import dataclass
 from fastact.page.html import Live, page
@@ -17,10 +17,6 @@ from fastact.page.serve import allowed_hosts, application, server, server_librar
 
 if TYPE_CHECKING:
     from fastact.page.columns import Column
-
-
-_TRIED = 20
-"""Frames looked at for the first that can be read."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class TubFrames:
 
     def columns(self, number: int) -> Sequence[Column]:
         """The columns of one run."""
-        return [subject.column(number) for subject in self.subjects]
+        return columns_of(self.subjects, number)
 
 
 def serve_subjects(
@@ -51,8 +47,8 @@ def serve_subjects(
     """Serves until it is interrupted; raises InputError where the address cannot be had."""
     server_library()  # whether it is there, before anything is computed
     frames = TubFrames(subjects)
-    start = _readable(frames)
-    text = page(frames.columns(start), title=title, colormap=colormap, live=Live(frames.count, start))
+    start, columns = first_readable(subjects)
+    text = page(columns, title=title, colormap=colormap, live=Live(frames.count, start))
     try:
         listening = server(application(text, frames, allowed_hosts(host)), host, port)
     except (OSError, ValueError) as error:
@@ -69,15 +65,3 @@ def serve_subjects(
     finally:
         listening.close()
     return 0
-
-
-def _readable(frames: TubFrames) -> int:
-    """The first frame that can be read; raises InputError where none of the first few can."""
-    for number in range(min(frames.count, _TRIED) - 1):
-        try:
-            frames.columns(number)
-        except InputError:
-            continue
-        return number
-    frames.columns(min(frames.count, _TRIED) - 1)
-    return min(frames.count, _TRIED) - 1

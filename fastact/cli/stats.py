@@ -14,7 +14,7 @@ import click
 
 from fastact.cli.feeding import Input, NamedFile, Sources
 from fastact.cli.laps import lap_of, many, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIG, DEVICE, console, plain, say, usable_cores
+from fastact.cli.options import CONFIGS, DEVICE, console, network_and_camera, plain, say, usable_cores
 from fastact.kernels.cpu.threads import MOST
 from fastact.writing import whole_file
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastact.extractor import Extractor, Frame
     from fastact.lap import Lap, Shot
-    from fastact.stats import FilterStatistics, LayerStatistics, Statistics
+    from fastact.stats import Collector, FilterStatistics, LayerStatistics, Statistics
     from fastact.tub import Record
 
 _INTERRUPTED = 130
@@ -32,7 +32,7 @@ _INTERRUPTED = 130
 
 @click.command(short_help="Show what a tub says about a model's filters.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
-@CONFIG
+@CONFIGS
 @click.option("--tub", required=True, metavar="DIR", help="The Donkey tub whose pictures are fed.")
 @click.option(
     "--layers", "-l", multiple=True, metavar="GLOB", help="Layers by name or pattern, repeatable; 'all' for every one. "
@@ -56,7 +56,7 @@ _INTERRUPTED = 130
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
 )  # fmt: skip
 def command(
-    model_path: str, config_path: str | None, tub: str, layers: tuple[str, ...], start: int, end: int | None,
+    model_path: str, configs: tuple[str, ...], tub: str, layers: tuple[str, ...], start: int, end: int | None,
     limit: int | None, inputs: tuple[tuple[int, int] | NamedFile, ...], form: str, out: Path | None, device: str,
     threads: int,
 ) -> int:  # fmt: skip
@@ -76,10 +76,14 @@ def command(
     from fastact.graph import load
 
     sources = Sources.of((), inputs, None, ())
-    model = load(model_path, config=config_path)
+    network, camera = network_and_camera(configs)
+    model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    lap = lap_of(model, tub, inputs, start, end, limit=limit)
-    statistics = collect(Extractor(model, list(layers) or None, threads=threads, device=device), lap)
+    lap = lap_of(model, tub, inputs, start, end, camera, limit)
+    extract = Extractor(model, list(layers) or None, threads=threads, device=device)
+    with _until_interrupted() as interrupted:
+        collector = collected(extract, lap, interrupted)
+    statistics = collector.result(damaged=lap.damaged, complete=not interrupted())
     say_pictures(lap)
     for layer, reason in statistics.missing.items():
         say(f"fastact: layer {layer!r} ({model.layers[layer].class_name}) is not computed: {reason}")
@@ -90,8 +94,15 @@ def command(
     return 0
 
 
-def collect(extract: Extractor, lap: Lap) -> Statistics:
-    """The figures of all frames of a lap, or of those until Ctrl-C."""
+def _never() -> bool:
+    return False
+
+
+def collected(extract: Extractor, lap: Lap, stopped: Callable[[], bool] = _never) -> Collector:
+    """What is gathered of all frames of a lap, or of those until it is stopped; of one at least.
+
+    Raises InputError where no frame can be read.
+    """
     from fastact.frames import prefetch
     from fastact.stats import Collector
 
@@ -103,16 +114,16 @@ def collect(extract: Extractor, lap: Lap) -> Statistics:
             order.append(shot.record)
             yield shot.frame
 
-    with _until_interrupted() as interrupted, progress_bar("frames", lap.count()) as progress:
+    with progress_bar("frames", lap.count()) as progress:
         for maps in extract.stream(frames(prefetch(lap))):
             record = order.popleft()
             collector.add(maps, record.index, lap.tub.inside(record))
             progress(collector.frames)
-            if interrupted():
+            if stopped():
                 break
     if not collector.frames:
         raise lap.empty()
-    return collector.result(damaged=lap.damaged, complete=not interrupted())
+    return collector
 
 
 @contextmanager

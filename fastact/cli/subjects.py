@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastact.cli.feeding import Feed, Feeder
 from fastact.cli.options import say
+from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.graph import Model
 from fastact.kernels.records import dataclass
 
 if TYPE_CHECKING:
     from fastact.page.columns import Column, Fed
+
+TRIED = 20
+"""Runs of a tub's pictures looked at for the first that can be read."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,31 @@ class Subject:
         maps = self.extract(feed.inputs)
         drawn = {name: self.model.as_pictures_have(array) for name, array in maps.items()}
         return Column(self.label, self.model, drawn, _fed(feed))
+
+
+def columns_of(subjects: Sequence[Subject], number: int) -> list[Column]:
+    """The page's columns for one run of the feeders."""
+    return [subject.column(number) for subject in subjects]
+
+
+def first_readable(subjects: Sequence[Subject]) -> tuple[int, list[Column]]:
+    """The first run that every subject can read, by its number, and its columns; one that is not the first is named.
+
+    Raises InputError where none of the first few can be read.
+    """
+    last = min([TRIED, *(len(s.feeder.runs) for s in subjects if s.feeder is not None)]) - 1
+    number = 0
+    while True:
+        try:
+            columns = columns_of(subjects, number)
+            break
+        except InputError:
+            if number == last:
+                raise
+        number += 1
+    if number and columns[0].fed is not None:
+        say(f"fastact: shown is {columns[0].fed.title}, the first of the tub that can be read")
+    return number, columns
 
 
 def _fed(feed: Feed) -> Fed:

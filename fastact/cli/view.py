@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
+import numpy.typing as npt
 
-from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources, read_arrays
-from fastact.cli.options import CONFIG, DEVICE, SIZE, say, usable_cores
-from fastact.cli.subjects import Subject, open_browser
+from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources
+from fastact.cli.laps import lap_of
+from fastact.cli.options import CONFIGS, DEVICE, SIZE, network_and_camera, say, usable_cores
+from fastact.cli.subjects import TRIED, Subject, columns_of, first_readable, open_browser
 from fastact.extractor import Extractor
+from fastact.frames import decode, fit, read_picture
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.node import Node
-from fastact.tub import Tub
 
 if TYPE_CHECKING:
+    from fastact.donkey.camera import Camera
     from fastact.page.statistics import Told
 
 _SIDE_BY_SIDE = 2
@@ -27,11 +31,12 @@ _SIDE_BY_SIDE = 2
 
 @click.command(short_help="Open a page that shows what every filter sees.")
 @click.option("--model", "-m", "model_path", required=True, metavar="FILE", help="The model's file.")
-@CONFIG
+@CONFIGS
 @click.option("--image", "-i", "images", multiple=True, metavar="FILE", help="A picture; several for a model that "
     "takes a run of them.")  # fmt: skip
 @click.option("--tub", metavar="DIR", help="A Donkey tub to take the picture from, instead of --image.")
-@click.option("--index", type=click.IntRange(0), metavar="N", help="The record of the tub.  [default: its first]")
+@click.option("--index", type=click.IntRange(0), metavar="N", help="The record of the tub.  [default: the first that "
+    "can be read]")  # fmt: skip
 @click.option("--input", "arrays", type=NamedFileType(), multiple=True, help="NAME=FILE.npy: an array for that input; "
     "repeatable.")  # fmt: skip
 @click.option("--size", "sizes", type=SIZE, multiple=True, help="Another input size, such as 640x360; two of them "
@@ -57,7 +62,7 @@ _SIDE_BY_SIDE = 2
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
 )  # fmt: skip
 def command(
-    model_path: str, config_path: str | None, images: tuple[str, ...], tub: str | None, index: int | None,
+    model_path: str, configs: tuple[str, ...], images: tuple[str, ...], tub: str | None, index: int | None,
     arrays: tuple[NamedFile, ...], sizes: tuple[tuple[int, int], ...], against: str | None, layers: tuple[str, ...],
     limit: int | None, colormap: str | None, out: str | None, opens: bool | None, serve: bool, host: str, port: int,
     device: str, threads: int,
@@ -76,6 +81,7 @@ def command(
       fastact view --model pilot.h5 --image large.jpg --size 160x120 --size 640x360
       fastact view --model before.h5 --against after.h5 --tub data --index 120
       fastact view --model pilot.h5 --tub data --serve
+      fastact view --model pilot.h5 --tub data --config mycar/myconfig.py
     """
     from fastact.page.colours import colour_maps
     from fastact.page.html import page, template_library
@@ -83,24 +89,28 @@ def command(
     _check(images, tub, index, out, serve=serve)
     template_library()  # whether it is there, and the colour map, before anything is computed
     colour_maps(colormap)
-    models = [load(model_path, config=config_path)]
+    network, camera = network_and_camera(configs)
+    models = [load(model_path, config=network)]
     if against is not None:
         models.append(load(against))
     if len(models) * max(1, len(sizes)) > _SIDE_BY_SIDE:
         raise click.UsageError("two columns stand side by side at most: two sizes, or two models")
     named = {a.name: a.path for a in arrays}
     indexes = () if index is None else (index,)
-    given = Sources(images, named, tub, indexes, None, most=None if serve else 1)
-    subjects = _subjects(models, sizes, given, list(layers) or None, threads, device)
+    given = Sources(images, named, tub, indexes, None, most=None if serve else TRIED)
+    subjects = _subjects(models, sizes, given, camera, list(layers) or None, threads, device)
     if serve:
         from fastact.cli.serving import serve_subjects
 
         return serve_subjects(subjects, _title(subjects), host, port, colormap, opens=opens is not False)
-    columns = [subject.column(0) for subject in subjects]
+    first = tub is not None and index is None
+    columns = first_readable(subjects)[1] if first else columns_of(subjects, 0)
     for column in columns:
         for note in column.fed.notes if column.fed else ():
             say(f"fastact: {column.label}: {note}")
-    told = [_told(subject, tub, named, limit) for subject in subjects] if tub is not None and limit != 0 else []
+    told = (
+        [_told(subject, tub, arrays, limit, camera) for subject in subjects] if tub is not None and limit != 0 else []
+    )
     _give(page(columns, title=_title(subjects), colormap=colormap, told=told), out, opens)
     return 0
 
@@ -121,6 +131,7 @@ def _subjects(
     models: Sequence[Model],
     sizes: Sequence[tuple[int, int]],
     given: Sources,
+    camera: Camera | None,
     layers: list[str] | None,
     threads: int,
     device: str,
@@ -133,7 +144,7 @@ def _subjects(
             sized = model if size is None else model.at_size(size)
             label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
-            feeder = Feeder(sized, given) if feeds else None
+            feeder = Feeder(sized, given, read=camera.read if camera else read_picture) if feeds else None
             extract = Extractor(sized, layers or _default(sized), threads=threads, device=device) if feeds else None
             subjects.append(Subject(label, sized, feeder, extract))
     if several and subjects[0].label == subjects[1].label:
@@ -141,18 +152,23 @@ def _subjects(
     return subjects
 
 
-def _told(subject: Subject, path: str, arrays: Mapping[str, str], limit: int | None) -> Told | None:
+def _told(
+    subject: Subject, tub: str, arrays: Sequence[NamedFile], limit: int | None, camera: Camera | None
+) -> Told | None:
     """What a tub says of a subject's filters."""
-    from fastact.cli.stats import collect
-    from fastact.frames import decode
-    from fastact.lap import Lap
+    from fastact.cli.stats import collected
     from fastact.page.statistics import Told
 
     if subject.extract is None:
         return None
-    tub = Tub.open(path)
-    lap = Lap(tub, subject.model, limit=limit, arrays=read_arrays(subject.model, arrays))
-    return Told(collect(subject.extract, lap), lambda image: decode(tub.path / image))
+    lap = lap_of(subject.model, tub, arrays, 0, None, camera, limit)
+    statistics = collected(subject.extract, lap).result(damaged=lap.damaged)
+
+    def picture(image: str) -> npt.NDArray[np.uint8]:
+        taken = decode(lap.tub.path / image)
+        return taken if camera is None else fit(camera(taken), (None, None, 3)).frame
+
+    return Told(statistics, picture)
 
 
 def _title(subjects: Sequence[Subject]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class Seen:
         picture: the frame as the network got it, uint8 (H, W, 3 or 1).
         saliency: where VisualBackProp finds the picture to matter, float32 (H, W), 0 to 1; None for another style.
         maps: of the shown layers and of the outputs that steer.
-        command: what the network wants the car to do; None where it is no pilot.
+        command: what the network wants the car to do; None where it is no pilot, NaN where its outputs are not finite.
         seconds: that computing took, the preparation of the frame included.
     """
 
@@ -92,8 +93,9 @@ class Engine:
         maps = self._compute(inputs)
         command = None
         if self._decode is not None:
-            command = self._decode(maps)
-            self._feed.remember(command)
+            command = _command(self._decode, maps)
+            if command.is_finite:
+                self._feed.remember(command)
         mask = self._compute.mask if isinstance(self._compute, _Saliency) else None
         return Seen(self._feed.latest, maps, command, time.perf_counter() - start, mask)
 
@@ -111,6 +113,13 @@ class _Saliency:
     def __call__(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> FeatureMaps:
         self.mask = self._see(inputs)
         return self._see.maps
+
+
+def _command(decode: Decoder, maps: FeatureMaps) -> Command:
+    """What the outputs stand for: NaN where a value of theirs is not finite, which the likeliest of places hides."""
+    if not all(np.isfinite(maps[name]).all() for name in decode.layers):
+        return Command(math.nan, math.nan)
+    return decode(maps)
 
 
 def _decoder_for(settings: Settings, model: Model, steers: bool) -> Decoder | None:

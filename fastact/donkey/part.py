@@ -25,7 +25,7 @@ from fastact.views.notice import notice
 log = logging.getLogger("fastact.donkey")
 
 STILL = Command(0.0, 0.0)
-"""What a pilot without a picture or without a model wants: straight on, without throttle."""
+"""What a pilot without a picture, without a model or without numbers wants: straight on, without throttle."""
 
 STALE_SECONDS = 0.5
 """A command of an older frame than this is not given any more."""
@@ -133,7 +133,9 @@ class _Part:
         for name, why in seen.maps.missing.items():
             self._tell(f"layer {name!r} is not computed: {why}")
         if seen.command is not None:
-            self._command, self._seen_at = seen.command, came
+            if not seen.command.is_finite:
+                self._tell(f"steering and throttle of {engine.name} are not numbers (NaN or infinity): the car stands")
+            self._command, self._seen_at = seen.command if seen.command.is_finite else STILL, came
         return seen
 
     def _draw(self, seen: Seen | None) -> None:

@@ -166,7 +166,7 @@ def _told(
 
     def picture(image: str) -> npt.NDArray[np.uint8]:
         taken = decode(lap.tub.path / image)
-        return taken if camera is None else fit(camera(taken), (None, None, 3)).frame
+        return taken if camera is None else fit(camera(taken, (None, None, None)).frame, (None, None, 3)).frame
 
     return Told(statistics, picture)
 

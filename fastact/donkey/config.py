@@ -89,7 +89,7 @@ def read_config(path: str | os.PathLike[str]) -> ConfigFile:
     path = Path(path)
     files = [path]
     if path.name in (CONFIG, MYCONFIG):
-        files = [f for f in (path.with_name(CONFIG), path.with_name(MYCONFIG)) if f == path or f.is_file()]
+        files = [f for f in (path.with_name(CONFIG), path.with_name(MYCONFIG)) if f == path or os.path.isfile(f)]  # noqa: PTH113
     values: dict[str, object] = {}
     beyond = None
     for file in files:

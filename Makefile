@@ -80,7 +80,7 @@ wheel: $(VENV)/.runs             ## a wheel with compiled kernels for every mach
 	$(BIN)/python -m fastact.kernels.cuda.ship kernels/cuda/ptx
 	$(BIN)/python -m build --wheel --outdir dist .
 
-test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the first time fetches about 80 MB
+test-aarch64: wheel              ## the wheel on an emulated Cortex-A57; the first time fetches about 80 MB, and qemu's 60
 	$(PIP) install pytest
 	wheel=$$(ls -t dist/*.whl | head -n 1) && tests/aarch64/prepare .aarch64 "$$wheel" $(BIN)/python && \
 		FASTACT_WHEEL="$(CURDIR)/$$wheel" $(BIN)/python -m pytest --noconftest tests/test_aarch64.py

@@ -1,5 +1,24 @@
-"""`python -m fastact` is the command `fastact`."""
+"""The command `fastact`, which is `python -m fastact`, too."""
 
-from fastact.cli import program
+from __future__ import annotations
 
-program()
+import os
+
+__all__ = ["program"]
+
+
+def program() -> None:
+    """Runs the command; Ctrl-C outside of its own work, as while it is being imported, ends it as well as within."""
+    try:
+        from fastact.cli import program as run
+
+        run()
+    except KeyboardInterrupt:
+        try:
+            os.write(2, b"fastact: interrupted\n")
+        finally:
+            os._exit(130)
+
+
+if __name__ == "__main__":
+    program()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fastact.errors import OutputError
@@ -23,6 +24,13 @@ _ADVICE = {
     errno.EISDIR: "this is a folder: add a file name",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
 }
+
+
+def folder_name(name: str) -> str:
+    """A name from outside as the name of a file or folder that stays where it is put: path separators and what cannot
+    be printed become underscores, and so do the dots of a name that has nothing else; "_" for no name."""
+    safe = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name)
+    return safe if safe.strip(".") else "_" * max(1, len(safe))
 
 
 @contextmanager
@@ -48,6 +56,23 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     with refusals(Path(path)):
         Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raises OutputError, before any work is done, where :func:`whole_file` could not write `path`: it is a folder or a
+    device, its name is too long, or the folder that it is in is not there or may not be written to."""
+    target = Path(path)
+    with refusals(target):
+        if not stat.S_ISDIR(target.parent.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        with suppress(FileNotFoundError):
+            mode = target.stat().st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):  # which the file would be put in the place of
+                raise OutputError(f"cannot write {os.fspath(target)!r}: this is a device or a pipe: give another name")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager

@@ -95,6 +95,7 @@ def program() -> None:
 
 def main() -> None:
     """Runs the command line and exits with the status that the module's docstring lists."""
+    _open_streams()
     # NumPy's library of matrices starts threads when it is loaded, which spin for 50 ms and have nothing to do here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000)  # what is made at first stays: looking for cycles in it every 700 objects takes 8 ms
@@ -105,6 +106,14 @@ def main() -> None:
     status = _status()
     gc.freeze()  # all goes with the process: to look for cycles in all of it first takes longer than a frame
     sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Leads a standard stream that is closed to nowhere, so that what is written there is lost without harm, and no
+    file that is opened later gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order each gets its own number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8", errors="backslashreplace"))  # noqa: SIM115, PTH123
 
 
 def _status() -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fastact.cli.options import CONFIG, DEVICE, SIZE, console, plain, say, usable_cores
+from fastact.cli.options import CONFIG, DEVICE, SIZE, FiniteRange, console, plain, say, usable_cores
 from fastact.kernels.cpu.threads import MOST
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _boards() -> list[str]:
     help="Threads that compute a picture together.  [default: this machine's cores, at most 4]"
 )  # fmt: skip
 @click.option(
-    "--seconds", type=click.FloatRange(0.1, 3600), default=15.0, show_default=True, metavar="S",
+    "--seconds", type=FiniteRange(0.1, 3600), default=15.0, show_default=True, metavar="S",
     help="How long to repeat the measuring; the whole takes about twice as long."
 )  # fmt: skip
 @click.option(
@@ -126,7 +126,7 @@ def command(
     from fastact.bench.peers.rivals import RIVALS
     from fastact.bench.project import BOARDS
     from fastact.graph import load
-    from fastact.writing import make_folder
+    from fastact.writing import check_place, make_folder
 
     formats = _formats(save)
     if "html" in formats:
@@ -137,6 +137,8 @@ def command(
     rivals, boards = [r for r in RIVALS if r.key in peers], [b for b in BOARDS if b.key in project]
     request = Request(model, sizes or (), list(layers) or None, threads, seconds, image, rivals, boards, device)
     folder = make_folder(out)
+    for name in formats:
+        check_place(_place(folder, name))
     with _progress() as progress:
         measured = measure(request, progress)
     written = list(_written(measured, formats, folder))  # first: whoever reads the output may leave after a line
@@ -171,10 +173,14 @@ def _written(measured: Measured, formats: Sequence[str], folder: Path) -> Iterat
     }
     for name in _FORMATS:
         if name in formats:
-            path = folder / f"report.{name}"
+            path = _place(folder, name)
             with whole_file(path) as beside:
                 beside.write_text(makers[name](), encoding="utf-8")
             yield path
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / f"report.{name}"
 
 
 def _html(measured: Measured) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Run, Sources, feeding_options
-from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
+from fastact.cli.laps import ending_well, lap_of, many, progress_bar, range_options, say_pictures
 from fastact.cli.options import CONFIGS, DEVICE, networks_and_cars, say, usable_cores
 from fastact.extractor import Extractor
 from fastact.frames import read_picture
@@ -20,7 +22,7 @@ from fastact.kernels.records import dataclass
 from fastact.layers import show
 from fastact.maps import FeatureMaps
 from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
-from fastact.writing import make_folder
+from fastact.writing import check_place, make_folder
 
 if TYPE_CHECKING:
     from fastact.donkey.camera import Camera
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("png", "npz", "h5")
 _HDF5_NAMES = (".h5", ".hdf5")
+_RESULT = re.compile(r"sheet\.png|maps\.(npz|h5)|\d{2,}_.*\.png", re.DOTALL)
+"""The names of files that extract writes into a picture's folder."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,14 @@ class Job:
             save_npz(folder / "maps.npz", maps, metadata)
         if "h5" in self.formats:
             save_h5(folder / "maps.h5", maps, metadata)
+        if older := _older(folder, self._names(maps)):
+            say(f"fastact: {os.fspath(folder)!r} still has {many(older, 'file')} of earlier results beside these")
         return feed, maps
+
+    def _names(self, maps: FeatureMaps) -> set[str]:
+        """The files that maps are written to."""
+        pictures = {f"{name}.png" for name in (*file_names(maps), "sheet")} if "png" in self.formats else set()
+        return pictures | {f"maps.{kind}" for kind in self.formats if kind != "png"}
 
     def _draw(self, feed: Feed, maps: FeatureMaps, folder: Path) -> None:
         from fastact.views import contact_sheet, mosaic, save_png  # not loaded where only arrays are asked for
@@ -75,6 +86,14 @@ class Job:
         title = feed.files[-1] if len(feed.files) == 1 else feed.name
         sheet = contact_sheet(feed.shown, drawn, title=title, style=self.style, caption=caption)
         save_png(sheet, folder / "sheet.png")
+
+
+def _older(folder: Path, written: set[str]) -> int:
+    """How many files of results `folder` has that are not among those written now; 0 where it cannot be listed."""
+    try:
+        return sum(_RESULT.fullmatch(name) is not None for name in set(os.listdir(folder)) - written)  # noqa: PTH208
+    except PermissionError:
+        return 0
 
 
 def _in_words(name: str, array: Array) -> str:
@@ -151,8 +170,7 @@ def command(
     network, car = networks_and_cars(configs)
     camera = _camera(car) if car else None
     if tub is not None and not indexes and out.lower().endswith(_HDF5_NAMES):
-        if raw or images:
-            raise click.UsageError("--raw and --image do not go with the maps of a whole tub")
+        _check_lap(click.get_current_context(), out)
         sources = Sources.of((), inputs, None, ())
         model = load(model_path, config=network)
         model = model.at_size(sources.size) if sources.size else model
@@ -164,6 +182,11 @@ def command(
         )
     if start or end is not None:
         raise click.UsageError("--start and --end are for a whole tub: add --tub DIR and --out FILE.h5")
+    if out.lower().endswith(_HDF5_NAMES):
+        raise click.BadParameter(
+            f"{out!r}: a file .h5 is for a whole tub's maps: give a folder, which gets maps.h5 with --save h5",
+            param_hint="--out",
+        )
     formats = _formats(save)
     style = _style(cmap, norm) if "png" in formats else None
     if "h5" in formats:
@@ -185,6 +208,17 @@ def command(
                 said.add(layer)
         click.echo(str(folder))
     return 0
+
+
+def _check_lap(context: click.Context, out: str) -> None:
+    """Raises UsageError for options that a whole tub's maps have no use for, OutputError for a place that is none."""
+    names = {"raw": "--raw", "images": "--image", "save": "--save", "cmap": "--cmap", "norm": "--norm"}
+    given = [option for n, option in names.items() if context.get_parameter_source(n) is not ParameterSource.DEFAULT]
+    if given:
+        verb = "do" if len(given) > 1 else "does"
+        raise click.UsageError(f"{' and '.join(given)} {verb} not go with the maps of a whole tub")
+    if not os.path.isfile(out):  # noqa: PTH113 - a file that is there goes on, whatever may be made beside it
+        check_place(out)
 
 
 def _camera(path: str) -> Camera:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 import numpy as np
@@ -20,6 +21,7 @@ from fastact.frames import Picture, read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
+from fastact.writing import folder_name
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -120,6 +122,11 @@ def input_option(function: F) -> F:
 
 def feeding_options(function: F) -> F:
     """The options that say what to feed, the same for every command."""
+    return picture_options(input_option(function))
+
+
+def picture_options(function: F) -> F:
+    """Those of them that give pictures."""
     for option in reversed((
         click.option(
             "--image", "-i", "images", multiple=True, metavar="FILE",
@@ -133,7 +140,6 @@ def feeding_options(function: F) -> F:
             "--index", "indexes", type=click.IntRange(0), multiple=True, metavar="N",
             help="A record of the tub, by its number; repeatable. A run of pictures ends with it."
         ),
-        input_option,
     )):  # fmt: skip
         function = option(function)
     return function
@@ -234,8 +240,7 @@ class Feeder:
         steps = shape[0] if len(shape) == 4 else 1
         images = tuple(map(Path, sources.images))
         for image in images:
-            if not image.is_file():
-                raise InputError(f"there is no picture {os.fspath(image)!r}")
+            _check_picture(image)
         steps = len(images) if steps is None else steps
         if len(images) < steps:
             raise InputError(
@@ -245,8 +250,8 @@ class Feeder:
         return [Run(images[end - steps : end]) for end in range(steps, len(images) + 1)]
 
     def name(self, run: Run) -> str:
-        """The name for the results of a run."""
-        return run.pictures[-1].stem if run.pictures else Path((*self._files, "inputs")[0]).stem
+        """The name for the results of a run, which a stranger's file may have chosen: safe as that of a folder."""
+        return folder_name(run.pictures[-1].stem if run.pictures else Path((*self._files, "inputs")[0]).stem)
 
     def feed(self, run: Run) -> Feed:
         """What to compute for one of :attr:`runs`; decodes its pictures."""
@@ -293,9 +298,7 @@ def read_array(path: str, name: str, shape: Shape) -> Array:
     """
     try:
         with Path(path).open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            found, _, dtype = header(file)
+            found, dtype = _read_header(file)
             if dtype.hasobject or dtype.kind not in "fu":
                 raise InputError(f"{path!r} holds {dtype}: the input {name!r} takes uint8 or floats")
             if len(found) != len(shape) or any(n not in (None, m) for n, m in zip(shape, found, strict=True)):
@@ -310,6 +313,32 @@ def read_array(path: str, name: str, shape: Shape) -> Array:
     except (OSError, ValueError, EOFError) as error:
         reason = getattr(error, "strerror", None) or "it is not an .npy file, as numpy.save writes one"
         raise InputError(f"{path!r} cannot be read: {reason}") from None
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype in an .npy file's header; raises OSError, or ValueError for no header."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        found, _, dtype = read(file)
+    except OSError:
+        raise
+    except Exception as error:  # it is an expression to NumPy, which raises whatever Python's parser does
+        raise ValueError("no header") from error
+    return found, dtype
+
+
+def _check_picture(path: Path) -> None:
+    """Raises InputError for what is no file, or cannot be asked for."""
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"the picture {os.fspath(path)!r} cannot be read: {reason}") from None
+    raise InputError(f"there is no picture {os.fspath(path)!r}")
 
 
 def _listed(names: object) -> str:

@@ -8,7 +8,7 @@ import click
 
 from fastact.cli.feeding import Sources, input_option
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIGS, DEVICE, networks_and_cars, say
+from fastact.cli.options import CONFIGS, DEVICE, FiniteRange, networks_and_cars, say
 from fastact.kernels.cpu.threads import MOST
 
 
@@ -31,7 +31,7 @@ from fastact.kernels.cpu.threads import MOST
     help="How many times larger than the camera's a picture is.  [default: about 640 wide, or 480 beside a mosaic]"
 )  # fmt: skip
 @click.option(
-    "--fps", type=click.FloatRange(1, 120), default=20, show_default=True, metavar="N",
+    "--fps", type=FiniteRange(1, 120), default=20, show_default=True, metavar="N",
     help="Frames a second; a car records 20."
 )  # fmt: skip
 @click.option("--draw-user-input", "driver", is_flag=True, help="Draw the recorded steering over the picture, too.")
@@ -66,9 +66,11 @@ def command(
     from fastact.film.files import check_film
     from fastact.film.scenes import Look
     from fastact.graph import load
+    from fastact.writing import check_place
 
     look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
     check_film(out, look.fps)
+    check_place(out)
     network, car = networks_and_cars(configs)
     camera = car_camera(car) if car else None
     sources = Sources.of((), inputs, None, ())  # type: ignore[arg-type]  # the option gives no others

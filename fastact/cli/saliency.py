@@ -21,7 +21,7 @@ from fastact.maps import FeatureMaps
 from fastact.saliency import GradCam, GradientSaliency, VisualBackProp
 from fastact.saliency.cost import cost
 from fastact.saving import save_npz
-from fastact.writing import make_folder
+from fastact.writing import check_place, make_folder
 
 _METHODS = ("visualbackprop", "gradient", "gradcam")
 _FORMATS = ("png", "npz")
@@ -171,6 +171,10 @@ def command(
     feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
     see = Choice(method, output, value, layer, threads, device).of(model)
     files = _files(out, [feeder.name(run) for run in feeder.runs], method)
+    for file in files:
+        make_folder(file.parent)
+        for kind in formats:
+            check_place(file if kind == "png" else file.with_suffix(".npz"))
     for run, file in zip(feeder.runs, files, strict=True):
         feed = feeder.feed(run)
         if feed.shown is None:
@@ -178,7 +182,6 @@ def command(
         for note in feed.notes:
             say(f"fastact: {os.fspath(run.pictures[-1])}: {note}")
         mask = see(feed.inputs)
-        make_folder(file.parent)
         if "png" in formats:
             _draw(see, feed, mask, file, cmap)
             click.echo(str(file))

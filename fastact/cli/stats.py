@@ -16,7 +16,7 @@ from fastact.cli.feeding import Input, NamedFile, Sources
 from fastact.cli.laps import lap_of, many, progress_bar, range_options, say_pictures
 from fastact.cli.options import CONFIGS, DEVICE, console, network_and_camera, plain, say, usable_cores
 from fastact.kernels.cpu.threads import MOST
-from fastact.writing import whole_file
+from fastact.writing import check_place, whole_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,6 +75,8 @@ def command(
     from fastact.extractor import Extractor
     from fastact.graph import load
 
+    if out is not None:
+        check_place(out)
     sources = Sources.of((), inputs, None, ())
     network, camera = network_and_camera(configs)
     model = load(model_path, config=network)

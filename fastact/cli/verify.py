@@ -15,8 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from fastact import samples
-from fastact.cli.feeding import Array, Feeder, NamedFile, Sources, feeding_options
-from fastact.cli.options import CONFIG, DEVICE, console, plain, say
+from fastact.cli.feeding import Array, Feeder, NamedFile, NamedFileType, Sources, picture_options
+from fastact.cli.options import CONFIG, DEVICE, FiniteRange, console, plain, say
 from fastact.errors import InputError
 from fastact.extractor import Extractor
 from fastact.frames import read_picture, takes_pictures
@@ -28,18 +28,21 @@ from fastact.verify import TOLERANCE, compare, tensorflow_maps
 @click.command(short_help="Compare every layer's map with TensorFlow's.")
 @click.argument("model_path", metavar="MODEL")
 @CONFIG
-@feeding_options
+@picture_options
+@click.option(
+    "--input", "inputs", type=NamedFileType(), multiple=True,
+    help="NAME=FILE.npy: an array for the input of that name, floats as they are, uint8 scaled by 1/255; repeatable."
+)  # fmt: skip
 @DEVICE
 @click.option(
-    "--tolerance", type=click.FloatRange(0, min_open=True), default=TOLERANCE, show_default=True,
+    "--tolerance", type=FiniteRange(0, min_open=True), default=TOLERANCE, show_default=True,
     help="The largest difference allowed, in parts of a layer's largest value."
 )  # fmt: skip
 def command(
     model_path: str, config_path: str | None, images: tuple[str, ...],
-    inputs: tuple[tuple[int, int] | NamedFile, ...], tub: str | None,
-    indexes: tuple[int, ...], device: str, tolerance: float,
+    inputs: tuple[NamedFile, ...], tub: str | None, indexes: tuple[int, ...], device: str, tolerance: float,
 ) -> int:  # fmt: skip
-    """Compare every layer's map with TensorFlow's, for one frame.
+    """Compare every layer's map with TensorFlow's, for one frame, at the size that the model's file has.
 
     What is not given is made up, and that is said: a sample frame where a picture is taken, noise elsewhere.
 
@@ -97,8 +100,6 @@ def _quiet() -> Iterator[None]:
 
 def _inputs(model: Model, sources: Sources) -> dict[str, Floats]:
     """What to feed, float32, uint8 scaled to 0..1: what is given, a sample frame for a picture, noise for the rest."""
-    if sources.size is not None:
-        raise InputError("verify runs a model at the size its file has, as TensorFlow does: leave out --input WxH")
     random = np.random.default_rng(0)
     made_up: dict[str, Array] = {}
     for name, shape in model.input_shapes.items():

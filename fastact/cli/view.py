@@ -85,8 +85,11 @@ def command(
     """
     from fastact.page.colours import colour_maps
     from fastact.page.html import page, template_library
+    from fastact.writing import check_place
 
     _check(images, tub, index, out, serve=serve)
+    if out is not None:
+        check_place(out)
     template_library()  # whether it is there, and the colour map, before anything is computed
     colour_maps(colormap)
     network, camera = network_and_camera(configs)

@@ -130,7 +130,7 @@ def _reader(
 
 def _architecture(path: Path) -> Architecture:
     """The configuration in a JSON file, or in a model file."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - a Path's raises OSError for what `opened` explains
         with sniff.opened(path) as descriptor:
             if sniff.recognise(descriptor) == "json":
                 return architecture.read_json(path, descriptor)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastact import files
 from fastact.errors import MissingExtraError, UnsupportedError
 from fastact.files.model import MODEL_CLASSES
 from fastact.graph import Model
@@ -87,14 +88,35 @@ def _load(path: str, config: str | None) -> tuple[str, Any]:
 
 def _network(keras: Any, path: str, config: str | None) -> Any:
     """The model in a file, or the one that `config` describes with the weights in the file."""
-    if config is None:
-        return keras.models.load_model(path, compile=False)
-    if Path(config).is_file() and Path(config).read_bytes().lstrip().startswith(b"{"):
-        network = keras.models.model_from_json(Path(config).read_text("utf-8"))
-    else:
-        network = keras.models.load_model(config, compile=False)
+    try:
+        if config is None:
+            return keras.models.load_model(path, compile=False)
+        if Path(config).is_file() and Path(config).read_bytes().lstrip().startswith(b"{"):
+            network = keras.models.model_from_json(Path(config).read_text("utf-8"))
+        else:
+            network = keras.models.load_model(config, compile=False)
+    except TypeError:  # Keras 3.15 writes arguments that Keras 3.12, the last for Python 3.10, does not take
+        network = _by_a_newer_keras(keras, path, config)
     network.load_weights(path)
     return network
+
+
+def _by_a_newer_keras(keras: Any, path: str, config: str | None) -> Any:
+    """The model, without what an older Keras may not know and no map depends on; its weights are to be loaded."""
+    with files.open_model(path, config=config) as saved:
+        kind = keras.Sequential if saved.config["class_name"] == "Sequential" else keras.Model
+        return kind.from_config(_plainer(saved.config["config"]))
+
+
+def _plainer(config: Any) -> Any:
+    """A configuration whose initializers all give zeros, and without a word of quantization where there is none."""
+    if isinstance(config, dict):
+        return {
+            key: "zeros" if key.endswith("_initializer") and isinstance(value, dict) else _plainer(value)
+            for key, value in config.items()
+            if (key, value) != ("quantization_config", None)
+        }
+    return [_plainer(value) for value in config] if isinstance(config, list) else config
 
 
 def keras_maps(network: Any, inputs: list[Any], prefix: str = "") -> dict[str, Any]:

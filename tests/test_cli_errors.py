@@ -131,12 +131,26 @@ def test_a_configuration_that_is_none(run, tmp_path, alone):
 
 def test_verify_weights_with_a_configuration(run, tmp_path, alone):
     pytest.importorskip("tensorflow", reason="TensorFlow is an optional extra: pip install 'fastact[verify]'")
-    keras = pytest.importorskip("keras")
-    (tmp_path / "keras.json").write_text(keras.models.load_model(PILOT, compile=False).to_json())
-    for config in (PILOT, "keras.json"):
+    for config in (PILOT, "architecture.json"):
         result = run("verify", alone, "--config", config, "--image", SMALL)
         assert result.status == 0, result.err
         assert "0 beyond" in result.out
+
+
+def test_verify_a_file_by_a_newer_keras(run, tmp_path):
+    pytest.importorskip("tensorflow", reason="TensorFlow is an optional extra: pip install 'fastact[verify]'")
+
+    def with_an_argument_unknown_to_keras(file):
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            if "kernel_initializer" in layer["config"]:
+                layer["config"]["kernel_initializer"]["config"]["of_tomorrow"] = None
+        file.attrs["model_config"] = json.dumps(config)
+
+    newer = changed_pilot(tmp_path / "newer.h5", with_an_argument_unknown_to_keras)
+    result = run("verify", newer, "--image", SMALL)
+    assert result.status == 0, result.err
+    assert "0 beyond" in result.out
 
 
 def test_keras_1_is_named(run, tmp_path):

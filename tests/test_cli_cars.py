@@ -85,13 +85,15 @@ def test_view_shows_what_the_pilot_gets(run, config: Path, tub: Path, pilot: Mod
     assert TRANSFORMED in result.err
     (column,), (told,) = pages[0]
     camera = car_camera(config)
-    seen = camera(pixels(0))
+    seen = camera(pixels(0), (None, None, None)).frame
     assert not seen[:45].any()
     np.testing.assert_array_equal(column.fed.picture, seen)
     expected = Extractor(pilot, "Conv2D_First_layer")(seen)["Conv2D_First_layer"]
     np.testing.assert_array_equal(column.maps["Conv2D_First_layer"], expected)
     assert told.statistics.layers == figures(pilot, tub, camera).layers
-    np.testing.assert_array_equal(told.picture("images/1_cam_image_array_.png"), camera(pixels(1)))
+    np.testing.assert_array_equal(
+        told.picture("images/1_cam_image_array_.png"), camera(pixels(1), (None, None, None)).frame
+    )
 
 
 def test_a_page_of_a_grey_camera_has_thumbnails(run, tub: Path, tmp_path: Path) -> None:
@@ -145,7 +147,9 @@ def test_view_serves_what_the_pilot_gets(config: Path, tub: Path, pilot: Model) 
     arguments = ("-m", PILOT, "--tub", tub, "--config", config, "-l", "Conv2D_First_layer")
     with served(*arguments) as address, urllib.request.urlopen(f"{address}frames/4/maps/0/1", timeout=30) as answer:
         found = np.frombuffer(answer.read(), "<f4")
-    expected = Extractor(pilot, "Conv2D_First_layer")(car_camera(config)(pixels(4)))["Conv2D_First_layer"]
+    expected = Extractor(pilot, "Conv2D_First_layer")(car_camera(config)(pixels(4), (None, None, None)).frame)[
+        "Conv2D_First_layer"
+    ]
     np.testing.assert_array_equal(found, np.moveaxis(expected, -1, 0).ravel())
 
 

@@ -248,7 +248,7 @@ def test_a_place_that_nothing_can_be_written_to_is_said_first(run, places, monke
     monkeypatch.setattr("fastact.graph.load", pytest.fail)  # nothing is read, let alone computed
     monkeypatch.setattr("fastact.cli.view.load", pytest.fail, raising=False)
     if command.startswith("movie"):
-        monkeypatch.setattr("fastact.film.files.check_film", lambda path: None)  # without the package of videos
+        monkeypatch.setattr("fastact.film.files.check_film", lambda path, fps: None)  # without the package of videos
     assert words in run(*command.split(), "-m", PILOT, "-o", place).complaint
     assert (places / "file").read_text() == "precious"
 

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Run, Sources, feeding_options
 from fastact.cli.laps import ending_well, lap_of, many, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIGS, DEVICE, networks_and_cars, say, usable_cores
+from fastact.cli.options import CONFIGS, DEVICE, network_and_camera, say, usable_cores
 from fastact.extractor import Extractor
 from fastact.frames import read_picture
 from fastact.graph import load
@@ -25,7 +25,6 @@ from fastact.saving import describe, file_names, hdf5_library, save_h5, save_npz
 from fastact.writing import check_place, make_folder
 
 if TYPE_CHECKING:
-    from fastact.donkey.camera import Camera
     from fastact.lap import Lap
     from fastact.views import Style
 
@@ -167,8 +166,7 @@ def command(
       fastact extract --model pilot.h5 --tub data --out lap.h5
       fastact extract --model pilot.h5 --image frame.jpg --config mycar/myconfig.py
     """
-    network, car = networks_and_cars(configs)
-    camera = _camera(car) if car else None
+    network, camera = network_and_camera(configs)
     if tub is not None and not indexes and out.lower().endswith(_HDF5_NAMES):
         _check_lap(click.get_current_context(), out)
         sources = Sources.of((), inputs, None, ())
@@ -219,12 +217,6 @@ def _check_lap(context: click.Context, out: str) -> None:
         raise click.UsageError(f"{' and '.join(given)} {verb} not go with the maps of a whole tub")
     if not os.path.isfile(out):  # noqa: PTH113 - a file that is there goes on, whatever may be made beside it
         check_place(out)
-
-
-def _camera(path: str) -> Camera:
-    from fastact.donkey.camera import car_camera
-
-    return car_camera(path)
 
 
 def _extract_lap(extract: Extractor, lap: Lap, out: str, threads: int) -> int:

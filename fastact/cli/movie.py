@@ -8,7 +8,7 @@ import click
 
 from fastact.cli.feeding import Sources, input_option
 from fastact.cli.laps import ending_well, lap_of, progress_bar, range_options, say_pictures
-from fastact.cli.options import CONFIGS, DEVICE, FiniteRange, networks_and_cars, say
+from fastact.cli.options import CONFIGS, DEVICE, FiniteRange, network_and_camera, say
 from fastact.kernels.cpu.threads import MOST
 
 
@@ -61,7 +61,6 @@ def command(
       fastact movie --tub data --model pilot.h5 --out lap.mp4 --style saliency --draw-user-input
       fastact movie --tub data --model pilot.h5 --out corner.gif --style overlay -l conv2d_3 --start 200 --end 300
     """
-    from fastact.donkey.camera import car_camera
     from fastact.film import Film, make_film
     from fastact.film.files import check_film
     from fastact.film.scenes import Look
@@ -71,8 +70,7 @@ def command(
     look = Look(scale, Fraction(fps).limit_denominator(1001), driver, cmap)
     check_film(out, look.fps)
     check_place(out)
-    network, car = networks_and_cars(configs)
-    camera = car_camera(car) if car else None
+    network, camera = network_and_camera(configs)
     sources = Sources.of((), inputs, None, ())  # type: ignore[arg-type]  # the option gives no others
     model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model

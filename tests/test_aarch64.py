@@ -122,7 +122,7 @@ class Emulated:
 @pytest.fixture(scope="module")
 def emulated(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Emulated:
     if not Emulated.is_there() and WHEEL is None:
-        pytest.skip("no emulated AArch64 machine: `make test-aarch64` makes one, some 230 MB")
+        pytest.skip("no emulated AArch64 machine: `make test-aarch64` makes one of some 140 MB")
     return Emulated(installed, tmp_path_factory.mktemp("home"))
 
 

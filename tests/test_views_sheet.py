@@ -191,7 +191,7 @@ def test_an_old_file_is_replaced(tmp_path):
         (lambda folder: folder / "file" / "a.png", "is a file"),
         (lambda folder: folder / "folder", "is a folder"),
         (lambda folder: folder / ("x" * 300), "too long"),
-        (lambda folder: folder / "a\0b.png", "null"),
+        (lambda folder: folder / "a\0b.png", "zero byte"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_one_sentence(tmp_path, make, reason):

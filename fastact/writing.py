@@ -79,7 +79,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
 def refusals(target: Path) -> Iterator[None]:
     """Turns what the operating system refuses within the block into OutputError, one sentence."""
     if "\0" in os.fspath(target):
-        raise OutputError(f"cannot write {os.fspath(target)!r}: no name has a zero byte in it")
+        raise OutputError(f"cannot write {os.fspath(target)!r}: no name has a zero byte in it: give another name")
     try:
         yield
     except OSError as error:

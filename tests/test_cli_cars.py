@@ -165,7 +165,10 @@ def test_a_configuration_that_needs_running_is_refused(run, tub: Path, tmp_path:
 @pytest.mark.parametrize("command", ["bench", "info", "verify"])
 def test_commands_without_a_car_say_so(run, config: Path, command: str) -> None:
     complaint = run(command, PILOT, "--config", config).complaint
-    assert complaint == "Error: Invalid value for '--config': this command does not take a car's configuration"
+    assert complaint == (
+        "Error: Invalid value for '--config': this command does not take a car's configuration: give the description "
+        "of a network, or leave it out"
+    )
 
 
 def test_a_page_shows_the_first_picture_that_can_be_read(run, tub: Path, tmp_path: Path) -> None:

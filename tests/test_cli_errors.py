@@ -248,7 +248,10 @@ def test_a_full_disk_under_stdout(command):
             [sys.executable, "-m", "fastact", *command], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert result.returncode == 2
-    assert result.stderr == "fastact: what stdout goes to cannot be written: No space left on device\n"
+    assert (
+        result.stderr
+        == "fastact: cannot write to stdout: the disk is full: free some space, or lead stdout elsewhere\n"
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no pipes that break")

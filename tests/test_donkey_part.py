@@ -140,7 +140,7 @@ def test_a_command_that_is_no_number_is_standing_still(
         found = [second.run(frame) for frame in (black, white, white, black, white, black)]
     still = (0.0, 0.0)
     assert found == [expected[0], still, still, expected[1], still, expected[2]]  # and nothing of it is remembered
-    words = "steering and throttle of p.h5 are not numbers (NaN or infinity): the car stands"
+    words = "steering and throttle of p.h5 are not numbers (NaN or infinity), and the car stands: give it another model"
     assert [record.getMessage() for record in caplog.records] == [words]
 
 

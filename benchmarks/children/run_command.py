@@ -2,7 +2,7 @@
 
 import sys
 
-from fastact.cli import program
+from fastact.__main__ import program
 
 path, picture, out, rows, columns = sys.argv[1:]
 size = f"{columns}x{rows}"

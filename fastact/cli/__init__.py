@@ -82,7 +82,7 @@ def _fastact() -> None:
 def program() -> None:
     """What the command `fastact` runs: :func:`main`, and the end of the process.
 
-    It ends without taking apart every module and object one by one, which takes longer than ten frames.
+    It ends without taking apart every module and object one by one, which takes longer than to compute a frame.
     """
     try:
         main()
@@ -139,7 +139,9 @@ def _status() -> int:
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # files of results have an error of their own
             _write_no_more()
-            click.echo(f"fastact: what stdout goes to cannot be written: {error.strerror}", err=True)
+            click.echo(
+                "fastact: cannot write to stdout: the disk is full: free some space, or lead stdout elsewhere", err=True
+            )
             return 2
         traceback.print_exc()
         click.echo("fastact: this is an error in fastact itself; please report it with the lines above", err=True)

@@ -15,7 +15,6 @@ from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Run, Sources, fe
 from fastact.cli.laps import ending_well, lap_of, many, progress_bar, range_options, say_pictures
 from fastact.cli.options import CONFIGS, DEVICE, network_and_camera, say, usable_cores
 from fastact.extractor import Extractor
-from fastact.frames import read_picture
 from fastact.graph import load
 from fastact.kernels.cpu.threads import MOST
 from fastact.kernels.records import dataclass
@@ -192,7 +191,7 @@ def command(
     sources = Sources.of(images, inputs, tub, indexes)
     model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
+    feeder = Feeder(model, sources, camera=camera)
     job = Job(Extractor(model, list(layers) or None, threads=threads, device=device), feeder, raw, formats, style)
     folders = _folders(Path(make_folder(out)), map(feeder.name, feeder.runs))
     said: set[str] = set()
@@ -214,7 +213,7 @@ def _check_lap(context: click.Context, out: str) -> None:
     given = [option for n, option in names.items() if context.get_parameter_source(n) is not ParameterSource.DEFAULT]
     if given:
         verb = "do" if len(given) > 1 else "does"
-        raise click.UsageError(f"{' and '.join(given)} {verb} not go with the maps of a whole tub")
+        raise click.UsageError(f"{' and '.join(given)} {verb} not go with the maps of a whole tub: leave them out")
     if not os.path.isfile(out):  # noqa: PTH113 - a file that is there goes on, whatever may be made beside it
         check_place(out)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 import numpy as np
@@ -17,11 +17,14 @@ import numpy.typing as npt
 
 from fastact.cli.options import Size
 from fastact.errors import InputError
-from fastact.frames import Picture, read_picture, takes_pictures
+from fastact.frames import read_picture, takes_pictures
 from fastact.graph import Model
 from fastact.kernels.records import dataclass
 from fastact.layers import Shape, show
 from fastact.writing import folder_name
+
+if TYPE_CHECKING:
+    from fastact.donkey.camera import Camera
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -174,7 +177,7 @@ class Run:
 
 class Feeder:
     """Makes feeds of what was given, for one model; `made_up` are arrays for inputs that were not, and
-    `read` makes a picture file a frame of an input's shape.
+    pictures are as the pilot of a car with that `camera` gets them.
 
     Raises InputError, saying what is missing or does not fit, before a picture is decoded.
     """
@@ -185,9 +188,10 @@ class Feeder:
         sources: Sources,
         made_up: Mapping[str, Array] | None = None,
         *,
-        read: Callable[[Path, Shape], Picture] = read_picture,
+        camera: Camera | None = None,
     ) -> None:
-        self._model, self._shapes, self._read = model, model.input_shapes, read
+        self._model, self._shapes = model, model.input_shapes
+        self._read = camera.read if camera else read_picture
         self._files = tuple(os.path.basename(path) for path in sources.arrays.values())  # noqa: PTH119
         self._arrays = read_arrays(model, sources.arrays) | dict(made_up or {})
         self._pictures = self._input_of_pictures(sources)

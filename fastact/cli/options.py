@@ -86,7 +86,11 @@ def _is_of_a_car(path: str) -> bool:
 
 def _of_a_network(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and _is_of_a_car(value):
-        raise click.BadParameter("this command does not take a car's configuration", ctx, param)
+        raise click.BadParameter(
+            "this command does not take a car's configuration: give the description of a network, or leave it out",
+            ctx,
+            param,
+        )
     return value
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from fastact.cli.feeding import Array, Feed, Feeder, NamedFile, Sources, feeding_options
 from fastact.cli.options import CONFIGS, DEVICE, network_and_camera, say, usable_cores
 from fastact.errors import InputError
-from fastact.frames import read_picture
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.kernels.ops import Floats
@@ -168,7 +167,7 @@ def command(
     network, camera = network_and_camera(configs)
     model = load(model_path, config=network)
     model = model.at_size(sources.size) if sources.size else model
-    feeder = Feeder(model, sources, read=camera.read if camera else read_picture)
+    feeder = Feeder(model, sources, camera=camera)
     see = Choice(method, output, value, layer, threads, device).of(model)
     files = _files(out, [feeder.name(run) for run in feeder.runs], method)
     for file in files:

@@ -17,7 +17,7 @@ from fastact.cli.laps import lap_of
 from fastact.cli.options import CONFIGS, DEVICE, SIZE, network_and_camera, say, usable_cores
 from fastact.cli.subjects import TRIED, Subject, columns_of, first_readable, open_browser
 from fastact.extractor import Extractor
-from fastact.frames import decode, fit, read_picture
+from fastact.frames import decode, fit
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.node import Node
@@ -147,7 +147,7 @@ def _subjects(
             sized = model if size is None else model.at_size(size)
             label = name if size is None or several else f"{size[1]}x{size[0]}"
             feeds = given.has_pictures or bool(given.arrays)
-            feeder = Feeder(sized, given, read=camera.read if camera else read_picture) if feeds else None
+            feeder = Feeder(sized, given, camera=camera) if feeds else None
             extract = Extractor(sized, layers or _default(sized), threads=threads, device=device) if feeds else None
             subjects.append(Subject(label, sized, feeder, extract))
     if several and subjects[0].label == subjects[1].label:

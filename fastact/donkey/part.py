@@ -134,7 +134,10 @@ class _Part:
             self._tell(f"layer {name!r} is not computed: {why}")
         if seen.command is not None:
             if not seen.command.is_finite:
-                self._tell(f"steering and throttle of {engine.name} are not numbers (NaN or infinity): the car stands")
+                self._tell(
+                    f"steering and throttle of {engine.name} are not numbers (NaN or infinity), and the car stands: "
+                    "give it another model"
+                )
             self._command, self._seen_at = seen.command if seen.command.is_finite else STILL, came
         return seen
 

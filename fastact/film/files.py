@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Protocol
 
 import numpy as np
@@ -29,7 +30,9 @@ from fastact.writing import whole_file
 
 Pixels = npt.NDArray[np.uint8]
 
-X264 = {"preset": "ultrafast", "crf": "22", "x264-params": "bframes=3:b-adapt=0:deblock=0,0"}
+X264: Mapping[str, str] = MappingProxyType(
+    {"preset": "ultrafast", "crf": "22", "x264-params": "bframes=3:b-adapt=0:deblock=0,0"}
+)
 """With these two tools, which its fastest preset is without, x264 makes files as good and as large as with its preset
 superfast at a constant rate factor of 20, in half the time (docs/movie.md)."""
 _BT709 = 1
@@ -120,7 +123,7 @@ class _Mp4:
     def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
         self._av = _video_library()
         self._container = self._av.open(os.fspath(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream = self._container.add_stream("libx264", rate=fps, options=X264)
+        self._stream = self._container.add_stream("libx264", rate=fps, options=dict(X264))
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context

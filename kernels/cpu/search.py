@@ -60,7 +60,7 @@ def build(level: str, registers: str) -> Path:
         )
     recipe = shelf.Recipe(
         target=level,
-        takes="ten seconds on a PC, a minute on a board",
+        takes="half a minute on a PC, some minutes on a board",
         command=lambda made: [sys.executable, "-m", f"{__package__}.build", level, registers, str(made)],
         suffix=lambda kept: _suffix(level) if kept else ".o",
         name=lambda made: file_name(level, registers, made),

@@ -39,7 +39,7 @@ def multiplied(op: ops.Conv2D | ops.Conv3D, x: Buffer, y: Buffer, registers: str
     else:
         length = depth
     offsets = [sum(k * jump for k, jump in zip(place, jumps, strict=False)) for place in np.ndindex(*kernel)]
-    segments, together = _segments(offsets, length)
+    segments, together = runs(offsets, length)
     per_group = filters // op.groups
     products = math.prod(op.weights.shape[:-1])
     made: list[Row] = []
@@ -90,7 +90,7 @@ def _depthwise_conv2d(op: ops.DepthwiseConv2D, inputs: Sequence[Buffer], y: Buff
     return depthwise(op, inputs[0], y, registers)
 
 
-def _segments(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
+def runs(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
     """The runs (from, to) that the micro-kernel adds up, none much longer than SUM, and how many make one sum."""
     parts = max(1, round(length / SUM))
     cuts = [length * i // parts for i in range(parts + 1)]

@@ -29,16 +29,15 @@ from .. import ops
 from ..program import Instruction
 from ..records import dataclass
 
-PAIRS = 12
+PAIRS = 8
 """The most pairs of a tile."""
 CELLS = 384
 """The most pairs times filters of a tile."""
 _ROOM = 128 * 1024
 """The most bytes of factors of a tile: they are read anew for each vector of filters, from the second cache."""
-_LEAST_CHANNELS = _LEAST_FILTERS = 16
-_LEAST_TILES = 4
-_WORTH = 1.3
-"""The least share of products saved for which spreading the input and putting sums together costs less."""
+_LEAST_CHANNELS, _LEAST_TILES, _WORTH = 16, 4, 1.3
+"""The fewest channels and filters, tiles of pairs, and products in place of one, for which spreading the input and
+putting sums together costs less than is saved (`python -m benchmarks.pairs`)."""
 
 
 @dataclass(frozen=True)
@@ -104,23 +103,26 @@ class PairedConv2D(ops.Op):
 def paired(instruction: Instruction) -> Instruction:
     """The instruction, its convolution in pairs where that is faster."""
     op, shapes = instruction.op, [v.shape for v in instruction.inputs]
-    if not isinstance(op, ops.Conv2D) or op.groups > 1 or op.dilation[1] > 1:
+    if type(op) is not ops.Conv2D or op.groups > 1 or op.dilation[1] > 1:
         return instruction
     (kh, kw, depth, filters), (rows, columns, _) = op.weights.shape, op.shape(*shapes)
-    chains = tuple(chains_of(kw, op.strides[1]))
-    products = sum(chain.products for chain in chains)
+    products = sum(chain.products for chain in chains_of(kw, op.strides[1]))
     if (
-        chains[0].taps < 3
-        or 2 * kw < _WORTH * products
-        or depth < _LEAST_CHANNELS
-        or filters < _LEAST_FILTERS
+        2 * kw < _WORTH * products
+        or min(depth, filters) < _LEAST_CHANNELS
         or rows * (columns // 2) < _LEAST_TILES * PAIRS
         or 4 * PAIRS * kh * products * depth > _ROOM
     ):
         return instruction
-    sums = factors(op.weights, op.strides[1], chains)
-    made = PairedConv2D(op, chains, np.concatenate(sums), tuple(map(len, sums)))
-    return Instruction(made, instruction.inputs, instruction.output)
+    return Instruction(in_pairs(op), instruction.inputs, instruction.output)
+
+
+def in_pairs(conv: ops.Conv2D) -> PairedConv2D:
+    """The same convolution in pairs: one group, no dilation along rows, at least 8 channels and filters, windows as wide
+    as two strides and a tap (so that there is a chain of three), and maps of two columns or more."""
+    chains = tuple(chains_of(conv.weights.shape[1], conv.strides[1]))
+    sums = factors(conv.weights, conv.strides[1], chains)
+    return PairedConv2D(conv, chains, np.concatenate(sums), tuple(map(len, sums)))
 
 
 def chains_of(taps: int, stride: int) -> list[Chain]:

@@ -33,7 +33,9 @@ def convolutions(draw: st.DrawFn) -> tuple[ops.Conv2D, np.ndarray]:
     seed, (low, high) = draw(seeds), draw(BOUNDS)
     x = normal(seed, rows, max(1, columns), depth)
     if draw(st.booleans()):
-        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, x.shape[1] - 1)), draw(st.integers(0, depth - 1))] = np.nan
+        x[draw(st.integers(0, rows - 1)), draw(st.integers(0, x.shape[1] - 1)), draw(st.integers(0, depth - 1))] = (
+            np.nan
+        )
     weights, bias = normal(seed, *kernel, depth, filters), normal(seed, filters)
     return ops.Conv2D(weights, bias, strides, pads, (down, 1), low=low, high=high), x
 

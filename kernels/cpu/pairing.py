@@ -106,9 +106,11 @@ def paired(instruction: Instruction) -> Instruction:
     if type(op) is not ops.Conv2D or op.groups > 1 or op.dilation[1] > 1:
         return instruction
     (kh, kw, depth, filters), (rows, columns, _) = op.weights.shape, op.shape(*shapes)
-    products = sum(chain.products for chain in chains_of(kw, op.strides[1]))
+    chains = chains_of(kw, op.strides[1])
+    products = sum(chain.products for chain in chains)
     if (
-        2 * kw < _WORTH * products
+        chains[0].taps < 3
+        or 2 * kw < _WORTH * products
         or min(depth, filters) < _LEAST_CHANNELS
         or rows * (columns // 2) < _LEAST_TILES * PAIRS
         or 4 * PAIRS * kh * products * depth > _ROOM

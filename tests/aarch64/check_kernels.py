@@ -98,7 +98,9 @@ class Runner:
                         self._kernels.run_part(table.address, row, row + 1, me, team)
             for buffer, x in zip(buffers, given, strict=True):
                 buffer.check()
-                assert (room and x is given[-1]) or buffer.array.tobytes() == np.ascontiguousarray(x).tobytes(), "an input is written to"
+                assert (room and x is given[-1]) or buffer.array.tobytes() == np.ascontiguousarray(x).tobytes(), (
+                    "an input is written to"
+                )
             output.check()
             given = [output.array]
         return given[0]

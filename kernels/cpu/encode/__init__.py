@@ -1,6 +1,6 @@
 """How an operation becomes rows of the table: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
-from . import convolution, moving, paired, pointwise, pooling, reduction, resampling, volumes
+from . import convolution, moving, pointwise, pooling, reduction, resampling, volumes
 from .base import encode, legalize, room, runs_in_place
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "encode",
     "legalize",
     "moving",
-    "paired",
     "pointwise",
     "pooling",
     "reduction",

@@ -25,7 +25,7 @@ import fastact
 from benchmarks.common import BenchmarkError, cores, cpu_name, markdown, replace_file, run_command, table
 from benchmarks.recorder import model_of
 from fastact.bench.peers.network import Array
-from fastact.kernels.cpu import library
+from fastact.kernels.cpu import bands, library
 from fastact.kernels.cpu.encode import convolution
 from fastact.kernels.cpu.levels import LEVELS, supported
 from fastact.kernels.cpu.tiles import DEPTHWISE, TILES, Block, Tile, split
@@ -124,7 +124,12 @@ def _prepared(
         fits = all(table[b.tile].pixels <= pixels for b in blocks)  # a strip of a map may have fewer pixels than a tile
         return blocks if fits else split(table, pixels, filters, products, apart)
 
-    with mock.patch.object(convolution, "split", chosen), mock.patch.object(library, "load", return_value=kernels):
+    alone = mock.patch.object(bands.pairing, "paired", lambda instruction: instruction)  # no pixels in pairs
+    with (
+        alone,
+        mock.patch.object(convolution, "split", chosen),
+        mock.patch.object(library, "load", return_value=kernels),
+    ):
         extract = fastact.Extractor(model, name)
         extract(shown)
     return lambda: extract(shown)[name]

@@ -15,7 +15,7 @@ import pytest
 
 from fastact.kernels.cpu.build import PREFIX
 from fastact.kernels.cpu.levels import LEVELS
-from fastact.kernels.cpu.tiles import DEPTHWISE, PEAK, TILES, Tile, depthwise_name
+from fastact.kernels.cpu.tiles import DEPTHWISE, PAIRED, PEAK, TILES, Tile, depthwise_name, paired_name
 
 GPR_RELOADS = 3
 """Integers an inner loop may read from the stack: with 12 input addresses in 15 registers some have no room."""
@@ -26,7 +26,12 @@ DEPTHWISE_RELOADS = 4
 COPIES = r"^vmov[ua]ps\s+%[xyz]mm\d+, %[xyz]mm\d+$|^mov\s+v\d+\.16b"
 """A vector copied from register to register."""
 
-CASES = [pytest.param(n, t, id=f"{n}-{t.name}") for n, level in LEVELS.items() for t in TILES[level.registers]]
+CASES = [
+    pytest.param(level, name(tile), tile, id=f"{level}-{name(tile)}")
+    for level, target in LEVELS.items()
+    for table, name in ((TILES, lambda tile: tile.name), (PAIRED, paired_name))
+    for tile in table[target.registers]
+]
 DEPTHWISE_CASES = [
     pytest.param(n, t, id=f"{n}-{depthwise_name(t)}") for n, level in LEVELS.items() for t in DEPTHWISE[level.registers]
 ]
@@ -159,11 +164,11 @@ def register_class(machine: str, width: int) -> set[str]:
     return {"zmm" if width == 16 else "ymm" if width == 8 else "xmm"}
 
 
-@pytest.mark.parametrize(("level", "tile"), CASES)
-def test_inner_loop(functions, level: str, tile: Tile) -> None:
+@pytest.mark.parametrize(("level", "name", "tile"), CASES)
+def test_inner_loop(functions, level: str, name: str, tile: Tile) -> None:
     machine = LEVELS[level].machine
     dialect = DIALECTS[machine]
-    for loop in inner_loops(functions[level], tile.name, dialect):
+    for loop in inner_loops(functions[level], name, dialect):
         fmas = loop.matching(dialect.fma)
         assert len(fmas) == tile.pixels // tile.cluster * tile.vectors
         wanted = register_class(machine, tile.width)
@@ -180,10 +185,10 @@ def test_inner_loop(functions, level: str, tile: Tile) -> None:
         assert not loop.matching(dialect.call)
 
 
-@pytest.mark.parametrize(("level", "tile"), CASES)
-def test_inner_loop_keeps_its_vectors_in_registers(functions, level: str, tile: Tile) -> None:
+@pytest.mark.parametrize(("level", "name", "tile"), CASES)
+def test_inner_loop_keeps_its_vectors_in_registers(functions, level: str, name: str, tile: Tile) -> None:
     dialect = DIALECTS[LEVELS[level].machine]
-    for loop in inner_loops(functions[level], tile.name, dialect):
+    for loop in inner_loops(functions[level], name, dialect):
         on_stack = stack_accesses(loop, dialect)
         assert not [i for i in on_stack if dialect.registers(i)], "vectors are spilled: the tile is too large"
         assert len(on_stack) <= (GPR_RELOADS if dialect is X86 else 0), on_stack

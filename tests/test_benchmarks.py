@@ -217,7 +217,10 @@ def test_layers_accounts_for_every_step(case, capsys):
     assert list(dict.fromkeys(name for s in made for name in s.layers)) == wanted
     for layers_together in {s.layers for s in made}:
         needed = sum(2 * model.costs[name].multiply_adds for name in layers_together)
-        assert needed <= sum(s.flops for s in made if s.layers == layers_together) <= 1.5 * needed
+        of_these = [s for s in made if s.layers == layers_together]
+        if any("paired" in s.kernel for s in of_these):
+            needed *= 0.7  # three products for two pixels where there were four or more
+        assert needed <= sum(s.flops for s in of_these) <= 1.5 * needed
     assert speed == 100.0
     assert whole > 0
     assert "u8_f32_scale" in layers.text(model, made, whole, speed)

@@ -230,11 +230,14 @@ def test_the_arena_is_smaller_than_the_sum_of_its_buffers():
 @pytest.mark.parametrize("in_bytes", [False, True])
 @pytest.mark.parametrize("size", [(120, 160), (360, 640)])
 def test_memory_beside_the_wanted_maps(size: tuple[int, int], in_bytes: bool, members: int):
-    """A fifth of their bytes at most, though a frame of bytes has to become floats: it does so strip by strip."""
+    """A fifth of their bytes at most, though a frame of bytes has to become floats: it does so strip by strip.
+
+    More than two threads take 33 KB each beside small maps, in which they compute pixels in pairs.
+    """
     plan = planned(article().at_size(size), [f"c{i}" for i in range(5)], in_bytes, members)
-    assert plan.arena_bytes <= plan.output_bytes / 5
+    assert plan.arena_bytes <= max(plan.output_bytes / 5, 33 * 1024 * members if members > 2 else 0)
     if not in_bytes:
-        assert plan.arena_bytes == 0
+        assert plan.arena_bytes <= 33 * 1024 * members
 
 
 def test_only_what_is_needed_is_computed():

@@ -21,6 +21,7 @@ from fastact.extractor import Extractor
 from fastact.graph import load
 from fastact.kernels import ops
 from fastact.kernels.cpu import encode, library
+from fastact.kernels.cpu.pairing import in_pairs
 from fastact.kernels.cpu.steps import Row, Table
 from fastact.kernels.cpu.threads import MOST, Team
 from fastact.kernels.places import Buffer, Place
@@ -65,6 +66,8 @@ class Program:
     def add(self, op: ops.Op, *inputs: int) -> int:
         for part in encode.legalize(op):
             output = self.take(np.empty(part.shape(*(self.arrays[i].shape for i in inputs)), np.float32))
+            if room := encode.room(part):
+                inputs = (*inputs, self.take(np.empty((3, room // 4), np.float32)))
             buffers = [Buffer(Place(i), self.arrays[i].shape) for i in (*inputs, output)]
             self._rows += encode.encode(part, buffers[:-1], buffers[-1], self.kernels.registers)
             self.results.append(output)
@@ -96,6 +99,8 @@ def every_kind_of_step(rows: int, columns: int) -> Program:
     x = made.add(ops.FromBytes(255.0), made.take(rng.integers(0, 256, (rows, columns, 3), np.uint8)))
     x = conv(x, 12, 3, pads=(1, 1, 1, 1), low=0.0)
     wide = conv(x, 53, 3, strides=(2, 2))
+    for source in (wide, made.add(ops.Pad(((1, 2), (0, 3))), wide)):
+        made.add(in_pairs(ops.Conv2D(floats(3, 3, 53, 40) / 20, floats(40), low=0.0)), source)
     x = conv(wide, 53, 3, groups=53, pads=(2, 2, 2, 2), dilation=(2, 2), low=0.0, high=6.0)
     x = made.add(ops.Binary(ops.Merge.ADD), x, wide)
     x = made.add(ops.Affine(floats(53), floats(53), floats(53)), x)

@@ -20,7 +20,7 @@ from .. import ops
 from ..places import Buffer, Place
 from ..program import Instruction, Value
 from ..records import dataclass
-from . import encode
+from . import encode, pairing
 from .memory import aligned
 from .steps import Row
 
@@ -45,12 +45,12 @@ _FOLLOWS = (ops.Affine, ops.Elementwise, ops.RowWise, ops.GatedLinear, ops.Binar
 class Band:
     """Instructions that run together: feeds, whose outputs live in scratch; one that may be anything; followers.
 
-    Or several small ones that one member runs alone, from first to last, or one that runs whole.
+    Or several small ones that one member runs alone, from first to last, or one that the team runs whole.
 
     Attributes:
         feeds: how many of the instructions, the first ones, are feeds.
         strips: in order, dealt out to the lanes in equal parts; empty where there are none.
-        lanes: how many strips can be under way at once.
+        lanes: how many strips, or members of a team, can be under way at once.
         scratch: bytes of scratch memory for each lane.
     """
 
@@ -80,6 +80,7 @@ def band(
     reads: dict[int, int] = {}
     for value in itertools.chain.from_iterable(i.inputs for i in program):
         reads[root(value)] = reads.get(root(value), 0) + 1
+    program = [pairing.paired(instruction) for instruction in program]
     made: list[Band] = []
     start = 0
     while start < len(program):
@@ -91,10 +92,15 @@ def band(
             end += 1
         together = _in_strips(program[start:end], main - start, lanes)
         if together is None:
-            together, end = Band((program[start],)), start + 1
+            together, end = _whole(program[start], lanes), start + 1
         made.append(together)
         start = end
     return made if lanes == 1 else list(_small_together(made))
+
+
+def _whole(instruction: Instruction, lanes: int) -> Band:
+    """One instruction that the whole team runs, each member in room of its own where it needs some."""
+    return Band((instruction,), lanes=lanes, scratch=aligned(encode.room(instruction.op)))
 
 
 def _small_together(banded: Sequence[Band]) -> Iterator[Band]:
@@ -231,6 +237,8 @@ class _Strip:
 
     def _append(self, op: ops.Op, inputs: list[tuple[_Where, ops.Shape]], where: _Where) -> tuple[_Where, ops.Shape]:
         output = where, op.shape(*(shape for _, shape in inputs))
+        if room := encode.room(op):
+            inputs = [*inputs, (self._scratch((room // 4,)), (1, room // 4))]
         self.parts.append(_Part(op, tuple(inputs), output))
         return output
 
@@ -263,6 +271,8 @@ def rows(band: Band, place: Callable[[Value], Place], scratch: Place, registers:
         for instruction in band.instructions:
             (op,) = encode.legalize(instruction.op)
             inputs = [Buffer(place(v), v.shape) for v in instruction.inputs]
+            if encode.room(op):
+                inputs.append(Buffer(scratch, (band.lanes, band.scratch // 4)))
             inside += encode.encode(op, inputs, Buffer(place(instruction.output), instruction.output.shape), registers)
         return inside if len(band.instructions) == 1 else _lanes(inside, [0, len(inside)])
     ends = [0]

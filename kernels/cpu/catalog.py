@@ -12,8 +12,9 @@ from typing import Any
 from . import move, peak, pixels, pointwise, pool, reduce, resample, summary, team
 from .conv import convolution, depthwise
 from .fields import ENDS, FIELDS, INSIDE, KERNEL, LANES
+from .pairs import paired
 from .simd import call_step, i64
-from .tiles import DEPTHWISE, TILES, depthwise_name
+from .tiles import DEPTHWISE, PAIRED, TILES, depthwise_name, paired_name
 
 Kernel = Callable[..., Any]
 
@@ -36,6 +37,7 @@ def kernels(registers: str) -> dict[str, Kernel]:
         **peak.kernels(registers),
         **{tile.name: convolution(tile) for tile in TILES[registers]},
         **{depthwise_name(tile): depthwise(tile) for tile in DEPTHWISE[registers]},
+        **{paired_name(tile): paired(tile) for tile in PAIRED[registers]},
     }
 
 

@@ -47,6 +47,11 @@ def depthwise_name(tile: Tile) -> str:
     return tile.name.replace("_conv_", "_depthwise_conv_")
 
 
+def paired_name(tile: Tile) -> str:
+    """The name of the kernel of a convolution in pairs of pixels."""
+    return tile.name.replace("_conv_", "_paired_conv_")
+
+
 TILES: dict[str, tuple[Tile, ...]] = {
     "avx512": _tiles(
         (6, 4, 16), (8, 3, 16), (12, 2, 16), (12, 1, 16),
@@ -78,6 +83,13 @@ DEPTHWISE: dict[str, tuple[Tile, ...]] = {
 }  # fmt: skip
 """The tiles of depthwise convolutions, whose filters are channels. The input's vectors are operands of the
 multiply-adds, or take a register each for a moment."""
+
+PAIRED: dict[str, tuple[Tile, ...]] = {
+    "avx512": _tiles((6, 4, 16), (8, 3, 16), (8, 2, 16), (8, 1, 16), (8, 3, 8), (8, 2, 8)),
+    "avx2": _tiles((4, 3, 8), (6, 2, 8), (8, 1, 8)),
+    "neon": _tiles((4, 6, 4), (6, 4, 4), (8, 3, 4)),
+}  # fmt: skip
+"""The tiles of convolutions in pairs of pixels (see pairing.py), whose pixels are pairs."""
 
 PEAK = {"avx512": (16, 16), "avx2": (8, 12), "neon": (4, 24)}
 """Floats in a vector, and independent chains, of the loop that measures the peak (peak.py): enough chains to hide a
@@ -133,6 +145,16 @@ def split(
             left = filters % size
             splits += [full + rest for rest in _rests(table, tiles, width, filters, left, pixels)] if left else [full]
     return min(splits, key=lambda blocks: (sum(b.count * cost(b.tile) for b in blocks), blocks[0].tile))
+
+
+def whole(table: tuple[Tile, ...], pixels: int, filters: int, products: int) -> Tile:
+    """The tile of `table` that computes all filters fastest by itself, the last block overlapping the one before it."""
+    native = _NATIVE_WIDTH[max(t.width for t in table)]
+
+    def cost(tile: Tile) -> float:
+        return -(-filters // (tile.vectors * tile.width)) * _cost(tile, native, pixels, products, filters)
+
+    return min((t for t in table if (t.vectors - 1) * t.width < filters and t.width <= filters), key=cost)
 
 
 def _rests(

@@ -9,13 +9,14 @@ import numpy as np
 from parameters import PARAMETERS
 
 from fastact.kernels import ops
+from fastact.kernels.cpu.pairing import in_pairs
 
 Case = tuple[ops.Op, tuple[np.ndarray, ...]]
 
 
 def cases(random: np.random.Generator) -> Iterator[Case]:
     """All of them."""
-    for part in (convolutions, depthwise, volumes, dense, elementwise, others):
+    for part in (convolutions, paired, depthwise, volumes, dense, elementwise, others):
         yield from part(random)
 
 
@@ -52,6 +53,14 @@ def convolutions(random: np.random.Generator) -> Iterator[Case]:
                 normal(random, 3, 3, 1, channels), normal(random, channels), strides, (1, 1, 1, 1), groups=channels
             )
             yield op, (normal(random, 8, 9, channels),)
+
+
+def paired(random: np.random.Generator) -> Iterator[Case]:
+    """Convolutions in pairs of pixels: tiles of every width, rows of odd and even length, chains of every kind."""
+    for filters in (16, 17, 24, 40, 48, 64, 96, 100):
+        for kernel, stride, columns in ((3, 1, 2), (3, 1, 9), (5, 2, 6), (7, 2, 5), (7, 3, 4)):
+            conv = ops.Conv2D(normal(random, 2, kernel, 12, filters), normal(random, filters), (1, stride), low=0.0)
+            yield in_pairs(conv), (normal(random, 6, (columns - 1) * stride + kernel, 12),)
 
 
 def _pair(values: np.ndarray) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """How an operation becomes rows of the table: an encoder for each, by family as in :mod:`fastact.kernels.ops`."""
 
 from . import convolution, moving, pointwise, pooling, reduction, resampling, volumes
-from .base import encode, legalize, runs_in_place
+from .base import encode, legalize, room, runs_in_place
 
 __all__ = [
     "convolution",
@@ -12,6 +12,7 @@ __all__ = [
     "pooling",
     "reduction",
     "resampling",
+    "room",
     "runs_in_place",
     "volumes",
 ]

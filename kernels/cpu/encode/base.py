@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import ops
 from ...places import Buffer
+from ..pairing import PairedConv2D
 from ..steps import Row
 
 Encoder = Callable[..., list[Row]]
@@ -42,9 +43,17 @@ def legalize(op: ops.Op) -> tuple[ops.Op, ...]:
         kh, kw, channels, multiplier = op.weights.shape
         weights = op.weights.reshape(kh, kw, 1, channels * multiplier)
         return legalize(ops.Conv2D(weights, op.bias, op.strides, op.pads, op.dilation, channels, op.low, op.high))
+    if isinstance(op, PairedConv2D):
+        *before, conv = legalize(op.conv)
+        return *before, op.of(conv)
     if isinstance(op, ops.Conv2D | ops.DepthwiseConv2D) and op.pads != ops.NO_PADS:
         return ops.Pad((op.pads[:2], op.pads[2:])), dataclasses.replace(op, pads=ops.NO_PADS)
     return (op,)
+
+
+def room(op: ops.Op) -> int:
+    """Bytes that each member of a team needs to work in, given to the encoder as one input more: (members, floats)."""
+    return op.room if isinstance(op, PairedConv2D) else 0
 
 
 def runs_in_place(op: ops.Op) -> bool:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from ... import ops
 from ...places import Buffer
+from ..pairing import PairedConv2D
 from ..steps import Row
-from ..tiles import DEPTHWISE, TILES, depthwise_name, split
+from ..tiles import DEPTHWISE, PAIRED, TILES, depthwise_name, paired_name, split, whole
 from .base import bits, count, encoder
 
 SUM = 128
@@ -39,7 +40,7 @@ def multiplied(op: ops.Conv2D | ops.Conv3D, x: Buffer, y: Buffer, registers: str
     else:
         length = depth
     offsets = [sum(k * jump for k, jump in zip(place, jumps, strict=False)) for place in np.ndindex(*kernel)]
-    segments, together = _segments(offsets, length)
+    segments, together = _runs(offsets, length)
     per_group = filters // op.groups
     products = math.prod(op.weights.shape[:-1])
     made: list[Row] = []
@@ -90,12 +91,57 @@ def _depthwise_conv2d(op: ops.DepthwiseConv2D, inputs: Sequence[Buffer], y: Buff
     return depthwise(op, inputs[0], y, registers)
 
 
-def _segments(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
+def _runs(offsets: Sequence[int], length: int) -> tuple[npt.NDArray[np.int64], int]:
     """The runs (from, to) that the micro-kernel adds up, none much longer than SUM, and how many make one sum."""
     parts = max(1, round(length / SUM))
     cuts = [length * i // parts for i in range(parts + 1)]
     runs = [(offset + a, offset + b) for offset in offsets for a, b in itertools.pairwise(cuts)]
     return np.array(runs, np.int64), max(1, SUM * parts // length)
+
+
+@encoder(PairedConv2D)
+def _paired(op: PairedConv2D, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
+    (x, room), conv = inputs, op.conv
+    (_, width, depth), (rows, columns, filters) = x.shape, y.shape
+    pairs = rows * -(-columns // 2)
+    down, across = (4 * stride * step for stride, step in zip(conv.strides, (width * depth, depth), strict=True))
+    spread, offsets = _spread(op, width, depth)
+    parts = [_runs(own, depth) for own in offsets]
+    segments = np.concatenate([part for part, _ in parts])
+    first_segments = itertools.accumulate((len(part) for part, _ in parts), initial=0)
+    first_weights = itertools.accumulate(op.sums, initial=0)
+    sums = np.array([
+        (first, len(part), together, row)
+        for first, (part, together), row in zip(first_segments, parts, first_weights, strict=False)
+    ])  # fmt: skip
+    bias = np.zeros((4, filters), np.float32)
+    bias[1] = conv.bias  # the second sum is part of both pixels
+    tile = whole(PAIRED[registers], pairs, filters, max(op.sums))
+    size = tile.vectors * tile.width
+    return [[
+        paired_name(tile), x.place, y.place, op.weights, bias, pairs, columns, down, across,
+        segments, spread, len(spread), filters, sum(op.sums), min(size, filters) - tile.width,
+        bits(conv.low), bits(conv.high), -(-filters // size), across, max(0, filters - size), depth, sums,
+        room.place, 4 * room.shape[1], room.shape[0],
+    ]]  # fmt: skip
+
+
+def _spread(op: PairedConv2D, width: int, depth: int) -> tuple[npt.NDArray[np.int64], list[list[int]]]:
+    """The entries of the kernel's table, and where each sum's factors begin in a pair's room, in floats.
+
+    For each row of the window and each chain the factors of all channels lie side by side, those of the first sum first.
+    """
+    entries: list[tuple[int, int, int]] = []
+    offsets: list[list[int]] = [[], [], [], []]
+    end = 0
+    for row in range(op.conv.weights.shape[0]):
+        for chain in op.chains:
+            start = row * op.conv.dilation[0] * width + chain.first
+            entries.append((chain.taps, 4 * depth * start, 4 * end))
+            for number in chain.sums:
+                offsets[number].append(end)
+                end += depth
+    return np.array(entries, np.int64), offsets
 
 
 @encoder(ops.Dense)

@@ -5,8 +5,8 @@
 The first table has a row a step: the kernel (a convolution's with its tile, pixels x vectors v width), what it writes
 ("scratch" for steps that only pad, copy or convert for what follows), and how near its multiply-adds come to the core's
 peak, those a tile does twice included, and those that computing pixels in pairs saves left out. The second has a row a
-layer and counts what the layer needs and no more, so that waste shows as the difference, and what pairs save may bring a
-layer beyond the peak.
+layer and counts what the layer needs and no more, so that waste shows as the difference, and what pairs save may bring
+a layer beyond the peak.
 """
 
 from __future__ import annotations

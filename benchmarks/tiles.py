@@ -13,7 +13,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,10 +103,12 @@ def measure(case: Any, kernels: library.Library, milliseconds: float) -> Timed:
         runs[_short(tile)] = run = _prepared(model, name, shown, blocks, kernels)
         if not np.allclose(run(), expected, rtol=1e-5, atol=1e-5 * float(np.abs(expected).max())):
             raise BenchmarkError(f"tile {_short(tile)} gives other maps for {case.id}: nothing is timed")
-    least = _least(runs, milliseconds)
-    taken = [f"{b.count} x {_short(tiles[b.tile])}" for b in chosen]
+    taken = least(runs, milliseconds)
+    blocks = [f"{b.count} x {_short(tiles[b.tile])}" for b in chosen]
     title = case.id.removeprefix("measured-")
-    return Timed(title, pixels, filters, " + ".join(taken), least.pop("") * 1e6, {k: v * 1e6 for k, v in least.items()})
+    return Timed(
+        title, pixels, filters, " + ".join(blocks), taken.pop("") * 1e6, {k: v * 1e6 for k, v in taken.items()}
+    )
 
 
 def _short(tile: Tile) -> str:
@@ -135,7 +137,7 @@ def _prepared(
     return lambda: extract(shown)[name]
 
 
-def _least(runs: dict[str, Callable[[], Array]], milliseconds: float) -> dict[str, float]:
+def least(runs: Mapping[str, Callable[[], object]], milliseconds: float) -> dict[str, float]:
     """Seconds of the least run of each, in turns of a few until each has had `milliseconds`."""
     least = dict.fromkeys(runs, float("inf"))
     end = time.perf_counter() + milliseconds * len(runs) / 1e3

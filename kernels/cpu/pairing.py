@@ -10,10 +10,10 @@ taps of a window, for two pixels six products, take four; two taps take three:
         m1 = (x0 - x1) w0             m2 = x1 (w0 + w1)             m4 = (x1 - x2) w1
 
 (S. Winograd, Arithmetic Complexity of Computations, 1980; for networks A. Lavin and S. Gray, 2016.) Along a row of
-the window, taps as far apart as neighbouring pixels' windows are, the stride, make chains; each chain is cut into threes,
-and what is left of it is a two or a one. So a row of five taps with a stride of two takes 7 products for 2 pixels and
-not 10; three with a stride of one take 4 and not 6. The sums of m1 over all rows and channels, of m2, m3 and m4
-are four matrix products, which the convolution's own micro-kernel computes.
+the window, taps as far apart as neighbouring pixels' windows are, the stride, make chains; each chain is cut into
+threes, and what is left of it is a two or a one. So a row of five taps with a stride of two takes 7 products for 2
+pixels and not 10; three with a stride of one take 4 and not 6. The sums of m1 over all rows and channels, of m2, m3 and
+m4 are four matrix products, which the convolution's own micro-kernel computes.
 
 It is done along rows alone: in both directions it would save more, and lose more of a sum's exactness.
 """
@@ -65,8 +65,8 @@ class PairedConv2D(ops.Op):
     Attributes:
         conv: what is computed.
         chains: of one row of its window.
-        weights: (rows, filters), by which the factors of a pair are multiplied: those of the first sum, over rows of the
-            window, chains and channels, then those of the second, third and fourth.
+        weights: (rows, filters), by which the factors of a pair are multiplied: those of the first sum, over rows of
+            the window, chains and channels, then those of the second, third and fourth.
         sums: how many rows of the weights each sum has.
     """
 
@@ -120,8 +120,11 @@ def paired(instruction: Instruction) -> Instruction:
 
 
 def in_pairs(conv: ops.Conv2D) -> PairedConv2D:
-    """The same convolution in pairs: one group, no dilation along rows, at least 8 channels and filters, windows as wide
-    as two strides and a tap (so that there is a chain of three), and maps of two columns or more."""
+    """The same convolution in pairs.
+
+    It has one group, no dilation along rows, at least 8 channels and filters, windows that are wider than two strides
+    (so that there is a chain of three), and a map of two columns or more.
+    """
     chains = tuple(chains_of(conv.weights.shape[1], conv.strides[1]))
     sums = factors(conv.weights, conv.strides[1], chains)
     return PairedConv2D(conv, chains, np.concatenate(sums), tuple(map(len, sums)))

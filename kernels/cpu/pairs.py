@@ -1,8 +1,8 @@
 """Convolutions whose output pixels are computed in pairs, with fewer products: the compiled part of :mod:`.pairing`.
 
-For each tile of pairs, one member spreads what they see of the input into room of its own, as the sums and
-differences that are multiplied; four passes of the convolution's micro-kernel make four sums for each pair and filter; and
-these are put together as the values of two pixels.
+For each tile of pairs, one member spreads what they see of the input into room of its own, as the sums and differences
+that are multiplied; four passes of the convolution's micro-kernel make four sums for each pair and filter; and these are
+put together as the values of two pixels.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _put_together(width: int) -> Any:
             first, second = builder.fadd(builder.fadd(b, a), c), builder.fsub(builder.fsub(b, d), c)
             for value, target in ((first, y0), (second, y1)):
                 for bound, beyond in ((splat(builder, low, width), "<"), (splat(builder, high, width), ">")):
-                    value = builder.select(builder.fcmp_ordered(beyond, value, bound), bound, value)  # noqa: PLW2901
+                    value = builder.select(builder.fcmp_ordered(beyond, value, bound), bound, value)
                 memory.write(value, target)
             return context.get_dummy_value()
 
@@ -222,7 +222,7 @@ def _put_together(width: int) -> Any:
     @njit(error_model="numpy", inline="always")
     def put_together(sums, step, size, last, y0, y1, low, high):
         for k in range(0, size, width):
-            k = min(k, last)  # noqa: PLW2901
+            k = min(k, last)
             pair(sums + 4 * k, step, y0 + 4 * k, y1 + 4 * k, low, high)
 
     return put_together

@@ -26,6 +26,17 @@ MEASURED_CONVOLUTIONS = (
     _conv("channelwise", (24, 24, 48), 48, 3, groups=48, padding="same"),
 )
 
+WIDE_CONVOLUTIONS = (
+    _conv("linear-3", (27, 37, 32), 64, 5, strides=2, activation="relu"),
+    _conv("linear-2-large", (178, 318, 24), 32, 5, strides=2, activation="relu"),
+    _conv("5x5-24", (27, 37, 24), 24, 5),
+    _conv("7x7-20", (33, 47, 20), 24, 7, strides=2),
+    _conv("3x3-16-large", (128, 128, 16), 16, 3, padding="same"),
+    _conv("3x3-128", (28, 28, 128), 128, 3, padding="same"),
+    _conv("3x3-192", (14, 14, 192), 192, 3, padding="same"),
+)
+"""More of those with fewer products in pairs of pixels (benchmarks/pairs.py)."""
+
 MEASURED = (
     *MEASURED_CONVOLUTIONS,
     chain("measured-dense", (6656,), layer("Dense", 100, activation="relu")),

@@ -129,7 +129,7 @@ def _paired(op: PairedConv2D, inputs: Sequence[Buffer], y: Buffer, registers: st
 def _spread(op: PairedConv2D, width: int, depth: int) -> tuple[npt.NDArray[np.int64], list[list[int]]]:
     """The entries of the kernel's table, and where each sum's factors begin in a pair's room, in floats.
 
-    For each row of the window and each chain the factors of all channels lie side by side, those of the first sum first.
+    For each row of the window and each chain those of all channels lie side by side, the first sum's first.
     """
     entries: list[tuple[int, int, int]] = []
     offsets: list[list[int]] = [[], [], [], []]

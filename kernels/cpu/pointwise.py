@@ -36,8 +36,8 @@ from .simd import f32, f64, fma, i64, set_f32, wide
 
 @njit(error_model="numpy", inline="always")
 def _max0(x):
-    """max(x, 0); the builtin would bring exceptions in."""
-    return x if x > 0.0 else 0.0
+    """max(x, 0); NaN stays."""
+    return 0.0 if x <= 0.0 else x
 
 
 @njit(error_model="numpy", inline="always")
@@ -262,11 +262,13 @@ def _row_start(row, length, inner):
 
 @njit(error_model="numpy", inline="always")
 def _largest(x, base, length, inner):
-    largest = wide(x, base)
+    """The largest value of a row, or NaN where there is one."""
+    largest = unordered = wide(x, base)
     for c in range(1, length):
         value = wide(x, base + c * inner)
         largest = value if value > largest else largest
-    return largest
+        unordered = value if value != value else unordered
+    return unordered if unordered != unordered else largest
 
 
 @njit(error_model="numpy", inline="always")

@@ -239,7 +239,7 @@ def sparsemax(step, me, team):
     rows = i64(step, OUTER) * inner
     for row in range(rows * me // team, rows * (me + 1) // team):
         base = _row_start(row, length, inner)
-        largest = _largest(x, base, length, inner)
+        largest = _or_nan(_largest(x, base, length, inner), x, base, length, inner)
         threshold, support, count = -1.0, 0, -1
         while count != support and count != 0:
             support, total, count = count, 0.0, 0
@@ -262,13 +262,21 @@ def _row_start(row, length, inner):
 
 @njit(error_model="numpy", inline="always")
 def _largest(x, base, length, inner):
-    """The largest value of a row, or NaN where there is one."""
-    largest = unordered = wide(x, base)
+    """The largest value of a row that has no NaN."""
+    largest = wide(x, base)
     for c in range(1, length):
         value = wide(x, base + c * inner)
         largest = value if value > largest else largest
-        unordered = value if value != value else unordered
-    return unordered if unordered != unordered else largest
+    return largest
+
+
+@njit(error_model="numpy", inline="always")
+def _or_nan(largest, x, base, length, inner):
+    """`largest`, or NaN where a row has one."""
+    for c in range(length):
+        value = wide(x, base + c * inner)
+        largest = value if value != value else largest
+    return largest
 
 
 @njit(error_model="numpy", inline="always")

@@ -256,6 +256,8 @@ def _checked(name: str, array: object, shape: Shape) -> Array:
     if array.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
         hint = ", without the batch axis" if array.ndim == len(shape) + 1 else ""
         raise InputError(f"input {name!r} is {show(shape)}{hint}, and the frame is {show(array.shape)}")
+    if not array.size:  # where lengths are open
+        raise InputError(f"input {name!r} needs a frame with values in it, and this one is {show(array.shape)}")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind != "f":

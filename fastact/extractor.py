@@ -248,7 +248,7 @@ class _Homes:
 
 
 def _checked(name: str, array: object, shape: Shape) -> Array:
-    """`array` if it is what input `name` takes, contiguous and uint8 or float32."""
+    """`array` if it is what input `name` takes, contiguous, aligned, and uint8 or float32."""
     if not isinstance(array, np.ndarray):
         raise InputError(f"input {name!r} takes a NumPy array, not {type(array).__name__}")
     if array.ndim == 2 and len(shape) == 3 and shape[-1] == 1:
@@ -256,19 +256,28 @@ def _checked(name: str, array: object, shape: Shape) -> Array:
     if array.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, array.shape, strict=True)):
         hint = ", without the batch axis" if array.ndim == len(shape) + 1 else ""
         raise InputError(f"input {name!r} is {show(shape)}{hint}, and the frame is {show(array.shape)}")
+    if not array.size:  # where lengths are open
+        raise InputError(f"input {name!r} needs a frame with values in it, and this one is {show(array.shape)}")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind != "f":
         raise InputError(f"input {name!r} takes uint8 or floats, not {array.dtype}")
+    return _in_order(array, np.dtype(np.float32))
+
+
+def _in_order(array: Array, dtype: np.dtype[Any]) -> Array:
+    """`array` as it is, or a copy: of this type, contiguous, and where such values may lie."""
     with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, in Keras too
-        return np.ascontiguousarray(array, np.float32)
+        return np.require(array, dtype, ["C", "A"])
 
 
 def _checked_batch(name: str, several: object, shape: Shape) -> Sequence[Array]:
     """The frames of a batch, each as `_checked` gives it, all alike; an array where they are given as one."""
     if isinstance(several, np.ndarray) and several.ndim and len(several):
+        if several.dtype.kind == "O":  # a sequence of frames in the form of an array
+            return _checked_batch(name, list(several), shape)
         first = _checked(name, several[0], shape)
-        whole = np.ascontiguousarray(several, first.dtype).reshape(len(several), *first.shape)
+        whole = _in_order(several, first.dtype).reshape(len(several), *first.shape)
         return cast("Sequence[Array]", whole)
     if not isinstance(several, Sequence) or not several:
         raise InputError(f"a batch takes one frame or more for input {name!r}, in a sequence or an array")

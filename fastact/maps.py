@@ -119,6 +119,10 @@ class FeatureMaps(Mapping[str, Floats]):
 
         return table(self, self.missing)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What pickle and the copy module take: the maps, and nothing of what computed them."""
+        return FeatureMaps, (dict(self), self.missing)
+
     def copy(self) -> FeatureMaps:
         """The same maps in memory of their own: what `stream` gives is overwritten by its next frame."""
         return FeatureMaps({name: np.array(a) for name, a in self.items()}, self.missing)

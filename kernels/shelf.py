@@ -143,11 +143,16 @@ def make(recipe: Recipe) -> Path:
 
 
 def _forget_old(newest: Path) -> None:
-    """Deletes from the cache what was compiled long ago: for a fastact, a Numba or a machine that is likely gone."""
+    """Deletes from the cache what was compiled long ago: for a fastact, a Numba or a machine that is likely gone.
+
+    And the folders in which it was begun and not ended, since the machine was switched off.
+    """
+    import shutil
+
     for path in newest.parent.iterdir():
         with contextlib.suppress(OSError):  # another process does the same, or the file is not ours to delete
-            if path.is_file() and path.stat().st_mtime < newest.stat().st_mtime - KEPT_DAYS * 86_400:
-                path.unlink()
+            if path.stat().st_mtime < newest.stat().st_mtime - KEPT_DAYS * 86_400:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _build_folder() -> tuple[Path, bool]:

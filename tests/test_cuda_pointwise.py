@@ -110,6 +110,13 @@ def test_infinities_and_nan_in_a_row(function: ops.Row):
         assert_near(run(op, x), exact(op, x), 2)
 
 
+def test_nan_spoils_a_row_of_sparsemax():
+    x = np.array([[[0, -np.inf, 1]], [[np.nan, 0, 1]], [[0, np.nan, 1]], [[0, 1, np.nan]]], np.float32)
+    op = ops.RowWise(ops.Row.SPARSEMAX)
+    assert_near(run(op, x), exact(op, x), 2)
+    assert np.array_equal(np.isnan(run(op, x)).all(axis=-1)[:, 0], [False, True, True, True])
+
+
 def test_a_logarithm_of_nearly_all():
     """What the others of a row have is not lost beside the 1 that the largest has."""
     x = np.array([[[0, -17, -20]], [[-3, 21, -16]]], np.float32)

@@ -58,6 +58,24 @@ def test_a_batch_of_nothing_or_of_unlike_frames(random: np.random.Generator):
         extract.batch(several[0])
 
 
+def test_a_batch_in_an_array_of_objects(random: np.random.Generator):
+    extract, several = Extractor(pilot()), frames(2, random)
+    objects = np.empty(2, object)
+    objects[:] = list(several)
+    assert np.array_equal(extract.batch(objects)["c1"], extract.batch(several)["c1"])
+    objects[1] = None
+    with pytest.raises(InputError, match="not NoneType"):
+        extract.batch(objects)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_batch_of_what_float32_cannot_hold():
+    extract, frame = Extractor(pilot(), "all"), np.full(SHAPE, 1e300)
+    maps = extract.batch(frame[np.newaxis])
+    assert np.isposinf(maps["img"]).all()
+    assert np.array_equal(maps["c1"][0], extract(frame)["c1"], equal_nan=True)
+
+
 def test_a_batch_that_no_memory_holds(random: np.random.Generator):
     class Endless(list):  # type: ignore[type-arg]
         def __len__(self) -> int:

@@ -9,11 +9,13 @@ import cuda_device
 import cuda_maps
 import numpy as np
 import pytest
+from configurations import conv, image, model, on
 from cuda_maps import LAYERS, near, pilot
 from fake_driver import FakeDriver, Gpu
+from oracles import handmade
 
 from fastact import Extractor
-from fastact.engines import auto, cuda
+from fastact.engines import auto, cuda, cuda_plan
 from fastact.errors import InputError, KernelError
 from fastact.kernels.cuda import device as devices
 from fastact.kernels.cuda import encode, search
@@ -75,6 +77,18 @@ def test_too_little_memory(tmp_path, monkeypatch, frames: np.ndarray):
     monkeypatch.setattr(cuda, "open_device", lambda: gpu)
     with pytest.raises(KernelError, match=r"of memory|free"):
         Extractor(pilot(), LAYERS, device="cuda")(frames[0])
+
+
+def test_maps_beyond_all_kernels_are_refused_before_anything_is_made_for_them(fake: FakeDriver, monkeypatch):
+    def too_late(*_: object) -> None:
+        pytest.fail("launches were made")
+
+    monkeypatch.setattr(cuda_plan, "encode", too_late)
+    layers = [image("img", (20_000, 20_000, 3)), conv("c1", [on("img")])]
+    built = handmade(model(layers, [["img", 0, 0]], [["c1", 0, 0]]))
+    frame = np.zeros((20_000, 20_000, 3), np.uint8)  # which no memory has been taken for yet
+    with pytest.raises(KernelError, match=r"need 6[.]0 GiB, and the kernels for GPUs count up to 4"):
+        Extractor(built, "c1", device="cuda")(frame)
 
 
 def test_a_fault_of_a_kernel(fake: FakeDriver, frames: np.ndarray):

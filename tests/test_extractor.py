@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -226,6 +228,60 @@ def test_a_stream_of_mixed_types(random: np.random.Generator):
     frames = [frame, frame.astype(np.float32), frame]
     for maps, one in zip(extract.stream(frames), frames, strict=True):
         assert same(maps, extract(one))
+
+
+def fed_back() -> Model:
+    """Three maps as large as the input, the second from the first and the third from the input."""
+    size: dict[str, Any] = {"filters": 3, "kernel_size": 3, "padding": "same"}
+    layers = [
+        image("img", (20, 24, 3)), entry("Conv2D", "c1", [on("img")], **size),
+        entry("Conv2D", "c2", [on("c1")], **size), entry("Conv2D", "c3", [on("img")], **size),
+    ]  # fmt: skip
+    return handmade(model(layers, [["img", 0, 0]], [["c3", 0, 0]]))
+
+
+@pytest.mark.parametrize("name", ["img", "c1", "c2", "c3"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_maps_may_be_the_next_frame(name: str, threads: int, random: np.random.Generator):
+    """They lie where the maps of that frame go: a network's memory of the frame before."""
+    extract, frame = Extractor(fed_back(), "all", threads=threads), random.random(SHAPE, np.float32)
+    expected = [extract(frame)]
+    for _ in range(3):
+        expected.append(extract(expected[-1][name]))
+    out = extract(frame)
+    for wanted in expected[1:]:
+        assert same(extract(out[name], out=out), wanted)
+
+    def frames() -> Iterator[np.ndarray]:
+        yield frame
+        for _ in range(3):
+            yield latest[name]
+
+    for latest, wanted in zip(extract.stream(frames()), expected, strict=True):
+        assert same(latest, wanted)
+
+
+def test_floats_at_an_odd_address(random: np.random.Generator):
+    frame = random.random(SHAPE, np.float32)
+    odd = np.frombuffer(b"-" + frame.tobytes(), np.float32, offset=1).reshape(SHAPE)
+    extract = Extractor(pilot(), "all")
+    for given in (frame, odd):
+        assert same(extract(given), extract(frame))
+        assert extract.batch(given[np.newaxis])["img"].flags.aligned
+    assert not odd.flags.aligned
+
+
+@pytest.mark.parametrize("method", [copy.copy, copy.deepcopy, lambda maps: pickle.loads(pickle.dumps(maps))])
+def test_copies_have_the_maps_and_no_extractor(method: Callable[[Any], Any], frame: np.ndarray):
+    layers = [image("img", SHAPE), conv("c", [on("img")]), entry("Masking", "memory", [on("c")])]
+    extract = Extractor(handmade(model(layers, [["img", 0, 0]], [["memory", 0, 0]])), "all")
+    maps = extract(frame)
+    copied = method(maps)
+    assert type(copied) is fastact.FeatureMaps
+    assert same(copied, maps)
+    assert copied.missing == maps.missing
+    with pytest.raises(InputError, match="out must be maps"):
+        extract(frame, out=copied)
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one extractor", "two extractors"])

@@ -52,6 +52,17 @@ def test_row_wise(function: ops.Row, case: tuple[np.ndarray, int]):
     assert_rounded(run(library.load(), op, x), exact, 1e-13 * max(1.0, float(np.max(np.abs(x)))))
 
 
+@pytest.mark.parametrize("function", list(ops.Row), ids=lambda f: f.name)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_nan_and_minus_infinity_in_a_row(function: ops.Row, axis: int):
+    """A NaN spoils its row, wherever it stands."""
+    x = np.array([[0, -np.inf, 1], [np.nan, 0, 1], [0, np.nan, 1], [0, 1, np.nan], [2, 0, -3]], np.float32)
+    op, x = ops.RowWise(function, axis), np.ascontiguousarray(x if axis else x.T)
+    actual = run(library.load(), op, x)
+    assert_rounded(actual, reference.run(op, x.astype(np.float64)))
+    assert np.array_equal(np.isnan(actual).any(axis), [False, True, True, True, False])
+
+
 @examples(40)
 @given(cases.ties())
 def test_row_wise_ties(case: cases.Case):

@@ -7,7 +7,8 @@ import math
 import kernel_cases as cases
 import numpy as np
 from hypothesis import given
-from kernel_checks import EPSILON, assert_rounded, examples, run
+from hypothesis import strategies as st
+from kernel_checks import EPSILON, assert_rounded, examples, run, seeds
 
 from fastact.kernels import ops, reference
 from fastact.kernels.cpu import library
@@ -24,6 +25,20 @@ def test_pool(case: cases.Case):
     mean_of_sizes = reference.run(op, np.abs(x).astype(np.float64))
     bound = (math.prod(op.size) + 1) * EPSILON * mean_of_sizes
     assert np.all(np.abs(actual - reference.run(op, x.astype(np.float64))) <= bound)
+
+
+@examples(100)
+@given(st.one_of(cases.pools(), cases.global_pools()), seeds)
+def test_nan_in_a_pool(case: cases.Case, seed: int):
+    """A largest value is found beside it, a mean is lost, and over a whole map either is, as in TensorFlow."""
+    op, (x,) = case
+    for value in (np.nan, -np.inf):
+        seed += 1
+        x = np.where(np.random.default_rng(seed).random(x.shape) < 0.3, np.float32(value), x)
+    actual, wanted = run(library.load(), op, x), reference.run(op, x.astype(np.float64))
+    assert np.array_equal(np.isnan(actual), np.isnan(wanted))
+    if op.kind is ops.PoolKind.MAX:
+        assert np.array_equal(actual, wanted, equal_nan=True)
 
 
 @examples(150)

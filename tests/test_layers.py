@@ -14,6 +14,7 @@ from cases import ACTIVATIONS_KERAS2, ACTIVATIONS_KERAS3, CASES, KERAS2, KERAS3,
 from comparison import all_maps, assert_is_tensorflows
 from oracles import largest_difference
 
+import fastact
 from fastact.layers import registry
 from fastact.layers.functions.calls import keras_operations, tensorflow_functions
 
@@ -63,6 +64,27 @@ def _pilot(k: Any) -> Any:
     for units in (100, 50):
         y = k.layers.Dense(units, activation="relu")(y)
     return k.Model(image, [k.layers.Dense(1, name=name)(y) for name in ("n_outputs0", "n_outputs1")])
+
+
+@pytest.mark.parametrize(
+    ("keras_name", "name", "arguments"),
+    [
+        *((keras, "ReLU", {"threshold": t, "negative_slope": s}) for keras in (KERAS3, KERAS2) for t in (0.2, 0.6)
+          for s in (0.0, 0.5)),
+        *((KERAS2, "ThresholdedReLU", {"theta": t}) for t in (0.2, 0.6)),
+    ],
+)  # fmt: skip
+def test_a_value_at_a_threshold(
+    keras_name: str, name: str, arguments: dict[str, float], keras_named: Callable[[str], Any], tmp_path: Path
+):
+    """A byte over 255 may be a threshold's very value, as float32."""
+    k = keras_named(keras_name)
+    frame = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    model = k.Sequential([k.layers.Input((16, 16, 1)), getattr(k.layers, name)(name="x", **arguments)])
+    model.save(tmp_path / "m.h5")
+    expected = np.asarray(model((frame / np.float32(255))[np.newaxis]))[0]
+    found = fastact.Extractor(tmp_path / "m.h5", "x")(frame)["x"]
+    np.testing.assert_allclose(found, expected, rtol=2e-7)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "float64"])

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -234,6 +235,21 @@ def test_a_wide_umask_does_not_spoil_the_cache(place) -> None:
         os.umask(before)
     assert made.parent == place.cache
     assert place.refusals() == {made: None}
+
+
+def test_a_build_forgets_what_is_old(place) -> None:
+    """Kernels of long ago, and folders of builds that never ended; not what others build just now."""
+    for name, days in (("old", 91), ("newer", 89)):
+        folder = place.cache / f"tmp{name}"
+        folder.mkdir(parents=True, mode=0o700)
+        files = [folder / "kernels.lo", place.cache / f"{name}.so"]
+        for path in files:
+            path.write_bytes(b"kernels")
+        for path in (*files, folder):
+            os.utime(path, (then := time.time() - days * 86_400, then))
+    place.cache.chmod(0o700)
+    used = find_library().path
+    assert {path.name for path in place.cache.iterdir()} == {"tmpnewer", "newer.so", used.name}
 
 
 def test_two_processes_at_once_both_succeed(race) -> None:

@@ -333,6 +333,22 @@ def test_open_sizes_take_any_frame():
         assert np.array_equal(extract(frame)["c4"], Extractor(fixed.at_size(size), "c4")(frame)["c4"])
 
 
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
+def test_open_sizes_take_no_frame_without_values(size: tuple[int, int]):
+    """A largest value of nothing would be read from beyond the frame."""
+    whole = entry("GlobalMaxPooling2D", "g", ["in"])
+    extract = Extractor(model([entry("InputLayer", "in", [], batch_shape=[None, None, None, 3]), whole]), "g")
+    shown = f"{size[0]}x{size[1]}x3"
+    for dtype in (np.uint8, np.float64):
+        frame = np.zeros((*size, 3), dtype)
+        with pytest.raises(InputError, match=f"'in' needs a frame with values in it, and this one is {shown}"):
+            extract(frame)
+        with pytest.raises(InputError, match=shown):
+            extract.batch([frame, frame])
+        with pytest.raises(InputError, match=shown):
+            extract.batch(frame[np.newaxis])
+
+
 def test_an_open_length_that_is_no_picture():
     rnn = entry("SimpleRNN", "r", ["in"], units=3, activation="tanh", return_sequences=True)
     built = model([entry("InputLayer", "in", [], batch_shape=[None, None, 2]), rnn])

@@ -160,6 +160,21 @@ def test_pool2d(tf: Any, size: tuple[int, int], strides: tuple[int, int], pads: 
     np.testing.assert_allclose(mean, sums / counts, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_nan_in_a_pool(tf: Any, place: int):
+    x = np.array([1, 3, 2, 0], np.float32)
+    x[place] = np.nan
+    picture = np.repeat(x, 8).reshape(2, 2, 8)
+    sizes = {"size": (2, 2), "strides": (2, 2), "sides": ((0, 0), (0, 0))}
+    expected = tf.nn.max_pool2d(picture[None], 2, 2, "VALID").numpy()[0]
+    assert np.array_equal(reference.run(ops.Pool(ops.PoolKind.MAX, **sizes), picture), expected)
+    assert np.isnan(reference.run(ops.Pool(ops.PoolKind.AVERAGE, **sizes), picture)).all()
+    assert np.isnan(tf.nn.avg_pool2d(picture[None], 2, 2, "VALID").numpy()).all()
+    for kind, reduce in ((ops.PoolKind.MAX, tf.reduce_max), (ops.PoolKind.AVERAGE, tf.reduce_mean)):
+        assert np.isnan(reference.run(ops.GlobalPool(kind), picture)).all()
+        assert np.isnan(reduce(picture, axis=(0, 1)).numpy()).all()
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
 def test_along_an_axis(tf: Any, axis: int):
     x = normal(4, 6, 8)

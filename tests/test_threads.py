@@ -132,6 +132,12 @@ def test_every_kind_of_step_is_the_same_for_any_team(size: tuple[int, int]) -> N
             assert one == many, f"result {number} with {threads} threads"
 
 
+def test_a_table_without_steps_wakes_nobody(monkeypatch) -> None:
+    team = Team(library.load(), 3)
+    monkeypatch.setattr(team, "_start", lambda: pytest.fail("workers were started"))
+    team.run(0, 0)
+
+
 # Several threads of Python's.
 
 

@@ -81,7 +81,10 @@ class Prepared(ABC):
     def takes(self, frame: object) -> bool:
         """Whether `frame` is an array that can be given as it is, being the only input."""
         return (
-            type(frame) is np.ndarray and (frame.shape, frame.dtype) == self._alike and bool(frame.flags.c_contiguous)
+            type(frame) is np.ndarray
+            and (frame.shape, frame.dtype) == self._alike
+            and (flags := frame.flags).c_contiguous
+            and flags.aligned
         )
 
     def own(self, maps: FeatureMaps) -> FeatureMaps:

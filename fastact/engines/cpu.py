@@ -69,7 +69,15 @@ class _OnCpu(Prepared):
 
     def run(self, inputs: Sequence[Array], maps: FeatureMaps) -> None:
         assert maps.home is not None
-        self._plan.run(self._team, [array.ctypes.data for array in inputs], self._arena.address, maps.home[1])
+        outputs: int = maps.home[1]
+        addresses, kept = [], []
+        for array in inputs:
+            address = array.ctypes.data
+            if outputs - array.nbytes < address < outputs + self._plan.output_bytes:  # maps that are fed back
+                kept.append(array.copy())
+                address = kept[-1].ctypes.data
+            addresses.append(address)
+        self._plan.run(self._team, addresses, self._arena.address, outputs)
 
     def batch(self, inputs: Sequence[Sequence[Array]]) -> FeatureMaps:
         frames, size = len(inputs[0]), self._plan.output_bytes

@@ -13,6 +13,7 @@ from fastact.kernels.cuda.boards import Board
 from fastact.kernels.cuda.encode import Target, can_encode, encode
 from fastact.kernels.cuda.fusion import fuse
 from fastact.kernels.cuda.launch import Launch
+from fastact.kernels.cuda.runner import most_frames
 from fastact.kernels.places import Buffer
 from fastact.kernels.program import Instruction
 from fastact.kernels.records import dataclass
@@ -73,7 +74,13 @@ class CudaPlan:
         return tuple(range(FIRST_INPUT, len(self.strides)))
 
     def launches(self, board: Board, frames: int) -> tuple[list[Launch], tuple[Stretch, ...]]:
-        """What runs for a batch of `frames`, in order, and which launches compute which nodes."""
+        """What runs for a batch of `frames`, in order, and which launches compute which nodes.
+
+        Raises:
+            OutOfMemoryError: no GPU's kernels can count the values of one frame.
+            KernelError: a layer cannot be computed on a GPU.
+        """
+        most_frames(self.strides)  # first: what a launch takes along grows with the map, too
         target, place = Target(board, frames), self._layout.place
         launches: list[Launch] = []
         stretches: list[Stretch] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.kernels.ops import Row, Unary
@@ -136,7 +138,7 @@ class ReLU(FunctionLayer):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        slope, threshold = config.number("negative_slope", 0.0), config.number("threshold", 0.0)
+        slope, threshold = config.number("negative_slope", 0.0), _rounded(config.number("threshold", 0.0))
         high = config.optional_number("max_value")
         if slope == 0 and threshold == 0:
             self.chain = (ops.Elementwise(Unary.CLIP, 0.0, math.inf if high is None else high),)
@@ -144,6 +146,12 @@ class ReLU(FunctionLayer):
         self.chain = (ops.Elementwise(Unary.RELU, slope, threshold),)
         if high is not None:
             self.chain += (ops.Elementwise(Unary.CLIP, -math.inf, high),)
+
+
+def _rounded(threshold: float) -> float:
+    """A threshold as Keras compares values with it: 0.6 as a float32 is larger than 0.6, and not above itself."""
+    largest = float(np.finfo(np.float32).max)
+    return float(np.float32(min(max(threshold, -largest), largest)))
 
 
 @register("LeakyReLU")
@@ -171,7 +179,7 @@ class ThresholdedReLU(FunctionLayer):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self.chain = (ops.Elementwise(Unary.THRESHOLD, config.number("theta", 1.0)),)
+        self.chain = (ops.Elementwise(Unary.THRESHOLD, _rounded(config.number("theta", 1.0))),)
 
 
 @register("PReLU")

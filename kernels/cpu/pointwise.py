@@ -36,8 +36,8 @@ from .simd import f32, f64, fma, i64, set_f32, wide
 
 @njit(error_model="numpy", inline="always")
 def _max0(x):
-    """max(x, 0); the builtin would bring exceptions in."""
-    return x if x > 0.0 else 0.0
+    """max(x, 0); NaN stays."""
+    return 0.0 if x <= 0.0 else x
 
 
 @njit(error_model="numpy", inline="always")
@@ -239,7 +239,7 @@ def sparsemax(step, me, team):
     rows = i64(step, OUTER) * inner
     for row in range(rows * me // team, rows * (me + 1) // team):
         base = _row_start(row, length, inner)
-        largest = _largest(x, base, length, inner)
+        largest = _or_nan(_largest(x, base, length, inner), x, base, length, inner)
         threshold, support, count = -1.0, 0, -1
         while count != support and count != 0:
             support, total, count = count, 0.0, 0
@@ -262,10 +262,20 @@ def _row_start(row, length, inner):
 
 @njit(error_model="numpy", inline="always")
 def _largest(x, base, length, inner):
+    """The largest value of a row that has no NaN."""
     largest = wide(x, base)
     for c in range(1, length):
         value = wide(x, base + c * inner)
         largest = value if value > largest else largest
+    return largest
+
+
+@njit(error_model="numpy", inline="always")
+def _or_nan(largest, x, base, length, inner):
+    """`largest`, or NaN where a row has one."""
+    for c in range(length):
+        value = wide(x, base + c * inner)
+        largest = value if value != value else largest
     return largest
 
 

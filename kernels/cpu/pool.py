@@ -26,7 +26,7 @@ from .simd import f32, i64, set_f32, wide
 
 
 def max_pool(step, me, team):
-    """The largest value of each window, clipped to the input; all channels of a cell side by side."""
+    """The largest value of each window, clipped to the input, which a NaN never is; a cell's channels side by side."""
     x, y, channels = i64(step, X), i64(step, Y), i64(step, CHANNELS)
     in_rows, in_columns = i64(step, IN_ROWS), i64(step, IN_COLUMNS)
     pixels = i64(step, PLANES) * i64(step, ROWS) * i64(step, COLUMNS)
@@ -37,11 +37,12 @@ def max_pool(step, me, team):
             set_f32(target, c, f32(first, c))
         for plane in range(front, back):
             for row in range(top, bottom):
-                for column in range(left, right):
+                start = left + 1 if plane == front and row == top else left
+                for column in range(start, right):
                     source = x + 4 * ((plane * in_rows + row) * in_columns + column) * channels
                     for c in range(channels):
                         value, largest = f32(source, c), f32(target, c)
-                        set_f32(target, c, value if value > largest else largest)
+                        set_f32(target, c, value if value > largest or largest != largest else largest)
 
 
 def average_pool(step, me, team):
@@ -132,14 +133,15 @@ def _zeros(step, begin, end):
 
 
 def global_max_pool(step, me, team):
-    """The largest value of each channel."""
+    """The largest value of each channel, or NaN where there is one."""
     x, y, channels, pixels = i64(step, X), i64(step, Y), i64(step, CHANNELS), i64(step, IN_ROWS)
     for c in range(channels * me // team, channels * (me + 1) // team):
-        largest = f32(x, c)
+        largest = unordered = f32(x, c)
         for p in range(1, pixels):
             value = f32(x, p * channels + c)
             largest = value if value > largest else largest
-        set_f32(y, c, largest)
+            unordered = value if value != value else unordered  # apart: `largest` has to wait for one comparison alone
+        set_f32(y, c, unordered if unordered != unordered else largest)
 
 
 def global_average_pool(step, me, team):

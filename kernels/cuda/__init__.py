@@ -1,7 +1,8 @@
 """CUDA kernels: Python functions that Numba compiles to PTX ahead of time, and the driver alone to run them.
 
 launch       what an encoder gives: a kernel's name, its blocks and its arguments
-encode       how an operation becomes launches (addresses and integers)
+encode       how an operation becomes launches (addresses and integers); `fusion` puts two into one before
+tiles        which tiles of a convolution there are, and the choice among them
 code         the kernels, written in Python; only what compiles or simulates them loads Numba
 catalog      every kernel by name: its function, its parameters, its threads
 boards       what a GPU has: multiprocessors, registers, shared memory

@@ -11,7 +11,10 @@ from .base import INF, NO_PADS, Floats, Op, Pads, Shape, Strip, Window, span, wi
 
 @dataclass(frozen=True, eq=False)
 class Windowed(Op):
-    """What convolutions of (H, W, C) share: windows of weights (kh, kw, …), a bias, zeros around the input."""
+    """What convolutions of (H, W, C) share: windows of weights (kh, kw, …), a bias, zeros around the input.
+
+    Every window reaches over a row and a column of the input itself.
+    """
 
     weights: Floats
     bias: Floats

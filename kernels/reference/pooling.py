@@ -13,14 +13,19 @@ from .moving import pad
 
 @reference(ops.Pool)
 def _pool(op: ops.Pool, x: Array) -> Array:
-    shape = op.shape(x.shape)
-    padded = pad(x, op.sides, math.nan)
-    windows = []
+    if op.kind is ops.PoolKind.MAX:  # a NaN is never the largest beside numbers, in TensorFlow too
+        return np.asarray(np.fmax.reduce(_windows(op, pad(x, op.sides, math.nan))))
+    cells = _windows(op, pad(np.ones_like(x), op.sides, 0.0)).sum(axis=0)
+    return np.asarray(_windows(op, pad(x, op.sides, 0.0)).sum(axis=0) / cells)
+
+
+def _windows(op: ops.Pool, padded: Array) -> Array:
+    """The first cell of every window, then every second one, and so on: (cells of a window, *output)."""
+    found = []
     for place in np.ndindex(*op.size):
-        each = zip(place, shape, op.strides, strict=False)
-        windows.append(padded[tuple(slice(k, k + (n - 1) * stride + 1, stride) for k, n, stride in each)])
-    reduce = np.nanmax if op.kind is ops.PoolKind.MAX else np.nanmean
-    return np.asarray(reduce(np.stack(windows), axis=0))
+        each = zip(place, padded.shape, op.size, op.strides, strict=False)
+        found.append(padded[tuple(slice(k, n - size + k + 1, stride) for k, n, size, stride in each)])
+    return np.stack(found)
 
 
 @reference(ops.PoolGradient)

@@ -11,12 +11,15 @@ from ...places import Buffer
 from ..steps import Row
 from .base import encoder
 
+FEW = 3
+"""Taps for which there are loops of their own."""
+
 
 @encoder(ops.Resample)
 def _resample(op: ops.Resample, inputs: Sequence[Buffer], y: Buffer, registers: str) -> list[Row]:
     (x,) = inputs
-    _, length, _ = ops.axis_split(x.shape, op.axis)
+    _, length, inner = ops.axis_split(x.shape, op.axis)
     cells = np.array(op.cells, np.int64)  # a copy, which lies at a multiple of 8 bytes
-    return [
-        ["f32_resample", x.place, y.place, *ops.axis_split(y.shape, op.axis), length, cells.shape[1], cells, op.weights]
-    ]
+    taps = cells.shape[1]
+    kernel = "f32_resample" if taps <= FEW or inner == 1 else "f32_resample_many"
+    return [[kernel, x.place, y.place, *ops.axis_split(y.shape, op.axis), length, taps, cells, op.weights]]

@@ -104,10 +104,10 @@ def measure(case: Any, kernels: library.Library, milliseconds: float) -> Timed:
         if not np.allclose(run(), expected, rtol=1e-5, atol=1e-5 * float(np.abs(expected).max())):
             raise BenchmarkError(f"tile {_short(tile)} gives other maps for {case.id}: nothing is timed")
     taken = least(runs, milliseconds)
-    blocks = [f"{b.count} x {_short(tiles[b.tile])}" for b in chosen]
+    words = [f"{b.count} x {_short(tiles[b.tile])}" for b in chosen]
     title = case.id.removeprefix("measured-")
     return Timed(
-        title, pixels, filters, " + ".join(blocks), taken.pop("") * 1e6, {k: v * 1e6 for k, v in taken.items()}
+        title, pixels, filters, " + ".join(words), taken.pop("") * 1e6, {k: v * 1e6 for k, v in taken.items()}
     )
 
 

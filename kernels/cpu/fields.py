@@ -51,7 +51,7 @@ LOW, HIGH, BLOCKS, X_BLOCK, FILTER_BLOCK, SEGMENT_STEP = 15, 16, 17, 18, 19, 20
 # Paired convolution (see pairs.py): as a convolution, PIXELS being pairs of pixels, but SPREAD_COUNT entries of
 # SPREAD (taps; bytes from where a pair's field begins to the first tap, and from where its room begins to its factors),
 # CELL_STEP bytes from tap to tap and DEPTH channels; for each of four SUMS its first segment, their number, how many
-# are added up together, and its first row of weights; PAIR_LENGTH factors of a pair; ROOM for each of MEMBERS, ROOM_STEP
-# apart; and the first filter of the LAST_BLOCK.
+# are added up together, and its first row of weights; PAIR_LENGTH factors of a pair; ROOM for each of MEMBERS,
+# ROOM_STEP apart; and the first filter of the LAST_BLOCK.
 SPREAD, SPREAD_COUNT, CELL_STEP, DEPTH, SUMS = 10, 11, 18, 20, 21
 PAIR_LENGTH, ROOM, ROOM_STEP, MEMBERS, LAST_BLOCK = 13, 22, 23, 24, 19

@@ -1,8 +1,8 @@
 """Convolutions whose output pixels are computed in pairs, with fewer products: the compiled part of :mod:`.pairing`.
 
 For each tile of pairs, one member spreads what they see of the input into room of its own, as the sums and differences
-that are multiplied; four passes of the convolution's micro-kernel make four sums for each pair and filter; and these are
-put together as the values of two pixels.
+that are multiplied; four passes of the convolution's micro-kernel make four sums for each pair and filter; and these
+are put together as the values of two pixels.
 """
 
 from __future__ import annotations

@@ -77,7 +77,8 @@ def readme(made: Figures) -> str:
     """The tables for people: the article's network in milliseconds, all else as ratios, whole processes."""
     parts = [
         "One frame of the article's network (the sample pilot), warm: every convolution's map, float32; the least "
-        "milliseconds of a frame, and in brackets the median of the rounds' ratios to fastact's time.",
+        "milliseconds of a frame, and in brackets the median of the rounds' ratios to fastact's time; of the peak, all "
+        "multiply-adds that the network has are counted, though fastact does without some of them.",
         _times(made),
         "How many times fastact's time other networks and frames take, one thread: donkeycar's linear pilot, every "
         "convolution's map; from a uint8 frame, the conversion counted; MobileNetV2 (0.35, 96x96) and a small U-Net "
@@ -102,8 +103,9 @@ def details(made: Figures) -> str:
                 f"Written by `{made.command}`; a figure changed by hand would be lost.",
                 HOW,
                 made.where,
-                "Milliseconds of a frame, or of a process from start to end with its peak memory; `of peak` is "
-                "floating-point operations (a multiply-add counted as two) over those that as many cores can do; "
+                "Milliseconds of a frame, or of a process from start to end with its peak memory; `of peak` is the "
+                "network's floating-point operations (a multiply-add counted as two) over those that as many cores can "
+                "do, which may be more than all: computing two pixels together takes fewer (docs/architecture.md); "
                 "`x fastact` is the median of the rounds' ratios to fastact's time, and beside it their quartiles. The "
                 "pilots' maps are those of every convolution; the other networks' are those of every layer.",
                 markdown(head, rows(made)),

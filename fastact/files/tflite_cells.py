@@ -26,6 +26,7 @@ Bound = Mapping[str, object]
 
 _COMMUTING = ("ADD", "MUL")
 _MOST_TERMS = 4
+_MOST_SHAPES = 8
 _OTHER_MASKS = ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask", "offset")
 
 
@@ -100,10 +101,11 @@ class Body:
 
     def at(self, number: int) -> int:
         """The tensor that has a tensor's numbers in the same order, before it was given another shape."""
-        maker = self._makers.get(number)
-        while maker is not None and maker.kind == "RESHAPE" and self._same_size(maker):
-            number = maker.inputs[0]
+        for _ in range(_MOST_SHAPES):
             maker = self._makers.get(number)
+            if maker is None or maker.kind != "RESHAPE" or not self._same_size(maker):
+                break
+            number = maker.inputs[0]
         return number
 
     def _same_size(self, operator: Operator) -> bool:
@@ -157,12 +159,24 @@ class Body:
         operator = self._makers.get(number)
         if operator is None:
             return
-        if operator.kind == "SPLIT" and len(operator.inputs) == 2 and len(operator.outputs) == n:
-            rank = len(self.graph.tensors[operator.inputs[1]].shape)
-            if operator.outputs[k] == number and self.graph.ints(operator.inputs[0]) in ((-1,), (rank - 1,)):
-                yield operator.inputs[1]
+        if operator.kind in ("SPLIT", "SPLIT_V") and len(operator.outputs) == n:
+            source = self._split(operator)
+            if operator.outputs[k] == number and source is not None:
+                yield source
         elif operator.kind == "STRIDED_SLICE" and self._columns(operator) == (k, n):
             yield operator.inputs[0]
+
+    def _split(self, operator: Operator) -> int | None:
+        """The tensor whose last axis an operator cuts into parts of one size."""
+        inputs = operator.inputs
+        if len(inputs) != (2 if operator.kind == "SPLIT" else 3):
+            return None
+        axis, source = (inputs[0], inputs[1]) if operator.kind == "SPLIT" else (inputs[2], inputs[0])
+        shape = self.graph.tensors[source].shape
+        if self.graph.ints(axis) not in ((-1,), (len(shape) - 1,)):
+            return None
+        widths = {self.graph.tensors[number].shape[-1:] for number in operator.outputs}
+        return source if len(widths) == 1 and None not in widths.pop() else None
 
     def _columns(self, operator: Operator) -> tuple[int, int] | None:
         """Which of how many parts of its input's last axis, of two, an operator takes."""

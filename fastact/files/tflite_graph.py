@@ -294,14 +294,18 @@ def _check_wiring(
         if number not in tensors or tensors[number].data is not None:
             raise source.damaged(f"its network takes tensor {number} as an input")
     given.update(inputs)
+    empty = {n for n, t in tensors.items() if t.size == 0}
+    untouched = {n for n, t in tensors.items() if t.is_variable}.difference(inputs)
     for place, operator in enumerate(operators):
         for number in operator.inputs:
             if number != -1 and number not in given:
                 raise source.damaged(f"operator {place}, {operator.kind}, takes tensor {number} before it is given")
+        untouched.difference_update(operator.inputs)
         for number in operator.outputs:
-            if number not in tensors or (number in given and tensors[number].size):
+            if number not in tensors or (number in given and number not in empty and number not in untouched):
                 raise source.damaged(f"operator {place}, {operator.kind}, gives tensor {number}, which is not its own")
             given.add(number)
+            untouched.discard(number)
     if not outputs or not given.issuperset(outputs):
         raise source.damaged("its network gives no outputs, or such as nothing computes")
 

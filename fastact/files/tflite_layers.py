@@ -39,7 +39,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Use], Made]] = MappingProxyType(
     dict.fromkeys(arithmetic.FUNCTIONS, arithmetic.function)
     | dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM"), arithmetic.binary)
     | dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), forms.reshape)
-    | dict.fromkeys(loops.RECURRENT.values(), recurrent)
+    | dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE"), recurrent)
     | {
         "ALL_FRAMES": forms.all_frames,
         "AVERAGE_POOL_2D": windows.average_pool,

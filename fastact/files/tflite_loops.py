@@ -1,6 +1,7 @@
 """Loops and fused operators that are recurrent layers: an LSTM, a GRU or a SimpleRNN.
 
-A converter writes such a layer in one of two ways, and `fold` puts one operator in the place of either:
+A converter writes such a layer in one of two ways, and `fold` puts an operator of the same kind, to which it adds the
+`Recurrence`, in the place of either:
 
 - WHILE, whose body computes one step, with what brings the steps before the batch and back. The steps' outputs are
   kept in a list of TensorFlow's own (``FlexTensorListReserve``, …) or, where the batch is one frame, in a tensor.
@@ -25,13 +26,10 @@ from .tflite_frames import taken
 from .tflite_graph import FLOATS, Graph, Operator
 from .tflite_schema import ACTIVATIONS
 
-__all__ = ["RECURRENT", "Recurrence", "fold"]
-
-RECURRENT = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "SIMPLE_RNN"}
-"""Layers, and the operators that `fold` writes for them."""
+__all__ = ["Recurrence", "fold"]
 
 _LARGEST_ZEROS = 2**16
-_FEEDING = ("CUSTOM FlexTensorListReserve", "FILL", "RESHAPE", "REVERSE_V2", "TRANSPOSE")
+_FEEDING = ("CUSTOM FlexTensorListReserve", "DEQUANTIZE", "FILL", "RESHAPE", "REVERSE_V2", "TRANSPOSE")
 """What there is only for a loop's sake."""
 
 
@@ -68,7 +66,7 @@ def fold(graph: Graph, operators: Sequence[Operator]) -> list[Operator]:
             continue
         layer = found.cell
         inputs = (found.sequence, *layer.kernels, *layer.recurrent_kernels, *layer.biases)
-        replaced[found.output] = Operator(RECURRENT[layer.class_name], inputs, (found.output,), {}, {"layer": found})
+        replaced[found.output] = Operator(operator.kind, inputs, (found.output,), {}, {"layer": found})
         gone.update(operator.outputs)
         gone.update(one.outputs[0] for one in main.between(operator, found.output))
     if not replaced:
@@ -136,6 +134,8 @@ class _Main:
     def is_zeros(self, number: int) -> bool:
         """Whether a tensor of floats is nothing but zeros."""
         maker = self.makers.get(number)
+        if maker is not None and maker.kind == "DEQUANTIZE":  # of a float16 model
+            number, maker = maker.inputs[0], None
         if maker is not None and (maker.kind != "FILL" or len(maker.inputs) != 2):
             return False
         tensor = self.graph.tensors[number if maker is None else maker.inputs[1]]
@@ -148,8 +148,9 @@ class _Main:
         cut = self.makers.get(number)
         if cut is None or cut.kind != "STRIDED_SLICE" or taken(self.graph, cut) != 0:
             return False
-        asked = self.makers.get(cut.inputs[0])
-        return asked is not None and asked.kind == "SHAPE" and asked.inputs == (sequence,)
+        asked, turned = self.makers.get(cut.inputs[0]), self.makers.get(sequence)
+        same = {sequence, turned.inputs[0]} if turned and turned.kind == "REVERSE_V2" else {sequence}
+        return asked is not None and asked.kind == "SHAPE" and same.issuperset(asked.inputs)
 
 
 def _of_loop(main: _Main, loop: Operator) -> Recurrence | None:

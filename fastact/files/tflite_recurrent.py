@@ -19,8 +19,9 @@ _GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
 
 def recurrent(use: Use) -> Made:
     """A recurrence over a run of frames, or steps: (steps, features) to (units,), or to (steps, units)."""
-    layer = use.operator.folded["layer"]
-    assert isinstance(layer, Recurrence), "written by tflite_loops"
+    layer = use.operator.folded.get("layer")
+    if not isinstance(layer, Recurrence):
+        raise Unsayable
     view, cell = use.view_in_any_order(), layer.cell
     steps, width = _sequence(view, layer)
     kernels, again = (_constants(use, numbers) for numbers in (cell.kernels, cell.recurrent_kernels))

@@ -89,6 +89,30 @@ def test_layers_one_on_the_other_keep_their_names(version: str, keras_named: Ker
         assert_close(maps[name], expected[name][0], name)
 
 
+def stacked_for_a_batch_of_one(k: Any) -> Any:
+    k.backend.clear_session()
+    x = run = k.layers.Input(batch_shape=(1, STEPS, FEATURES), name="run")
+    x = k.layers.GRU(UNITS, return_sequences=True)(k.layers.LSTM(UNITS, return_sequences=True)(x))
+    x = k.layers.SimpleRNN(UNITS, go_backwards=True)(x)
+    return shaken(k.Model(run, k.layers.Dense(3, name="after")(x)))
+
+
+def test_layers_one_on_the_other_for_a_batch_of_one(keras_named: Keras, tmp_path: Path) -> None:
+    original = stacked_for_a_batch_of_one(keras_named("keras"))
+    model = fastact.load(saved(tmp_path / "a.tflite", converted(original)))
+    assert [node.class_name for node in model.nodes] == ["InputLayer", "LSTM", "GRU", "SimpleRNN", "Dense"]
+    expected = keras_maps(original, {"run": frame()[None]})
+    assert_close(fastact.Extractor(model, "all")(frame())["after"], expected["after"][0], "after")
+
+
+def test_a_state_that_another_layer_writes_to(keras_named: Keras, tmp_path: Path) -> None:
+    """The converter gives the GRU for its zeros what the fused LSTM keeps its state in: not what Keras computes."""
+    content = converted(stacked_for_a_batch_of_one(keras_named("tf_keras")))
+    model = fastact.load(saved(tmp_path / "a.tflite", content))
+    assert "fastact does not know layers of class 'WHILE'" in [node.reason for node in model.nodes]
+    assert all(node.class_name != "GRU" for node in model.nodes)
+
+
 # Loops that are nearly such layers.
 
 

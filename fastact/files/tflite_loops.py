@@ -71,7 +71,7 @@ def fold(graph: Graph, operators: Sequence[Operator]) -> list[Operator]:
         gone.update(one.outputs[0] for one in main.between(operator, found.output))
     if not replaced:
         return list(operators)
-    folded = [replaced.get(one.outputs[0], one) if one.outputs else one for one in operators]
+    folded = [next((replaced[n] for n in one.outputs if n in replaced), one) for one in operators]
     gone -= replaced.keys()
     return _without_feeders(graph, [one for one in folded if not gone.intersection(one.outputs[:1])])
 
@@ -132,7 +132,7 @@ class _Main:
         return self.graph.tensors[number].shape
 
     def is_zeros(self, number: int) -> bool:
-        """Whether a tensor of floats is nothing but zeros."""
+        """Whether a tensor of floats is nothing but zeros when it is taken."""
         maker = self.makers.get(number)
         if maker is not None and maker.kind == "DEQUANTIZE":  # of a float16 model
             number, maker = maker.inputs[0], None
@@ -141,7 +141,9 @@ class _Main:
         tensor = self.graph.tensors[number if maker is None else maker.inputs[1]]
         if tensor.kind not in FLOATS or tensor.size > _LARGEST_ZEROS:
             return False
-        return tensor.is_variable or (tensor.data is not None and not np.any(self.graph.floats(tensor)))
+        if tensor.is_variable:  # zeros at first; converters let layers share one, to which each then writes
+            return len(self._takers.get(number, ())) == 1
+        return tensor.data is not None and not np.any(self.graph.floats(tensor))
 
     def is_length_of(self, number: int, sequence: int) -> bool:
         """Whether a number is computed as the length of a tensor's first axis."""

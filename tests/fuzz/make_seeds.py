@@ -117,8 +117,8 @@ def forms(k: Any, image: Any) -> Any:
 def steps(k: Any) -> Any:
     """Recurrent layers for a batch of one: of Keras 2 one operator, and loops without TensorFlow's lists."""
     y = run = k.layers.Input(batch_shape=(1, 3, 2), name="run")
-    y = k.layers.GRU(2, return_sequences=True)(k.layers.LSTM(2, return_sequences=True)(y))
-    return k.Model(run, k.layers.SimpleRNN(2, go_backwards=True)(y))
+    y = k.layers.GRU(3, return_sequences=True)(k.layers.LSTM(2, return_sequences=True)(y))
+    return k.Model(run, k.layers.SimpleRNN(4, go_backwards=True)(y))
 
 
 MODELS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -74,5 +75,8 @@ def _run(package: ModuleType, model: Model, inputs: Mapping[str, Floats]) -> dic
         array = np.asarray(interpreter.get_tensor(tensors[node.name]), np.float32)
         # a run of frames is in the batch there, or before it: with one frame, the same numbers in the same order
         shape = array.shape[1:] if None in node.shape else tuple(n for n in node.shape if n is not None)
-        found[node.name] = array.reshape(shape) if array.size == np.prod(shape, dtype=np.int64) else array
+        if array.size == math.prod(shape):
+            found[node.name] = array.reshape(shape)
+        elif array.size * shape[0] != math.prod(shape):  # else it is one frame of a run, written frame by frame
+            found[node.name] = array
     return found

@@ -77,6 +77,8 @@ def _run(package: ModuleType, model: Model, inputs: Mapping[str, Floats]) -> dic
         shape = array.shape[1:] if None in node.shape else tuple(n for n in node.shape if n is not None)
         if array.size == math.prod(shape):
             found[node.name] = array.reshape(shape)
-        elif array.size * shape[0] != math.prod(shape):  # else it is one frame of a run, written frame by frame
+        elif array.size * math.prod(shape[:1]) != math.prod(
+            shape
+        ):  # else it is one frame of a run, written frame by frame
             found[node.name] = array
     return found

@@ -254,6 +254,8 @@ def _operator(table: Table, codes: Sequence[str], first: int) -> Operator:
         raise table.source.damaged(f"{table.what} is of kind {code} of {len(codes)}")
     inputs, outputs = (_numbers(table, f, "tensors", first) for f in (schema.Operator.INPUTS, schema.Operator.OUTPUTS))
     kind = codes[code]
+    if len(inputs) < schema.LEAST_INPUTS.get(kind, 0):
+        raise table.source.damaged(f"{table.what}, {kind}, takes {len(inputs)} tensors")
     return Operator(kind, inputs, outputs, _options(table, kind), _custom_options(table, kind))
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ..kernels.records import dataclass
 
-__all__ = ["ACTIVATIONS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
+__all__ = ["ACTIVATIONS", "LEAST_INPUTS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
 
 
 class Model:
@@ -147,6 +147,29 @@ OPTIONS: Mapping[str, Options] = MappingProxyType(
     }
 )  # fmt: skip
 """The options of the operators whose options matter to fastact, under the schema's names."""
+
+LEAST_INPUTS: Mapping[str, int] = MappingProxyType(
+    dict.fromkeys(
+        [
+            "DEQUANTIZE",
+            "ELU",
+            "EXP",
+            "HARD_SWISH",
+            "LOGISTIC",
+            "LOG_SOFTMAX",
+            "PACK",
+            "RELU",
+            "RELU6",
+            "RELU_N1_TO_1",
+            "RESHAPE",
+        ],
+        1,
+    )
+    | dict.fromkeys(["SHAPE", "SQUEEZE", "TANH"], 1)
+    | dict.fromkeys(["EXPAND_DIMS", "FILL", "GATHER", "REVERSE_V2", "SPLIT", "TILE", "TRANSPOSE"], 2)
+    | dict.fromkeys(["BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPLIT_V", "STRIDED_SLICE"], 3)
+)
+"""How many inputs operators have that are looked at for what is around them."""
 
 PADDINGS = ("same", "valid")
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

@@ -154,7 +154,7 @@ def test_versions(tmp_path: Path, version: object, error: type[Exception], words
         (members()[1:], FileError, r"holds no metadata\.json"),
         ([*members()[:2], ("model.weights.npz", b"")], UnsupportedError, r"npz.*model\.save\('x\.keras'\)"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_archives_that_lack_something(
     tmp_path: Path, parts: list[tuple[str, bytes]], error: type[Exception], words: str

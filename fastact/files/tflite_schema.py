@@ -149,26 +149,13 @@ OPTIONS: Mapping[str, Options] = MappingProxyType(
 """The options of the operators whose options matter to fastact, under the schema's names."""
 
 LEAST_INPUTS: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys(
-        [
-            "DEQUANTIZE",
-            "ELU",
-            "EXP",
-            "HARD_SWISH",
-            "LOGISTIC",
-            "LOG_SOFTMAX",
-            "PACK",
-            "RELU",
-            "RELU6",
-            "RELU_N1_TO_1",
-            "RESHAPE",
-        ],
-        1,
-    )
-    | dict.fromkeys(["SHAPE", "SQUEEZE", "TANH"], 1)
-    | dict.fromkeys(["EXPAND_DIMS", "FILL", "GATHER", "REVERSE_V2", "SPLIT", "TILE", "TRANSPOSE"], 2)
-    | dict.fromkeys(["BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "SPLIT_V", "STRIDED_SLICE"], 3)
-)
+    {
+        "DEQUANTIZE": 1, "ELU": 1, "EXP": 1, "HARD_SWISH": 1, "LOGISTIC": 1, "LOG_SOFTMAX": 1, "PACK": 1, "RELU": 1,
+        "RELU6": 1, "RELU_N1_TO_1": 1, "RESHAPE": 1, "SHAPE": 1, "SQUEEZE": 1, "TANH": 1,
+        "EXPAND_DIMS": 2, "FILL": 2, "GATHER": 2, "REVERSE_V2": 2, "SPLIT": 2, "TILE": 2, "TRANSPOSE": 2,
+        "BATCH_TO_SPACE_ND": 3, "SPACE_TO_BATCH_ND": 3, "SPLIT_V": 3, "STRIDED_SLICE": 3,
+    }
+)  # fmt: skip
 """How many inputs operators have that are looked at for what is around them."""
 
 PADDINGS = ("same", "valid")

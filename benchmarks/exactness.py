@@ -47,8 +47,7 @@ grow with depth.
   none. The test's bound is 2. **over** counts the layers whose error is more than twice Keras's with nothing taken off.
 - **files** lists what gave these very maps, to the bit. A `.tflite` file has a row of its own, held against the Keras
   model it was converted from: the converter folds normalizations into weights and rounds them, so that part of the
-  error is in the file. Its **layers** are those that still have a Keras layer's name. An LSTM is a loop there, which
-  fastact does not compute: the rnn pilot's `.tflite` row ends before it.
+  error is in the file. Its **layers** are those that still have a Keras layer's name.
 
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastact import files
+from fastact import files, litert
 from fastact.errors import MissingExtraError, UnsupportedError
 from fastact.files.model import MODEL_CLASSES
 from fastact.graph import Model
@@ -54,14 +54,18 @@ def _difference(name: str, ours: Floats, theirs: Floats) -> Difference:
 def tensorflow_maps(model: Model, inputs: Mapping[str, Floats]) -> tuple[str, dict[str, Floats]]:
     """Every layer's map as TensorFlow computes it from the model's file, and which Keras loaded it.
 
+    Of a TensorFlow Lite file, as its interpreter does, and which one.
+
     Args:
-        model: as fastact read it; its file is loaded again, by Keras, in its safe mode.
+        model: as fastact read it; its file is loaded again, by Keras in its safe mode.
         inputs: the inputs by name, float32, without batch axis.
 
     Raises:
         MissingExtraError: TensorFlow is not installed.
         UnsupportedError: no installed Keras loads the file.
     """
+    if model.format == litert.FORMAT:
+        return litert.interpreted_maps(model, inputs)
     name, network = _load(model.source, model.config_source)
     batch = [np.asarray(inputs[n], np.float32)[np.newaxis] for n in model.inputs]
     return name, {key: value[0] for key, value in keras_maps(network, batch).items()}

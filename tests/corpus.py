@@ -38,7 +38,6 @@ class Network:
         brightest: frames hold values from 0 to this; a network that rescales its input expects 255.
         brief: whether it belongs to the short form.
         keras: which Keras can make it.
-        loops: whether it has an LSTM, which is a loop in a .tflite file, and not computed.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Network:
     brightest: float = 1.0
     brief: bool = False
     keras: tuple[str, ...] = BOTH
-    loops: bool = False
 
 
 def _application(name: str, side: int, **arguments: Any) -> Network:
@@ -65,7 +63,7 @@ NETWORKS = (
     _application("Xception", 71),
     _application("NASNetMobile", 64),
     Network("U-Net 128x128", unet, brief=True),
-    *(Network(f"pilot {case.id}", case.make, loops=case.id == "rnn") for case in PILOTS),
+    *(Network(f"pilot {case.id}", case.make) for case in PILOTS),
 )
 
 

@@ -44,6 +44,7 @@ ORDER = (
     "fastact.saving",
     "fastact.stats",
     "fastact.tub_maps",
+    "fastact.litert",
     "fastact.verify",
     "fastact.donkey",
     "fastact.film",

@@ -59,6 +59,6 @@ def test_other_files_give_the_same_maps_to_the_bit(subject: Subject, tmp_path: P
 def test_what_a_converter_left_is_computed(subject: Subject, tmp_path: Path) -> None:
     model = subject.in_tflite(tmp_path)
     found = subject.differences(maps_of(model, subject.inputs))
-    assert any(node.reason for node in model.nodes) == subject.network.loops
+    assert [node.reason for node in model.nodes if node.reason] == []
     assert 2 * len(found) >= len(model.nodes)
     assert_exact(found)

@@ -145,11 +145,16 @@ def test_versions(tmp_path: Path, version: object, error: type[Exception], words
         ([("notes.txt", b"")], FileError, r"no '\.keras' file \(it holds 'notes\.txt'\)"),
         ([], FileError, r"no '\.keras' file \(it holds nothing\)"),
         ([(f"pilot/{name}", data) for name, data in members()], FileError, "no '.keras' file"),
+        (
+            [("archive/data.pkl", b"\x80"), ("archive/version", b"3")],
+            FileError,
+            "is a PyTorch model, and fastact reads",
+        ),
         (members()[:2], FileError, r"holds no model\.weights\.h5"),
         (members()[1:], FileError, r"holds no metadata\.json"),
         ([*members()[:2], ("model.weights.npz", b"")], UnsupportedError, r"npz.*model\.save\('x\.keras'\)"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_archives_that_lack_something(
     tmp_path: Path, parts: list[tuple[str, bytes]], error: type[Exception], words: str

@@ -47,8 +47,8 @@ def command(
     What is not given is made up, and that is said: a sample frame where a picture is taken, noise elsewhere.
 
     Loads MODEL with fastact and with Keras (which must be installed: the extra `verify`) and prints, per layer, the
-    largest absolute difference, the largest in parts of the layer's largest value, and a verdict. Exit status 1 if a
-    layer is beyond the tolerance.
+    largest absolute difference, the largest in parts of the layer's largest value, and a verdict. A .tflite file is
+    run by LiteRT or TensorFlow Lite. Exit status 1 if a layer is beyond the tolerance.
 
     \b
     Example:

@@ -50,6 +50,10 @@ def open_model(path: Path, descriptor: int, max_weight_bytes: int) -> Iterator[S
 
 def _check_members(archive: Archive) -> None:
     names = set(archive.names)
+    if _CONFIG not in names and any(name.endswith("/data.pkl") for name in names):
+        raise archive.problem(
+            "is a PyTorch model, and fastact reads Keras models: give a file saved with model.save('x.keras')"
+        )
     if _CONFIG not in names:
         raise archive.problem(
             f"is a zip archive but no '.keras' file (it holds {listed(sorted(names))}): give a file saved with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,3 +73,5 @@ class SavedModel:
     """SHA-256 of the file's bytes, in hexadecimal: names the model in saved results."""
     config_path: Path | None = None
     """The file that the configuration comes from, where that is another than `path`."""
+    tensors: Mapping[str, int] = field(default_factory=dict)
+    """In a TensorFlow Lite file, the numbers of the tensors that inputs and layers give."""

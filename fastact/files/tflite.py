@@ -5,7 +5,9 @@
 | `flatbuffer.py` | tables and vectors, every one of them compared with the file's size |
 | `tflite_graph.py` | tensors and operators, checked against each other |
 | `tflite_patterns.py` | one operator of several that are one layer |
-| `tflite_layers.py` | steps, each a Keras layer, by `tflite_windows.py`, `tflite_forms.py`, `tflite_arithmetic.py` |
+| `tflite_frames.py` | one operator of those that are written once a frame |
+| `tflite_loops.py` | one operator of a loop that is a recurrent layer, which `tflite_cells.py` recognises |
+| `tflite_layers.py` | steps, each a Keras layer, by `tflite_windows.py`, `tflite_recurrent.py`, `tflite_forms.py`, … |
 | `tflite_merge.py` | one step of several that are one layer, and names, from `tflite_names.py` |
 | `tflite_weights.py` | weights, when they are asked for |
 
@@ -64,6 +66,10 @@ def _saved_model(source: Source, descriptor: int, max_weight_bytes: int) -> Save
         raise source.problem("computes nothing from its inputs: convert the model again")
     steps = tflite_merge.merged(graph, made, (view.value for view in outputs))
     inputs, names = tflite_merge.named(graph, naming, steps)
+    named = [
+        *((name, number) for number, name in inputs.items()),
+        *zip(names, (step.value for step in steps), strict=True),
+    ]
     return SavedModel(
         path=source.path,
         format="TensorFlow Lite",
@@ -74,6 +80,7 @@ def _saved_model(source: Source, descriptor: int, max_weight_bytes: int) -> Save
             source, {name: step.weights for name, step in zip(names, steps, strict=True)}, max_weight_bytes
         ),
         identity=sniff.identity(descriptor),
+        tensors={name: number for name, number in named if number < len(graph.tensors)},
     )
 
 

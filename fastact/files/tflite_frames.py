@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ..kernels.records import dataclass
 from .tflite_graph import Graph, Operator
 
-__all__ = ["fold"]
+__all__ = ["fold", "taken"]
 
 _MOST_FRAMES = 1024
 _LONGEST = 32
@@ -63,25 +63,27 @@ def _frame(graph: Graph, makers: dict[int, Operator], number: int, place: int) -
         operator = makers.get(number)
         if operator is None or not operator.inputs or len(operator.outputs) != 1:
             return None
-        if operator.kind == "STRIDED_SLICE" and _taken(graph, operator) == place:
+        if operator.kind == "STRIDED_SLICE" and taken(graph, operator) == place:
             return _Frame(operator.inputs[0], operator, tuple(reversed(found)))
         found.append(operator)
         number = operator.inputs[0]
     return None
 
 
-def _taken(graph: Graph, operator: Operator) -> int | None:
-    """Which place along the first axis an operator takes, if that is what it does."""
+def taken(graph: Graph, operator: Operator, axis: int = 0) -> int | None:
+    """Which place along an axis a STRIDED_SLICE takes, if that is what it does."""
     options, rank = operator.options, len(graph.tensors[operator.inputs[0]].shape)
-    others = (1 << rank) - 2
-    if options["shrink_axis_mask"] != 1 or any(options[n] for n in ("ellipsis_mask", "new_axis_mask", "offset")):
+    others = ((1 << rank) - 1) & ~(1 << axis)
+    if options["shrink_axis_mask"] != 1 << axis or any(
+        options[n] for n in ("ellipsis_mask", "new_axis_mask", "offset")
+    ):
         return None
     begins, strides = (graph.ints(operator.inputs[i]) if len(operator.inputs) == 4 else None for i in (1, 3))
     if begins is None or strides is None or len(begins) != rank or set(strides) != {1}:
         return None
     masks = int(options["begin_mask"]), int(options["end_mask"])
     whole = all(mask & others == others for mask in masks)
-    return begins[0] if whole and not masks[0] & 1 else None
+    return begins[axis] if whole and not masks[0] & (1 << axis) else None
 
 
 def _alike(graph: Graph, first: _Frame, other: _Frame) -> bool:

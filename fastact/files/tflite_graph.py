@@ -2,12 +2,13 @@
 
 What comes out of `read` can be walked without further checks: numbers of tensors are in range, every tensor is given
 once and before it is taken, so that there is no cycle, and every constant has the bytes its shape needs, in the file.
+The same holds for the conditions and bodies of the main network's loops, whose tensors are numbered on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = ["FLOATS", "ITEM_BYTES", "Graph", "Operator", "Tensor", "as_float32", 
 
 MOST_OPERATORS = 20_000
 MOST_TENSORS = 65_536
+MOST_LOOPS = 64
 MOST_AXES = 8
 LARGEST = 2**31
 
@@ -70,18 +72,31 @@ class Operator:
 
 
 @dataclass(frozen=True)
+class Subgraph:
+    """A network: the main one, or the condition or the body of a loop."""
+
+    tensors: Sequence[Tensor]
+    operators: Sequence[Operator]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Graph:
     """The file's main network."""
 
     source: Source
     name: str
     tensors: Sequence[Tensor]
+    """Its own, and then those of the loops."""
     operators: Sequence[Operator]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     input_names: Mapping[int, str]
     """What the signature calls the inputs."""
     output_names: Mapping[int, str]
+    loops: Mapping[int, Subgraph]
+    """Conditions and bodies of the main network's loops, by the numbers that WHILE gives."""
 
     def ints(self, number: int) -> tuple[int, ...] | None:
         """The values of a constant of integers, read; None for any other tensor."""
@@ -118,29 +133,58 @@ def read(source: Source) -> Graph:
     graphs = model.places(schema.Model.SUBGRAPHS, MOST_OPERATORS, "subgraphs")
     if not graphs:
         raise source.problem("holds no network: convert the model again")
-    main = Table(source, graphs[0], "the main subgraph")
     buffers = model.places(schema.Model.BUFFERS, 2 * MOST_TENSORS, "buffers")
-    places = main.places(schema.SubGraph.TENSORS, MOST_TENSORS, "tensors")
-    tensors = [_tensor(Table(source, at, f"tensor {i}"), i, buffers) for i, at in enumerate(places)]
-    places = main.places(schema.SubGraph.OPERATORS, MOST_OPERATORS, "operators")
-    operators = [_operator(Table(source, at, f"operator {i}"), codes) for i, at in enumerate(places)]
-    inputs, outputs = (
-        main.integers(f, MOST_TENSORS, "ends") for f in (schema.SubGraph.INPUTS, schema.SubGraph.OUTPUTS)
-    )
-    _check_wiring(source, tensors, operators, inputs, outputs)
-    operators, tensors = _without_dequantize(operators, tensors)
-    _refuse_quantised(source, tensors)
+    table = Table(source, graphs[0], "the main subgraph")
+    main = _subgraph(table, codes, buffers, 0)
+    tensors, loops = list(main.tensors), {}
+    for number in _loops(source, main, len(graphs)):
+        loop = _subgraph(Table(source, graphs[number], f"subgraph {number}"), codes, buffers, len(tensors))
+        tensors += loop.tensors
+        loops[number] = loop
     named_inputs, named_outputs = _signature(source, model)
     return Graph(
         source,
-        main.text(schema.SubGraph.NAME),
+        table.text(schema.SubGraph.NAME),
         tensors,
-        operators,
-        _in_order(inputs, named_inputs),
-        _in_order(outputs, named_outputs),
+        main.operators,
+        _in_order(main.inputs, named_inputs),
+        _in_order(main.outputs, named_outputs),
         named_inputs,
         named_outputs,
+        loops,
     )
+
+
+def _subgraph(table: Table, codes: Sequence[str], buffers: Sequence[int], first: int) -> Subgraph:
+    """A network whose tensors are numbered from `first` on."""
+    source, what = table.source, "" if first == 0 else f" of {table.what}"
+    places = table.places(schema.SubGraph.TENSORS, MOST_TENSORS - first, "tensors")
+    tensors = [_tensor(Table(source, at, f"tensor {i}{what}"), first + i, buffers) for i, at in enumerate(places)]
+    places = table.places(schema.SubGraph.OPERATORS, MOST_OPERATORS, "operators")
+    operators = [_operator(Table(source, at, f"operator {i}{what}"), codes, first) for i, at in enumerate(places)]
+    inputs, outputs = (_numbers(table, f, "ends", first) for f in (schema.SubGraph.INPUTS, schema.SubGraph.OUTPUTS))
+    numbered = {tensor.number: tensor for tensor in tensors}
+    _check_wiring(source, numbered, operators, inputs, outputs)
+    operators = _without_dequantize(operators, numbered)
+    _refuse_quantised(source, numbered.values())
+    return Subgraph(list(numbered.values()), operators, inputs, outputs)
+
+
+def _numbers(table: Table, field: int, what: str, first: int) -> tuple[int, ...]:
+    """Numbers of tensors, counted on from `first`; those below zero name none."""
+    return tuple(first + n if n >= 0 else n for n in table.integers(field, MOST_TENSORS, what))
+
+
+def _loops(source: Source, main: Subgraph, count: int) -> list[int]:
+    """The subgraphs that are conditions and bodies of the main network's loops."""
+    found = {
+        int(number) for operator in main.operators if operator.kind == "WHILE" for number in operator.options.values()
+    }
+    if any(not 0 < number < count for number in found):
+        raise source.damaged(f"a loop of its network is none of its {count} subgraphs")
+    if len(found) > 2 * MOST_LOOPS:
+        raise source.problem(f"is not safe to read: its network has more than {MOST_LOOPS} loops")
+    return sorted(found)
 
 
 def _places(table: Table, field: int) -> tuple[int, ...]:
@@ -204,14 +248,14 @@ def _data(table: Table, buffers: Sequence[int]) -> Span | None:
     return span if span is not None and span.size else None
 
 
-def _operator(table: Table, codes: Sequence[str]) -> Operator:
+def _operator(table: Table, codes: Sequence[str], first: int) -> Operator:
     code = table.integer(schema.Operator.CODE, "u32")
     if code >= len(codes):
         raise table.source.damaged(f"{table.what} is of kind {code} of {len(codes)}")
-    inputs, outputs = (
-        table.integers(f, MOST_TENSORS, "tensors") for f in (schema.Operator.INPUTS, schema.Operator.OUTPUTS)
-    )
+    inputs, outputs = (_numbers(table, f, "tensors", first) for f in (schema.Operator.INPUTS, schema.Operator.OUTPUTS))
     kind = codes[code]
+    if len(inputs) < schema.LEAST_INPUTS.get(kind, 0):
+        raise table.source.damaged(f"{table.what}, {kind}, takes {len(inputs)} tensors")
     return Operator(kind, inputs, outputs, _options(table, kind), _custom_options(table, kind))
 
 
@@ -239,50 +283,52 @@ def _options(table: Table, kind: str) -> dict[str, float]:
 
 def _check_wiring(
     source: Source,
-    tensors: Sequence[Tensor],
+    tensors: Mapping[int, Tensor],
     operators: Sequence[Operator],
     inputs: Sequence[int],
     outputs: Sequence[int],
 ) -> None:
     """Refuse tensors out of range, given twice, or taken before they are given."""
-    given = {t.number for t in tensors if t.data is not None or t.is_variable or t.size == 0}
+    given = {n for n, t in tensors.items() if t.data is not None or t.is_variable or t.size == 0}
     if len(set(inputs)) != len(inputs) or not inputs:
         raise source.damaged("its network has no inputs, or one of them twice")
     for number in inputs:
-        if not 0 <= number < len(tensors) or tensors[number].data is not None:
+        if number not in tensors or tensors[number].data is not None:
             raise source.damaged(f"its network takes tensor {number} as an input")
     given.update(inputs)
+    empty = {n for n, t in tensors.items() if t.size == 0}
+    untouched = {n for n, t in tensors.items() if t.is_variable}.difference(inputs)
     for place, operator in enumerate(operators):
         for number in operator.inputs:
             if number != -1 and number not in given:
                 raise source.damaged(f"operator {place}, {operator.kind}, takes tensor {number} before it is given")
+        untouched.difference_update(operator.inputs)
         for number in operator.outputs:
-            if not 0 <= number < len(tensors) or (number in given and tensors[number].size):
+            if number not in tensors or (number in given and number not in empty and number not in untouched):
                 raise source.damaged(f"operator {place}, {operator.kind}, gives tensor {number}, which is not its own")
             given.add(number)
+            untouched.discard(number)
     if not outputs or not given.issuperset(outputs):
         raise source.damaged("its network gives no outputs, or such as nothing computes")
 
 
-def _without_dequantize(
-    operators: Sequence[Operator], tensors: Sequence[Tensor]
-) -> tuple[list[Operator], list[Tensor]]:
-    """Put float16 constants in the place of what DEQUANTIZE makes of them: the weights of a float16 model."""
-    kept, replaced = [], list(tensors)
+def _without_dequantize(operators: Sequence[Operator], tensors: dict[int, Tensor]) -> list[Operator]:
+    """The operators without DEQUANTIZE of float16 constants, which are put in the place of what it makes of them."""
+    kept = []
     for operator in operators:
-        stored = replaced[operator.inputs[0]] if len(operator.inputs) == 1 and operator.inputs[0] >= 0 else None
+        stored = tensors.get(operator.inputs[0]) if len(operator.inputs) == 1 else None
         if operator.kind != "DEQUANTIZE" or len(operator.outputs) != 1 or stored is None or stored.data is None:
             kept.append(operator)
             continue
-        made = replaced[operator.outputs[0]]
+        made = tensors[operator.outputs[0]]
         if stored.kind not in FLOATS or made.kind not in FLOATS or stored.shape != made.shape:
             kept.append(operator)
             continue
-        replaced[made.number] = Tensor(made.number, made.name, stored.shape, stored.kind, stored.data)
-    return kept, replaced
+        tensors[made.number] = Tensor(made.number, made.name, stored.shape, stored.kind, stored.data)
+    return kept
 
 
-def _refuse_quantised(source: Source, tensors: Sequence[Tensor]) -> None:
+def _refuse_quantised(source: Source, tensors: Iterable[Tensor]) -> None:
     for tensor in tensors:
         if tensor.kind in _QUANTISED and tensor.data is not None:
             raise _quantised(source, tensor.name, tensor.kind)

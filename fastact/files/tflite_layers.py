@@ -14,10 +14,12 @@ from typing import Any
 from . import tflite_arithmetic as arithmetic
 from . import tflite_forms as forms
 from . import tflite_frames as frames
+from . import tflite_loops as loops
 from . import tflite_patterns as patterns
 from . import tflite_windows as windows
 from .tflite_graph import FLOATS, Graph, Operator
 from .tflite_names import Naming, Part
+from .tflite_recurrent import recurrent
 from .tflite_schema import ACTIVATIONS
 from .tflite_steps import Step, View
 from .tflite_use import Made, Piece, Unsayable, Use
@@ -37,6 +39,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Use], Made]] = MappingProxyType(
     dict.fromkeys(arithmetic.FUNCTIONS, arithmetic.function)
     | dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM"), arithmetic.binary)
     | dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), forms.reshape)
+    | dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE"), recurrent)
     | {
         "ALL_FRAMES": forms.all_frames,
         "AVERAGE_POOL_2D": windows.average_pool,
@@ -77,7 +80,7 @@ def steps(graph: Graph, naming: Naming) -> tuple[list[Step], dict[int, View]]:
     views = {number: View(number, graph.tensors[number].shape[1:]) for number in graph.inputs}
     made: list[Step] = []
     fresh = itertools.count(len(graph.tensors))
-    for operator in frames.fold(graph, patterns.fold(graph)):
+    for operator in frames.fold(graph, loops.fold(graph, patterns.fold(graph))):
         if _is_arithmetic_on_shapes(graph, operator):
             continue
         use = Use(graph, naming, operator, views)
@@ -106,14 +109,15 @@ def _translated(use: Use, views: dict[int, View], fresh: Iterator[int]) -> list[
             raise Unsayable
         views[output] = View(made.alias, made.shape, made.frames, made.frames_first)
         return []
-    pieces = [_in_frames(piece, made.frames) for piece in made.pieces]
+    within = None if made.frames_first else made.frames  # a layer that puts frames first sees all of them
+    pieces = [_in_frames(piece, within) for piece in made.pieces]
     if function is not None and made.pieces[-1].class_name not in ACTIVATED:
         pieces.append(Piece("Activation", {"activation": function}))
     elif function is not None:
         pieces[-1] = _activated(pieces[-1], function)
     part = use.naming.result(operator, weights=made.weights, bias=made.bias, activated=function is not None)
-    views[output] = View(output, made.shape, made.frames)
-    if made.frames is not None:
+    views[output] = View(output, made.shape, made.frames, made.frames_first)
+    if within is not None:
         part = _wrapper(part, use.naming.of(output))
     return list(_linked(use, pieces, part, fresh))
 
@@ -159,7 +163,7 @@ def _wrapper(part: Part | None, parts: list[Part]) -> Part | None:
 def _linked(use: Use, pieces: list[Piece], part: Part | None, fresh: Iterator[int]) -> Iterator[Step]:
     """One step a piece, each taking what the one before it gives; the last gives the operator's output."""
     operator = use.operator
-    inputs = tuple(use.view(place).value for place in pieces[0].takes)
+    inputs = tuple(use.value(place) for place in pieces[0].takes)
     parts = use.naming.of(operator.outputs[0])
     for piece in pieces[:-1]:
         value = next(fresh)

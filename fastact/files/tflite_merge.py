@@ -19,6 +19,8 @@ __all__ = ["merged", "named"]
 
 _WORD = re.compile(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+")
 _MOST_BIASES = 2**16
+_LESS_TELLING = ("FULLY_CONNECTED", "UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE")
+"""Operators that are not named as their layers are."""
 
 
 def merged(graph: Graph, steps: Sequence[Step], outputs: Iterable[int]) -> list[Step]:
@@ -166,7 +168,7 @@ def named(graph: Graph, naming: Naming, steps: Sequence[Step]) -> tuple[dict[int
             names[place] = _free(cleaned(layer), taken, counts)
     for place, step in enumerate(steps):
         if not names[place]:
-            own = _snake(step.class_name if step.operator == "FULLY_CONNECTED" else step.operator)
+            own = _snake(step.class_name if step.operator in _LESS_TELLING else step.operator)
             names[place] = _free(cleaned(f"{step.layer}_{own}" if step.layer else own), taken, counts)
     return inputs, names
 

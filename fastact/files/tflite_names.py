@@ -28,7 +28,8 @@ _NUMBERED_OUTPUT = re.compile(r"output_\d+")
 # Scopes that operations open inside a layer's.
 _INNER = re.compile(
     r"(batchnorm|moments|separable_conv\w*|conv\w*_transpose\w*|Conv[123]D\w*|convolution\w*|depthwise\w*|Gelu|Tensordot"
-    r"|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while|lstm_cell)(_\d+)?"
+    r"|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while"
+    r"|(lstm|gru|simple_rnn)_cell|Read|TensorArrayV2\w*)(_\d+)?"
 )
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
@@ -123,7 +124,7 @@ class Naming:
             return Part(named, "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:
-            return parts[0] if parts else self._of_weights(weights)
+            return parts[0] if parts else self._of_weights(weights) or self._of_weights(bias)
         if activated:
             found = next((part for part in parts if part.is_activation), None)
             if found is not None:

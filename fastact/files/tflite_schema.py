@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ..kernels.records import dataclass
 
-__all__ = ["ACTIVATIONS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
+__all__ = ["ACTIVATIONS", "LEAST_INPUTS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
 
 
 class Model:
@@ -122,15 +122,22 @@ OPTIONS: Mapping[str, Options] = MappingProxyType(
         "MEAN": _REDUCER,
         "REDUCE_MAX": _REDUCER,
         "PACK": _options(59, values_count=Field(0), axis=Field(1)),
+        "GATHER": _options(23, axis=Field(0), batch_dims=Field(1)),
         "SUB": _sum(28),
         "DIV": _sum(29),
         "STRIDED_SLICE": _options(
             32, begin_mask=Field(0), end_mask=Field(1), ellipsis_mask=Field(2), new_axis_mask=Field(3),
             shrink_axis_mask=Field(4), offset=Field(5, "bool"),
         ),
+        "SPLIT": _options(35, num_splits=Field(0)),
         "TRANSPOSE_CONV": _options(49, **_STRIDED, fused_activation_function=Field(3, "i8")),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": _options(
+            71, fused_activation_function=Field(0, "i8"), cell_clip=Field(1, "f32"), proj_clip=Field(2, "f32"),
+            time_major=Field(3, "bool"), diagonal_recurrent_tensors=Field(5, "bool"),
+        ),
         "RESIZE_NEAREST_NEIGHBOR": _options(74, align_corners=Field(0, "bool"), half_pixel_centers=Field(1, "bool")),
         "LEAKY_RELU": _options(75, alpha=Field(0, "f32")),
+        "WHILE": _options(93, cond_subgraph_index=Field(0), body_subgraph_index=Field(1)),
         "CONV_3D": _options(
             106, padding=Field(0, "i8"), stride_d=Field(1), stride_w=Field(2), stride_h=Field(3),
             fused_activation_function=Field(4, "i8"), dilation_d_factor=Field(5, default=1),
@@ -140,6 +147,16 @@ OPTIONS: Mapping[str, Options] = MappingProxyType(
     }
 )  # fmt: skip
 """The options of the operators whose options matter to fastact, under the schema's names."""
+
+LEAST_INPUTS: Mapping[str, int] = MappingProxyType(
+    {
+        "DEQUANTIZE": 1, "ELU": 1, "EXP": 1, "HARD_SWISH": 1, "LOGISTIC": 1, "LOG_SOFTMAX": 1, "PACK": 1, "RELU": 1,
+        "RELU6": 1, "RELU_N1_TO_1": 1, "RESHAPE": 1, "SHAPE": 1, "SQUEEZE": 1, "TANH": 1,
+        "EXPAND_DIMS": 2, "FILL": 2, "GATHER": 2, "REVERSE_V2": 2, "SPLIT": 2, "TILE": 2, "TRANSPOSE": 2,
+        "BATCH_TO_SPACE_ND": 3, "SPACE_TO_BATCH_ND": 3, "SPLIT_V": 3, "STRIDED_SLICE": 3,
+    }
+)  # fmt: skip
+"""How many inputs operators have that are looked at for what is around them."""
 
 PADDINGS = ("same", "valid")
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

@@ -28,6 +28,8 @@ class Stored:
     arrange: Callable[[Floats], Floats] | None = None
     """From a flat array of the tensor's numbers; by default they are only given their shape."""
     number: float = 0.0
+    others: tuple[Tensor, ...] = ()
+    """Constants whose numbers follow the tensor's, as if they were one."""
 
 
 @dataclass(frozen=True)

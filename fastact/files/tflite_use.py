@@ -81,12 +81,16 @@ class Use:
             raise Unsayable
         return found
 
-    def view_in_any_order(self) -> View:
-        """The first input, which may have its frames before its batch."""
-        found = self._views.get(self.number(0))
+    def view_in_any_order(self, place: int = 0) -> View:
+        """An input that a layer gives, which may have its frames before its batch."""
+        found = self._views.get(self.number(place))
         if found is None:
             raise Unsayable
         return found
+
+    def value(self, place: int) -> int:
+        """The value that an input that a layer gives is."""
+        return self.view_in_any_order(place).value
 
     def views(self) -> list[tuple[int, View]]:
         """All inputs that layers give, with their places."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .flatbuffer import Source
 from .model import LayerPath, Shape
 from .text import listed, quoted
-from .tflite_graph import as_float32
+from .tflite_graph import Tensor, as_float32
 from .tflite_steps import Stored
 
 __all__ = ["TfliteWeights"]
@@ -59,10 +59,16 @@ class TfliteWeights:
     def _read(self, layer: str, name: str, stored: Stored) -> NDArray[np.float32]:
         if stored.tensor is None or stored.tensor.data is None:
             return np.full(stored.shape, stored.number, np.float32)
-        tensor, what = stored.tensor, f"the weight {quoted(name)} of layer {quoted(layer)}"
-        numbers = as_float32(self._source.read_weights(stored.tensor.data, what), tensor.kind)
-        if tensor.kind == "FLOAT64" and not np.all(np.isfinite(numbers)):
-            raise self._source.problem(f"cannot be computed: {what} holds numbers beyond the range of float32")
+        what = f"the weight {quoted(name)} of layer {quoted(layer)}"
+        parts = [self._numbers(tensor, what) for tensor in (stored.tensor, *stored.others)]
+        numbers = parts[0] if len(parts) == 1 else np.concatenate(parts)
         with np.errstate(all="ignore"):
             arranged = numbers if stored.arrange is None else stored.arrange(numbers)
         return np.ascontiguousarray(arranged.reshape(stored.shape), np.float32)
+
+    def _numbers(self, tensor: Tensor, what: str) -> NDArray[np.float32]:
+        assert tensor.data is not None, "a constant"
+        numbers = as_float32(self._source.read_weights(tensor.data, what), tensor.kind)
+        if tensor.kind == "FLOAT64" and not np.all(np.isfinite(numbers)):
+            raise self._source.problem(f"cannot be computed: {what} holds numbers beyond the range of float32")
+        return numbers

@@ -223,6 +223,7 @@ def dense(use: Use) -> Made:
     rank, last = len(view.shape), view.shape[-1] if view.shape else None
     rows = use.operator.folded.get("rows")
     if isinstance(rows, tuple):
+        rows = _completed(rows, view.shape[:-1])
         shape = (*rows, units)
         if rows != view.shape[:-1]:
             pieces = (_rows(view, (*rows, width)), piece)
@@ -243,3 +244,9 @@ def _rows(view: View, shape: tuple[int | None, ...]) -> Piece:
     if view.frames is not None or shape.count(None) > 1:
         raise Unsayable
     return Piece("Reshape", {"target_shape": [-1 if n is None else n for n in shape]})
+
+
+def _completed(rows: tuple[int | None, ...], given: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """The rows, one of which the file may leave open, as they were given if they can be the same."""
+    same = len(rows) == len(given) and all(n in (None, m) for n, m in zip(rows, given, strict=True))
+    return given if same and rows.count(None) <= 1 else rows

@@ -7,8 +7,14 @@ import numpy as np
 from fastact.errors import UnsupportedError
 from fastact.kernels import ops
 from fastact.layers.activation import activation, apply
-from fastact.layers.base import Layer, Shape, Tape, Value, known, register
+from fastact.layers.base import Layer, Shape, Tape, Value, known, refuse, register
 from fastact.layers.config import Config
+
+refuse(
+    "a Lambda is Python code, which fastact runs from no file: put layers or operators in its place, and save the "
+    "model again",
+    "Lambda",
+)
 
 
 @register("InputLayer")

@@ -26,6 +26,11 @@ refuse(
     "it makes the layers after it leave out time steps, which fastact does not follow; save the model without it",
     "Masking",
 )
+refuse(
+    "it is a loop of a TensorFlow Lite file, and not the steps of an LSTM, GRU or SimpleRNN as fastact knows them: "
+    "give the Keras file that the model was converted from",
+    "WHILE",
+)
 
 
 class Unrolled(Layer):

@@ -114,6 +114,13 @@ def forms(k: Any, image: Any) -> Any:
     return k.layers.Dense(2)(k.layers.GRU(3, unroll=True)(k.layers.UnitNormalization()(y)))
 
 
+def steps(k: Any) -> Any:
+    """Recurrent layers for a batch of one: of Keras 2 one operator, and loops without TensorFlow's lists."""
+    y = run = k.layers.Input(batch_shape=(1, 3, 2), name="run")
+    y = k.layers.GRU(3, return_sequences=True)(k.layers.LSTM(2, return_sequences=True)(y))
+    return k.Model(run, k.layers.SimpleRNN(4, go_backwards=True)(y))
+
+
 MODELS = (
     graph("eyes", ((8, 8, 2),), eyes),
     graph("memory", ((2, 5, 5, 1),), memory),
@@ -137,6 +144,7 @@ def main() -> None:
             files = {str(p.relative_to(folder)): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
         (SEEDS / f"{case.id}.parts").write_bytes(join({n: d for n, d in files.items() if n != "fingerprint.pb"}))
     (SEEDS / "forms.tflite").write_bytes(converted(shaken(FORMS.make(keras3))))
+    (SEEDS / "steps.tflite").write_bytes(converted(shaken(steps(keras2))))
     (SEEDS / "half.tflite").write_bytes(converted(shaken(MODELS[0].make(keras3)), "float16"))
 
 

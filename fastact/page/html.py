@@ -22,7 +22,7 @@ from fastact.page.statistics import Told, in_words
 
 SCRIPTS = (
     "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js",
-    "stage.js", "network.js", "live.js", "page.js",
+    "stage.js", "network.js", "live.js", "telling.js", "page.js",
 )  # fmt: skip
 """The page's scripts; each may import from those before it."""
 
@@ -38,10 +38,17 @@ _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULT
 
 @dataclass(frozen=True)
 class Live:
-    """A page that is served: how many frames there are to choose from, and which one it opens with."""
+    """A page that is served.
+
+    Attributes:
+        count: how many frames there are to choose from.
+        start: which one it opens with.
+        told: whether there will be statistics.
+    """
 
     count: int
     start: int
+    told: bool = False
 
 
 def template_library() -> Any:
@@ -85,7 +92,7 @@ def page(
         "columns": described_columns,
         "rows": [row["places"] for row in rows],
         "colours": colour_maps(colormap),
-        "live": None if live is None else {"count": live.count, "start": live.start},
+        "live": None if live is None else {"count": live.count, "start": live.start, "told": live.told},
     }
     script = scripts()
     environment = jinja2.Environment(

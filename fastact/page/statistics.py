@@ -72,8 +72,8 @@ def in_words(statistics: Statistics) -> str:
     """How many frames stand behind all of it."""
     what = f"{_many(statistics.frames, 'frame')} of the tub, records {statistics.first} to {statistics.last}"
     left = f"; {_many(statistics.damaged, 'damaged record')} left out" if statistics.damaged else ""
-    early = "; ended early" if not statistics.complete else ""
-    return f"Statistics are over {what}{left}{early}."
+    so_far = " so far" if not statistics.complete else ""
+    return f"Statistics are over {what}{so_far}{left}."
 
 
 def _layer(layer: LayerStatistics, frames: int) -> Data:

@@ -3,11 +3,12 @@
 import { page, byId } from "./basics.js";
 import { source } from "./packed.js";
 import { reloadGrids } from "./grid.js";
+import { reloadStage } from "./stage.js";
 
 let frame = page.live?.start ?? 0;
 let waiting = null; // the frame to go to once the one being fetched is there
 
-async function fetched(path) {
+export async function fetched(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error((await answer.text()) || answer.statusText);
   return answer;
@@ -23,7 +24,11 @@ async function showFrame(number) {
     figure.querySelector("img").src = input.addresses.at(-1);
     figure.querySelector(".fed").textContent = input.title;
   });
-  await reloadGrids();
+  await Promise.all([reloadGrids(), reloadStage()]);
+}
+
+function say(number, error) {
+  byId("frame-name").textContent = `frame ${number + 1}: ${error.message}`;
 }
 
 // One frame at a time; of those asked for meanwhile, the last.
@@ -36,7 +41,7 @@ async function goFrame(number) {
     try {
       await showFrame(next);
     } catch (error) {
-      byId("frame-name").textContent = `frame ${next}: ${error.message}`;
+      say(next, error);
     }
     if (waiting === next) waiting = null;
   }
@@ -55,6 +60,7 @@ export async function startLive() {
     const answer = await fetched(`frames/${frame}/maps/${column}/${place}`);
     return new Float32Array(await answer.arrayBuffer());
   };
+  source.lost = (error) => say(frame, error);
   byId("frame").addEventListener("input", (event) => goFrame(Number(event.target.value)));
   byId("back").addEventListener("click", () => stepFrame(-1));
   byId("forth").addEventListener("click", () => stepFrame(1));

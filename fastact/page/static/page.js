@@ -6,6 +6,8 @@ import { startGrids } from "./grid.js";
 import { startStage } from "./stage.js";
 import { startNetwork, goLayer } from "./network.js";
 import { startLive, stepFrame } from "./live.js";
+import { startTelling } from "./telling.js";
+import { showLayerStatistics } from "./statistics.js";
 
 const keys = {
   "/": () => {
@@ -44,4 +46,6 @@ startLive();
 startGrids();
 startStage();
 startSettings();
+showLayerStatistics();
+startTelling();
 document.documentElement.dataset.ready = "yes";

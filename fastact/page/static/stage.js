@@ -116,6 +116,15 @@ function show() {
   }
 }
 
+// Another frame's values.
+export async function reloadStage() {
+  const { scenes, row } = stage;
+  const all = await Promise.all(scenes.map((made) => source.values(made.column, page.rows[row][made.column])));
+  if (scenes !== stage.scenes) return; // closed meanwhile, or another map was opened
+  scenes.forEach((made, i) => (made.values = all[i]));
+  if (scenes.length) show();
+}
+
 function turnFilter(by) {
   const { count } = stage.scenes[0].layer.maps;
   stage.plane = (stage.plane + by + count) % count;

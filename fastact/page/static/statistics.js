@@ -1,6 +1,6 @@
 // What many frames of a tub say of a filter: figures, a histogram, and the places that excite it most.
 
-import { page, make, makeSvg } from "./basics.js";
+import { page, make, makeSvg, layersOf } from "./basics.js";
 import { drawField } from "./reading.js";
 
 // What is known of a layer's filters; null without a tub.
@@ -8,6 +8,27 @@ export function knownOf(column, layer) {
   const told = page.columns[column].statistics;
   return (layer && told?.layers[layer.name]) ?? null;
 }
+
+// What is said of each layer, above its maps and in the list: which filters are dead or alike, over how many frames.
+export function showLayerStatistics() {
+  page.rows.forEach((places, row) => {
+    const item = document.querySelector(`#list [data-row="${row}"] .dim`);
+    item?.querySelector(".verdict")?.remove();
+    layersOf(row).forEach((layer, column) => {
+      const known = knownOf(column, layer);
+      const said = document.querySelector(`#layer-${row} .column[data-column="${column}"] .known`);
+      if (!known || !said) return;
+      said.textContent = known.words;
+      said.hidden = false;
+      const dead = known.filters.filter((filter) => isDead(filter.verdict)).length;
+      if (!dead || column > 0) return;
+      const title = `dead or nearly dead over ${page.columns[column].statistics.frames.toLocaleString("en")} frames`;
+      item?.append(make("span", { className: "verdict", title }, `${dead} dead`));
+    });
+  });
+}
+
+export const isDead = (verdict) => verdict === "dead" || verdict === "nearly dead";
 
 function histogram(counts, ends) {
   const svg = makeSvg("svg", { class: "histogram", viewBox: `0 0 ${counts.length} 40`, preserveAspectRatio: "none" });

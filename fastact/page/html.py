@@ -21,7 +21,7 @@ from fastact.page.packing import EXACT, Packed, pack_within
 from fastact.page.statistics import Told, in_words
 
 SCRIPTS = (
-    "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js",
+    "basics.js", "address.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js",
     "stage.js", "network.js", "live.js", "telling.js", "page.js",
 )  # fmt: skip
 """The page's scripts; each may import from those before it."""

@@ -183,7 +183,8 @@ class Grid {
     if (cell < 0 || row < 0 || cell >= this.maps.width || row >= this.maps.height) return;
     const plane = Number(tile.dataset.plane);
     const value = this.plane(plane)[row * this.maps.width + cell];
-    read({ column: this.column, layer: this.layer, plane, row, cell, value });
+    const measure = this.measures[plane];
+    read({ column: this.column, layer: this.layer, plane, row, cell, value, measure });
   }
 
   click(event) {

@@ -1,11 +1,12 @@
 // A page that is served: another frame of the tub at any time.
 
 import { page, byId } from "./basics.js";
+import { addressedFrame, remember } from "./address.js";
 import { source } from "./packed.js";
 import { reloadGrids } from "./grid.js";
 import { reloadStage } from "./stage.js";
 
-let frame = page.live?.start ?? 0;
+let frame = page.live ? addressedFrame() ?? page.live.start : 0;
 let waiting = null; // the frame to go to once the one being fetched is there
 
 export async function fetched(path) {
@@ -17,6 +18,9 @@ export async function fetched(path) {
 async function showFrame(number) {
   const told = await (await fetched(`frames/${number}`)).json();
   frame = number;
+  if (byId("frame").valueAsNumber !== number && waiting === number) byId("frame").value = number;
+  byId("stage-frame").textContent = `frame ${number + 1}`;
+  remember({ frame: number + 1 });
   byId("frame-name").textContent = told.name;
   told.columns.forEach((input, column) => {
     page.columns[column].input = input;
@@ -57,13 +61,19 @@ export function stepFrame(by) {
 export async function startLive() {
   if (!page.live) return;
   source.values = async (column, place) => {
-    const answer = await fetched(`frames/${frame}/maps/${column}/${place}`);
-    return new Float32Array(await answer.arrayBuffer());
+    for (;;) {
+      const asked = frame;
+      const answer = await fetched(`frames/${asked}/maps/${column}/${place}`);
+      const values = new Float32Array(await answer.arrayBuffer());
+      if (asked === frame) return values; // else another frame is shown by now
+    }
   };
   source.lost = (error) => say(frame, error);
   byId("frame").addEventListener("input", (event) => goFrame(Number(event.target.value)));
   byId("back").addEventListener("click", () => stepFrame(-1));
   byId("forth").addEventListener("click", () => stepFrame(1));
+  byId("stage-frame-back").addEventListener("click", () => stepFrame(-1));
+  byId("stage-frame-forth").addEventListener("click", () => stepFrame(1));
   byId("live").addEventListener("submit", (event) => event.preventDefault());
   await goFrame(frame);
 }

@@ -1,9 +1,11 @@
 // The list of layers with the lines between them: search, choose, go to.
 
 import { page, byId, makeSvg, layersOf } from "./basics.js";
+import { remember } from "./address.js";
 
 const STEP = 10; // pixels from lane to lane
 const LONG = 400; // pixels, more than a row is high: what is too much is cut off
+const ROOM = 60; // pixels beyond the entry of the layer that is looked at
 const MOST = 7; // lanes drawn; a network with more has its outer ones left out
 
 const items = () => [...byId("list").children];
@@ -57,28 +59,49 @@ function check(on) {
   apply();
 }
 
-// Pixels at the top of the window that the header covers as one scrolls.
+const NARROW = "(max-width: 1099px)";
+
+// Pixels at the top of the window that parts of the page cover as one scrolls: the header, the header with the slider,
+// and, in a narrow window, both with the picture.
 function covered() {
-  const header = document.querySelector("header.top");
-  return getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+  const high = (selector) => {
+    const element = document.querySelector(selector);
+    return element && getComputedStyle(element).position === "sticky" ? element.offsetHeight : 0;
+  };
+  const header = high("header.top");
+  const top = header + high(".live");
+  return { header, top, covered: top + (window.matchMedia(NARROW).matches ? high(".looking") : 0) };
 }
 
-function makeRoomForHeader() {
-  const tell = () => document.documentElement.style.setProperty("--top", `${covered()}px`);
-  new ResizeObserver(tell).observe(document.querySelector("header.top"));
+function makeRoomAtTheTop() {
+  const tell = () => {
+    for (const [name, size] of Object.entries(covered())) document.documentElement.style.setProperty(`--${name}`, `${size}px`);
+  };
+  const watch = new ResizeObserver(tell);
+  for (const element of document.querySelectorAll("header.top, .live, .looking")) watch.observe(element);
 }
 
 // The next or previous layer that is shown.
 export function goLayer(by) {
   const sections = [...document.querySelectorAll("section.layer:not([hidden])")];
   if (!sections.length) return;
-  const line = covered() + 24;
+  const line = covered().covered + 24;
   const here = sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
   const target = sections[Math.min(Math.max(here + by, 0), sections.length - 1)];
   target.scrollIntoView({ block: "start" });
   const tile = target.querySelector('[tabindex="0"]');
   if (!tile) target.tabIndex = -1; // its maps are not drawn yet: the next key starts from here all the same
   (tile ?? target).focus({ preventScroll: true });
+  remember({ layer: Number(target.dataset.row) });
+}
+
+// Scrolls the list, and nothing else, so that a layer's entry can be seen; not under the pointer's or the keyboard's hand.
+function reveal(item) {
+  const list = byId("network");
+  if (list.matches(":hover, :focus-within")) return;
+  const [box, at] = [list.getBoundingClientRect(), item.getBoundingClientRect()];
+  if (at.top < box.top) list.scrollTop -= box.top - at.top + ROOM;
+  else if (at.bottom > box.bottom) list.scrollTop += at.bottom - box.bottom + ROOM;
 }
 
 // Marks the layer that is being looked at.
@@ -86,9 +109,13 @@ function follow() {
   const watch = new IntersectionObserver(
     (entries) => {
       for (const entry of entries) {
-        const link = byId("list").querySelector(`[data-row="${entry.target.dataset.row}"] a`);
-        if (entry.isIntersecting) link?.setAttribute("aria-current", "true");
-        else link?.removeAttribute("aria-current");
+        const item = byId("list").querySelector(`[data-row="${entry.target.dataset.row}"]`);
+        const link = item?.querySelector("a");
+        if (!entry.isIntersecting) link?.removeAttribute("aria-current");
+        else if (link) {
+          link.setAttribute("aria-current", "true");
+          reveal(item);
+        }
       }
     },
     { rootMargin: "-30% 0px -60% 0px" },
@@ -105,7 +132,7 @@ export function startNetwork() {
   byId("all").addEventListener("click", () => check(true));
   byId("none").addEventListener("click", () => check(false));
   byId("list").addEventListener("change", apply);
-  if (window.matchMedia("(max-width: 1099px)").matches) byId("network").open = false;
+  if (window.matchMedia(NARROW).matches) byId("network").open = false;
   follow();
-  makeRoomForHeader();
+  makeRoomAtTheTop();
 }

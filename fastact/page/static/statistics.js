@@ -22,8 +22,8 @@ export function showLayerStatistics() {
       said.hidden = false;
       const dead = known.filters.filter((filter) => isDead(filter.verdict)).length;
       if (!dead || column > 0) return;
-      const title = `dead or nearly dead over ${page.columns[column].statistics.frames.toLocaleString("en")} frames`;
-      item?.append(make("span", { className: "verdict", title }, `${dead} dead`));
+      const title = `over ${page.columns[column].statistics.frames.toLocaleString("en")} frames`;
+      item?.append(make("span", { className: "verdict", title }, `${dead} dead or nearly`));
     });
   });
 }

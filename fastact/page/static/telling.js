@@ -18,7 +18,9 @@ async function take() {
 }
 
 function tell({ frames, of, ended, failures }) {
-  const said = new Set(page.columns.map((column) => column.statistics?.words).filter(Boolean));
+  const words = page.columns.map(({ label, statistics }) => statistics && { label, words: statistics.words }).filter(Boolean);
+  const alike = new Set(words.map((each) => each.words)).size === 1;
+  const said = new Set(words.map((each) => (alike ? each.words : `${each.label}: ${each.words}`)));
   if (!ended) said.add(`${frames.toLocaleString("en")} of ${of.toLocaleString("en")} frames are counted.`);
   for (const failure of failures) said.add(`No statistics: ${failure}.`);
   byId("told").textContent = [...said].join(" ");

@@ -3,6 +3,7 @@
 | module | in | out |
 | --- | --- | --- |
 | `columns` | models, their maps for a frame | what the page is told, as plain data |
+| `alignment` | models | which of their layers stand side by side |
 | `packing` | maps | bytes that a browser unpacks to the same values |
 | `lanes` | which layer feeds which | the lines of the network's drawing |
 | `html` | all that | one file that needs no network |

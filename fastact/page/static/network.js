@@ -12,7 +12,7 @@ const items = () => [...byId("list").children];
 
 function drawLane(svg, lane) {
   const x = (n) => 8 + STEP * Math.min(n, MOST);
-  const most = Math.min(MOST, Math.max(lane.at, ...lane.into, ...lane.through));
+  const most = Math.min(MOST, Math.max(lane.at ?? 0, ...lane.into, ...lane.through));
   const middle = 16;
   svg.style.width = `${16 + STEP * most}px`;
   svg.parentElement.style.setProperty("--lanes", `${16 + STEP * most}px`);
@@ -21,6 +21,7 @@ function drawLane(svg, lane) {
   for (const n of lane.into) {
     line(n === lane.at ? `M${x(n)} 0V${middle}` : `M${x(n)} 0C${x(n)} ${middle} ${x(lane.at)} 0 ${x(lane.at)} ${middle}`);
   }
+  if (lane.at === null) return;
   if (lane.on) line(`M${x(lane.at)} ${middle}V${LONG}`);
   svg.append(makeSvg("circle", { cx: x(lane.at), cy: middle, r: 3.5 }));
 }
@@ -124,9 +125,13 @@ function follow() {
 }
 
 export function startNetwork() {
+  let lane = { through: [] };
   for (const item of items()) {
     const place = page.rows[item.dataset.row][0];
-    if (place !== null) drawLane(item.querySelector("svg"), page.columns[0].layers[place].lane);
+    // Lines pass by a layer that only the other column has.
+    const passing = lane.on ? [...lane.through, lane.at] : lane.through;
+    lane = place === null ? { at: null, into: [], through: passing, on: false } : page.columns[0].layers[place].lane;
+    drawLane(item.querySelector("svg"), lane);
   }
   byId("search").addEventListener("input", search);
   byId("all").addEventListener("click", () => check(true));

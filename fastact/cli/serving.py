@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,6 +39,11 @@ class TubFrames:
         last = "" if feeder is None else feeder.runs[number].pictures[-1].name
         return f"{number + 1} of {self.count}: {last}"
 
+    def places(self) -> dict[Path, int]:
+        """The number of each run, by its last picture."""
+        feeder = self.subjects[0].feeder
+        return {} if feeder is None else {run.pictures[-1]: n for n, run in enumerate(feeder.runs[: self.count])}
+
     def columns(self, number: int) -> Sequence[Column]:
         """The columns of one run."""
         return columns_of(self.subjects, number)
@@ -57,7 +63,7 @@ def serve_subjects(
     server_library()  # whether it is there, before anything is computed
     frames = TubFrames(subjects)
     start, columns = first_readable(subjects)
-    telling = _telling(passes, columns) if passes else None
+    telling = _telling(passes, columns, frames) if passes else None
     text = page(columns, title=title, colormap=colormap, live=Live(frames.count, start, telling is not None))
     try:
         listening = server(application(text, frames, allowed_hosts(host), telling), host, port)
@@ -81,9 +87,15 @@ def serve_subjects(
     return 0
 
 
-def _telling(passes: Sequence[Pass | None], columns: Sequence[Column]) -> Telling:
-    """What gathers statistics over the passes, in pixels of the pictures that are shown."""
-    return Telling([each and replace(each, size=_size(c)) for each, c in zip(passes, columns, strict=True)])
+def _telling(passes: Sequence[Pass | None], columns: Sequence[Column], frames: TubFrames) -> Telling:
+    """What gathers statistics over the passes, in pixels of the pictures that are shown, leading to the frames."""
+    places = frames.places()
+
+    def ready(each: Pass, column: Column) -> Pass:
+        tub = each.lap.tub.path
+        return replace(each, size=_size(column), frame=lambda image: places.get(tub / image))
+
+    return Telling([each and ready(each, column) for each, column in zip(passes, columns, strict=True)])
 
 
 def _size(column: Column) -> tuple[int, int] | None:

@@ -110,7 +110,7 @@ def command(
         for note in column.fed.notes if column.fed else ():
             say(f"fastact: {column.label}: {note}")
     passes = [] if tub is None or limit == 0 else [pass_of(s, tub, arrays, limit, camera) for s in subjects]
-    told = [each and _told(each) for each in passes]
+    told = [None if each is None else _told(each) for each in passes]
     _give(page(columns, title=_title(subjects), colormap=colormap, told=told), out, opens)
     return 0
 

@@ -29,7 +29,7 @@ def aligned(models: Sequence[Model]) -> list[Names]:
         blank = (None,) * len(rows[0])
         pairs = _pairs(leading, model.nodes)
         rows = [(*(blank if i is None else rows[i]), None if j is None else model.nodes[j]) for i, j in pairs]
-    return [tuple(node and node.name for node in row) for row in rows]
+    return [tuple(None if node is None else node.name for node in row) for row in rows]
 
 
 def _pairs(one: Sequence[Node], other: Sequence[Node]) -> list[Pair]:

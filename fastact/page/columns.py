@@ -170,10 +170,12 @@ def facts(node: Node, cost: Cost | None, work: int, whole: bool) -> list[str]:
 
 
 def shape_in_words(node: Node) -> str:
-    """Maps as their number and width × height, other shapes as they are."""
+    """Maps as their number, in a run that of steps × filters, and width × height; other shapes as they are."""
     lengths = ["?" if n is None else str(n) for n in node.shape or ()]
-    if len(lengths) == 3 and not (node.layer is not None and node.layer.channels_first):
-        return f"{lengths[2]} {'map' if lengths[2] == '1' else 'maps'} of {lengths[1]}{_BY}{lengths[0]}"
+    if len(lengths) in (3, 4) and not (node.layer is not None and node.layer.channels_first):
+        *steps, rows, columns, filters = lengths
+        number = _BY.join([*steps, filters])
+        return f"{number} {'map' if number == '1' else 'maps'} of {columns}{_BY}{rows}"
     if len(lengths) == 1:
         return f"{lengths[0]} {'value' if lengths[0] == '1' else 'values'}"
     return _BY.join(lengths)

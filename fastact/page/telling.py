@@ -40,12 +40,14 @@ class Pass:
         lap: what is fed.
         picture: the picture behind a peak, from its path as the peak has it.
         size: (rows, columns) of the input, in whose pixels receptive fields are; None for no picture.
+        frame: the number of the frame that is served for that path.
     """
 
     extract: Extractor
     lap: Lap
     picture: Callable[[str], npt.NDArray[np.uint8]]
     size: tuple[int, int] | None = None
+    frame: Callable[[str], int | None] | None = None
 
 
 @dataclass
@@ -138,6 +140,6 @@ class Telling:
             self._go_on()
             return each.picture(image)
 
-        told = Told(collector.result(damaged=each.lap.damaged, complete=complete), picture)
+        told = Told(collector.result(damaged=each.lap.damaged, complete=complete), picture, each.frame)
         self._bodies[column] = as_json(told.as_data(each.size)).encode("utf-8")
         self._edition += 1

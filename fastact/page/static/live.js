@@ -18,9 +18,8 @@ export async function fetched(path) {
 async function showFrame(number) {
   const told = await (await fetched(`frames/${number}`)).json();
   frame = number;
-  if (byId("frame").valueAsNumber !== number && waiting === number) byId("frame").value = number;
   byId("stage-frame").textContent = `frame ${number + 1}`;
-  remember({ frame: number + 1 });
+  remember({ frame: number === page.live.start ? null : number + 1 });
   byId("frame-name").textContent = told.name;
   told.columns.forEach((input, column) => {
     page.columns[column].input = input;
@@ -51,14 +50,17 @@ async function goFrame(number) {
   }
 }
 
-export function stepFrame(by) {
-  if (!page.live) return;
+function turnTo(number) {
   const slider = byId("frame");
-  slider.value = Number(slider.value) + by;
-  goFrame(Number(slider.value));
+  slider.value = number;
+  goFrame(slider.valueAsNumber);
 }
 
-export async function startLive() {
+export function stepFrame(by) {
+  if (page.live) turnTo(byId("frame").valueAsNumber + by);
+}
+
+export function startLive() {
   if (!page.live) return;
   source.values = async (column, place) => {
     for (;;) {
@@ -74,6 +76,10 @@ export async function startLive() {
   byId("forth").addEventListener("click", () => stepFrame(1));
   byId("stage-frame-back").addEventListener("click", () => stepFrame(-1));
   byId("stage-frame-forth").addEventListener("click", () => stepFrame(1));
+  byId("stage-known").addEventListener("click", (event) => {
+    const button = event.target.closest("[data-frame]");
+    if (button) turnTo(Number(button.dataset.frame));
+  });
   byId("live").addEventListener("submit", (event) => event.preventDefault());
-  await goFrame(frame);
+  turnTo(frame);
 }

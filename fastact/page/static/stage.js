@@ -143,7 +143,7 @@ function mark(made) {
 function show() {
   const [first] = having();
   byId("stage-title").textContent = `${first.layer.name}, ${mapName(first.layer.maps, stage.plane)}`;
-  showStatistics(byId("stage-known"), first.column, first.layer, stage.plane % first.layer.maps.filters);
+  showStatistics(byId("stage-known"), having(), stage.plane);
   for (const made of stage.scenes) {
     const { maps } = made.layer;
     made.figure.hidden = stage.plane >= maps.count;

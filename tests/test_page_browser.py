@@ -225,7 +225,7 @@ def test_the_list_follows_the_layer_that_is_looked_at(running: Any, file: Path, 
     with opened(running, viewport={"width": 1400, "height": 420}) as watched:
         watched.page.goto(file.as_uri())
         watched.page.wait_for_selector(".map canvas")
-        far = place(shown, "dense_1")
+        far = place(shown, "Conv2D_Third_layer")
         in_sight = """row => {
           const list = document.getElementById("network").getBoundingClientRect();
           const item = document.querySelector(`#list [data-row="${row}"]`).getBoundingClientRect();

@@ -170,6 +170,18 @@ def test_layers_are_searched_chosen_and_gone_to(watched: Watched, shown: Column)
     page.wait_for_function(reached, arg=str(place(shown, "Conv2D_Third_layer")))
 
 
+def test_every_layer_is_reached_by_keys(watched: Watched, shown: Column) -> None:
+    focused = "() => Number(document.activeElement.closest('section')?.dataset.row)"
+    rows = [place(shown, name) for name in LAYERS]
+    watched.page.evaluate("() => document.querySelector('section.layer [tabindex=\"0\"]').focus()")
+    for key, expected in (("j", rows[1:]), ("j", rows[-1:]), ("k", rows[-2::-1])):
+        found = []
+        for _ in expected:
+            watched.page.keyboard.press(key)
+            found.append(watched.page.evaluate(focused))
+        assert found == expected
+
+
 def test_keys_change_scale_colours_and_order(watched: Watched) -> None:
     for key, choice in (("z", "norm"), ("c", "colours"), ("s", "order")):
         before = watched.page.input_value(f"#{choice}")

@@ -82,12 +82,21 @@ function makeRoomAtTheTop() {
   for (const element of document.querySelectorAll("header.top, .live, .looking")) watch.observe(element);
 }
 
+// Which of the sections is looked at: the one with the focus if it is in sight, since the last ones cannot be scrolled to
+// the top; else the one at the top.
+function lookedAt(sections) {
+  const line = covered().covered + 24;
+  const focused = sections.indexOf(document.activeElement.closest("section.layer"));
+  const box = sections[focused]?.getBoundingClientRect();
+  if (box && box.top < window.innerHeight && box.bottom > line) return focused;
+  return sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
+}
+
 // The next or previous layer that is shown.
 export function goLayer(by) {
   const sections = [...document.querySelectorAll("section.layer:not([hidden])")];
   if (!sections.length) return;
-  const line = covered().covered + 24;
-  const here = sections.findLastIndex((section) => section.getBoundingClientRect().top <= line);
+  const here = lookedAt(sections);
   const target = sections[Math.min(Math.max(here + by, 0), sections.length - 1)];
   target.scrollIntoView({ block: "start" });
   const tile = target.querySelector('[tabindex="0"]');

@@ -168,6 +168,25 @@ def test_slow_clients_are_in_nobody_s_way(address: str) -> None:
             connection.close()
 
 
+def test_clients_that_ask_much_and_read_nothing_are_in_nobody_s_way(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    request = b"GET /frames/1/maps/0/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    greedy = []
+    for _ in range(6):  # more than there are threads
+        connection = socket.create_connection((host, int(port)), timeout=30)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(request * 140)  # for 380 MB of answers
+        greedy.append(connection)
+    try:
+        time.sleep(2)
+        started = time.perf_counter()
+        assert get(f"{address}/frames/2")[0] == 200
+        assert time.perf_counter() - started < 5
+    finally:
+        for connection in greedy:
+            connection.close()
+
+
 def test_many_ask_at_once(address: str, tub: Path) -> None:
     expected = {n: np.moveaxis(maps_of(tub, n)["Conv2D_Third_layer"], -1, 0).ravel() for n in range(6)}
 

@@ -195,11 +195,13 @@ def server_library() -> Any:
 def server(run: Application, host: str, port: int) -> Any:
     """A server that listens, but does not answer until its `run()` is called; OSError where the address is taken.
 
-    A client has 30 seconds of silence, requests have no body to speak of, and 64 clients are served at once.
+    A client has 30 seconds of silence, requests have no body to speak of, and 64 clients are served at once. What is
+    read from a client at a time is short, so that it holds few requests: waitress answers all of them before it looks
+    whether the client takes the answers, and above its watermark keeps a thread waiting for that.
     """
     logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns of each request that waits for a thread
     return server_library().create_server(
         run, host=host, port=port, threads=4, connection_limit=64, channel_timeout=30, cleanup_interval=5,
         max_request_header_size=16_384, max_request_body_size=1024, ident=None, clear_untrusted_proxy_headers=True,
-        outbuf_high_watermark=2**28,
+        recv_bytes=256, outbuf_high_watermark=2**31,
     )  # fmt: skip

@@ -6,7 +6,7 @@ import { drawField } from "./reading.js";
 // What is known of a layer's filters; null without a tub.
 export function knownOf(column, layer) {
   const told = page.columns[column].statistics;
-  return (layer && told?.layers[layer.name]) ?? null;
+  return layer && told && Object.hasOwn(told.layers, layer.name) ? told.layers[layer.name] : null;
 }
 
 // What is said of each layer, above its maps and in the list: which filters are dead or alike, over how many frames.

@@ -24,7 +24,7 @@ from tubs import write_tub
 import fastact
 from fastact import samples
 from fastact.errors import InputError
-from fastact.page.columns import Column, Fed, planes_of, rows_of
+from fastact.page.columns import Column, Fed, planes_of
 from fastact.page.html import page, scripts
 from fastact.page.lanes import lanes
 from fastact.page.packing import STEPS, Packed, pack, pack_within
@@ -116,18 +116,6 @@ def test_planes_are_filters_step_by_step() -> None:
     np.testing.assert_array_equal(planes[7], array[1, :, :, 2])
     assert planes_of(array[0, 0]).shape == (1, 4, 5)
     assert planes_of(array[0, 0, 0]).shape == (1, 1, 5)
-
-
-def test_layers_are_aligned_by_place_or_by_name(pilot: fastact.Model) -> None:
-    from test_fields import chain
-
-    one = chain(("Conv2D", {"filters": 2, "kernel_size": 3}), ("Flatten", {}))
-    other = chain(("Conv2D", {"filters": 2, "kernel_size": 3}), ("Activation", {"activation": "relu"}), ("Flatten", {}))
-    two = [Column("a", one, {}), Column("b", other, {})]
-    assert rows_of(two) == [
-        ("in", ("in", "in")), ("l0", ("l0", "l0")), ("l1", ("l1", "l1")), ("l2", (None, "l2")),
-    ]  # fmt: skip
-    assert rows_of([Column("a", one, {}), Column("b", one, {})]) == [(n, (n, n)) for n in ("in", "l0", "l1")]
 
 
 class Tags(HTMLParser):

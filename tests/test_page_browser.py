@@ -170,6 +170,18 @@ def test_layers_are_searched_chosen_and_gone_to(watched: Watched, shown: Column)
     page.wait_for_function(reached, arg=str(place(shown, "Conv2D_Third_layer")))
 
 
+def test_every_layer_is_reached_by_keys(watched: Watched, shown: Column) -> None:
+    focused = "() => Number(document.activeElement.closest('section')?.dataset.row)"
+    rows = [place(shown, name) for name in LAYERS]
+    watched.page.evaluate("() => document.querySelector('section.layer [tabindex=\"0\"]').focus()")
+    for key, expected in (("j", rows[1:]), ("j", rows[-1:]), ("k", rows[-2::-1])):
+        found = []
+        for _ in expected:
+            watched.page.keyboard.press(key)
+            found.append(watched.page.evaluate(focused))
+        assert found == expected
+
+
 def test_keys_change_scale_colours_and_order(watched: Watched) -> None:
     for key, choice in (("z", "norm"), ("c", "colours"), ("s", "order")):
         before = watched.page.input_value(f"#{choice}")
@@ -179,6 +191,62 @@ def test_keys_change_scale_colours_and_order(watched: Watched) -> None:
     assert watched.page.locator("#help").is_visible()
     watched.page.keyboard.press("Escape")
     assert not watched.page.locator("#help").is_visible()
+
+
+def test_a_value_is_copied_as_numpy_has_it(watched: Watched, shown: Column) -> None:
+    page, name, array = watched.page, LAYERS[0], shown.maps[LAYERS[0]]
+    page.evaluate("() => addEventListener('copy', (e) => { window.copied = e.clipboardData.getData('text/plain') })")
+    point(tile(watched, shown, name, 5).locator("canvas"), array.shape[:2], 7, 20)
+    assert page.locator("#reading .whole").inner_text().startswith("the whole map: ")
+    page.keyboard.press("Control+c")
+    place_and_value = page.evaluate("() => window.copied")
+    assert place_and_value.startswith(f"{name}[7, 20, 5] = ")
+    assert np.float32(place_and_value.rpartition(" ")[2]) == array[7, 20, 5]
+    page.locator("#search").fill("conv")
+    page.locator("#search").select_text()
+    page.evaluate("() => { window.copied = null }")
+    page.keyboard.press("Control+c")
+    assert page.evaluate("() => window.copied") == ""  # left to the browser
+
+
+def test_the_address_leads_to_a_map(running: Any, file: Path, shown: Column) -> None:
+    name = "Conv2D_Third_layer"
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        page = watched.page
+        page.goto(f"{file.as_uri()}#layer={name}&filter=7")
+        page.wait_for_selector("#stage[open]")
+        assert page.locator("#stage-title").inner_text() == f"{name}, filter 7"
+        page.keyboard.press("n")
+        page.wait_for_function("() => location.hash.endsWith('filter=8')")
+        page.keyboard.press("Escape")
+        page.wait_for_function("name => location.hash === `#layer=${name}`", arg=name)
+        for hostile in (
+            "#layer=nothing&filter=1",
+            f"#layer={name}&filter=99999",
+            f"#layer={name}&filter=-1",
+            "#%00%ff<b>",
+        ):
+            page.goto("about:blank")
+            page.goto(file.as_uri() + hostile)
+            page.wait_for_selector(".map canvas")
+            assert not page.locator("#stage").is_visible()
+        assert watched.errors == []
+
+
+def test_the_list_follows_the_layer_that_is_looked_at(running: Any, file: Path, shown: Column) -> None:
+    with opened(running, viewport={"width": 1400, "height": 420}) as watched:
+        watched.page.goto(file.as_uri())
+        watched.page.wait_for_selector(".map canvas")
+        far = place(shown, "Conv2D_Third_layer")
+        in_sight = """row => {
+          const list = document.getElementById("network").getBoundingClientRect();
+          const item = document.querySelector(`#list [data-row="${row}"]`).getBoundingClientRect();
+          return item.top >= list.top && item.bottom <= list.bottom;
+        }"""
+        assert not watched.page.evaluate(in_sight, far)
+        watched.page.evaluate("row => document.getElementById(`layer-${row}`).scrollIntoView()", far)
+        watched.page.wait_for_function(in_sight, arg=far)
+        assert watched.errors == []
 
 
 LOOKS = [(1400, 900, "light"), (1400, 900, "dark"), (390, 844, "light"), (390, 844, "dark")]

@@ -20,6 +20,7 @@ from test_page import column
 
 import fastact
 from fastact import samples
+from fastact.fields import receptive_fields
 from fastact.frames import read_picture
 from fastact.page import html
 from fastact.page.columns import Column, Fed
@@ -51,6 +52,58 @@ def test_two_sizes_stand_side_by_side(running: Any, tmp_path: Path) -> None:
         watched.page.locator(f"{section} .map").first.click()
         watched.page.wait_for_selector("#stage[open]")
         assert watched.page.locator("#stage .scenes figure").count() == 2
+        compare_in_stage(watched, (small, large))
+        assert watched.errors == []
+
+
+def compare_in_stage(watched: Watched, columns: tuple[Column, Column]) -> None:
+    """A cell of the first column is pointed at, and the one at the same place of the picture is shown in both."""
+    number = int(watched.page.locator("#stage-title").inner_text().rpartition(" ")[2])
+    fields = [receptive_fields(each.model)[LAYERS[0]] for each in columns]
+    assert fields[0] is not None
+    assert fields[1] is not None
+    top, left, bottom, right = fields[0].rectangle(20, 30)
+    across, down = (left + right) / 2 / 160, (top + bottom) / 2 / 120
+    watched.page.locator("#stage .scenes .picture").first.hover()
+    box = watched.page.locator("#stage .scenes .picture").first.bounding_box()
+    watched.page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+    said = watched.page.locator("#stage-value .of-column").all_inner_texts()
+    rectangles = [rectangle(rect) for rect in watched.page.locator("#stage .scenes rect.field:not(.under)").all()]
+    assert rectangles[0] == fields[0].rectangle(20, 30)
+    row, cell = rectangles[1][0] // 2, rectangles[1][1] // 2  # each cell of both sees 5 pixels, every second one
+    assert rectangles[1] == fields[1].rectangle(row, cell)
+    assert abs((2 * row + 2.5) / 360 - down) <= 1.001 / 360  # it is at the border of two cells
+    assert abs((2 * cell + 2.5) / 640 - across) <= 1.001 / 640
+    for each, text, (r, c) in zip(columns, said, ((20, 30), (row, cell)), strict=True):
+        label, value = text.split("\n")
+        assert label == each.label
+        assert numbered(value) == each.maps[LAYERS[0]][r, c, number]
+
+
+def test_two_models_of_other_layers_and_numbers_of_filters(running: Any, tmp_path: Path) -> None:
+    frame = np.random.default_rng(8).integers(0, 256, (17, 19, 2), np.uint8)
+    conv = ("Conv2D", {"filters": 3, "kernel_size": 3, "strides": 2})
+    models = chain(conv, ("Flatten", {})), chain(("ZeroPadding2D", {}), ("Conv2D", {**conv[1], "filters": 5}))
+    columns = [
+        Column(f"model {n}", m, fastact.Extractor(m, "all")(frame), Fed("noise", frame[..., :1]))
+        for n, m in enumerate(models)
+    ]
+    (tmp_path / "page.html").write_text(page(columns, title="two"), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        watched.page.wait_for_selector("#layer-2 .map")
+        assert watched.page.locator("#layer-2 .of b").all_inner_texts() == ["model 0", "model 1"]
+        watched.page.locator('#layer-2 [data-column="1"] [data-plane="4"]').click()
+        watched.page.wait_for_selector("#stage[open]")
+        assert watched.page.locator("#stage .scenes figure:visible").count() == 1
+        watched.page.keyboard.press("ArrowRight")
+        array = columns[1].maps["l1"]
+        row, cell = array.shape[0] // 2, array.shape[1] // 2
+        assert (
+            numbered(watched.page.locator("#stage-value .of-column").inner_text().split("\n")[1]) == array[row, cell, 4]
+        )
+        watched.page.keyboard.press("n")  # 0 again, which both have
+        assert watched.page.locator("#stage .scenes figure:visible").count() == 2
         assert watched.errors == []
 
 

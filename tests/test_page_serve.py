@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +17,7 @@ import numpy as np
 import pytest
 from browser import opened
 from page_browser import numbered, point
+from page_server import get, serving
 from python_threads import together
 from tubs import write_tub
 
@@ -41,29 +39,8 @@ def tub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(tub: Path) -> Iterator[str]:
-    """Where a server listens, without the slash at the end."""
-    command = [sys.executable, "-m", "fastact", "view", "-m", str(samples.pilot()), "--tub", str(tub), "--serve",
-               "--no-open", "--port", "0", "--size", "640x360"]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        said = process.stdout.readline().strip()
-        assert said.startswith("http://127.0.0.1:"), process.stderr.read()
-        try:
-            yield said.rstrip("/")
-            process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
-            assert "Traceback" not in process.stderr.read()
-        finally:
-            process.kill()
-
-
-def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
-            return answer.status, answer.read(), dict(answer.headers)
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(), dict(error.headers)
+    with serving("-m", samples.pilot(), "--tub", tub, "--size", "640x360") as found:
+        yield found
 
 
 def raw(address: str, request: bytes) -> bytes:
@@ -104,6 +81,7 @@ NONSENSE = (
     "/frames/1/maps/0",
     "/frames/1/maps/1/1", "/frames/1/maps/0/0", "/frames/1/maps/0/16", "/frames/1/maps/0/999999", "/frames/1/maps/0/-1",
     "/frames/0-5", "/../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fetc%2fpasswd", "/index.html",
+    "/statistics/", "/statistics/1", "/statistics/-0", "/statistics/0/", "/statistics/999", "/statistics/0x0",
     "/static/page.js", "/favicon.ico", "/" + "a" * 8000,
 )  # fmt: skip
 
@@ -187,6 +165,25 @@ def test_slow_clients_are_in_nobody_s_way(address: str) -> None:
         assert time.perf_counter() - started < 5
     finally:
         for connection in slow:
+            connection.close()
+
+
+def test_clients_that_ask_much_and_read_nothing_are_in_nobody_s_way(address: str) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    request = b"GET /frames/1/maps/0/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    greedy = []
+    for _ in range(6):  # more than there are threads
+        connection = socket.create_connection((host, int(port)), timeout=30)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(request * 140)  # for 380 MB of answers
+        greedy.append(connection)
+    try:
+        time.sleep(2)
+        started = time.perf_counter()
+        assert get(f"{address}/frames/2")[0] == 200
+        assert time.perf_counter() - started < 5
+    finally:
+        for connection in greedy:
             connection.close()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +16,7 @@ from fastact.errors import InputError
 from fastact.kernels.records import dataclass
 from fastact.page.html import Live, page
 from fastact.page.serve import allowed_hosts, application, server, server_library
+from fastact.page.telling import Pass, Telling
 
 if TYPE_CHECKING:
     from fastact.page.columns import Column
@@ -36,21 +39,34 @@ class TubFrames:
         last = "" if feeder is None else feeder.runs[number].pictures[-1].name
         return f"{number + 1} of {self.count}: {last}"
 
+    def places(self) -> dict[Path, int]:
+        """The number of each run, by its last picture."""
+        feeder = self.subjects[0].feeder
+        return {} if feeder is None else {run.pictures[-1]: n for n, run in enumerate(feeder.runs[: self.count])}
+
     def columns(self, number: int) -> Sequence[Column]:
         """The columns of one run."""
         return columns_of(self.subjects, number)
 
 
 def serve_subjects(
-    subjects: Sequence[Subject], title: str, host: str, port: int, colormap: str | None, *, opens: bool
+    subjects: Sequence[Subject],
+    passes: Sequence[Pass | None],
+    title: str,
+    host: str,
+    port: int,
+    colormap: str | None,
+    *,
+    opens: bool,
 ) -> int:
-    """Serves until it is interrupted; raises InputError where the address cannot be had."""
+    """Serves until it is interrupted, with statistics over `passes`; InputError where the address cannot be had."""
     server_library()  # whether it is there, before anything is computed
     frames = TubFrames(subjects)
     start, columns = first_readable(subjects)
-    text = page(columns, title=title, colormap=colormap, live=Live(frames.count, start))
+    telling = _telling(passes, columns, frames) if passes else None
+    text = page(columns, title=title, colormap=colormap, live=Live(frames.count, start, telling is not None))
     try:
-        listening = server(application(text, frames, allowed_hosts(host)), host, port)
+        listening = server(application(text, frames, allowed_hosts(host), telling), host, port)
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)
         raise InputError(f"cannot listen on {host}:{port}: {reason}; choose another with --host and --port") from error
@@ -60,8 +76,31 @@ def serve_subjects(
     say(f"fastact: {frames.count} frames; Ctrl-C ends")
     if opens:
         open_browser(address)
+    if telling is not None:
+        telling.start()
     try:
         listening.run()  # waitress returns on Ctrl-C
     finally:
+        if telling is not None:
+            telling.close()
         listening.close()
     return 0
+
+
+def _telling(passes: Sequence[Pass | None], columns: Sequence[Column], frames: TubFrames) -> Telling:
+    """What gathers statistics over the passes, in pixels of the pictures that are shown, leading to the frames."""
+    places = frames.places()
+
+    def ready(each: Pass, column: Column) -> Pass:
+        tub = each.lap.tub.path
+        return replace(each, size=_size(column), frame=lambda image: places.get(tub / image))
+
+    return Telling([each and ready(each, column) for each, column in zip(passes, columns, strict=True)])
+
+
+def _size(column: Column) -> tuple[int, int] | None:
+    """Rows and columns of the picture that is shown."""
+    if column.fed is None or column.fed.picture is None:
+        return None
+    height, width = column.fed.picture.shape[-3:-1]
+    return height, width

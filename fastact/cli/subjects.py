@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from fastact.cli.feeding import Feed, Feeder
+from fastact.cli.feeding import Feed, Feeder, NamedFile
+from fastact.cli.laps import lap_of
 from fastact.cli.options import say
 from fastact.errors import InputError
 from fastact.extractor import Extractor
+from fastact.frames import decode, fit
 from fastact.graph import Model
 from fastact.kernels.records import dataclass
 
 if TYPE_CHECKING:
+    from fastact.donkey.camera import Camera
     from fastact.page.columns import Column, Fed
+    from fastact.page.telling import Pass
 
 TRIED = 20
 """Runs of a tub's pictures looked at for the first that can be read."""
@@ -66,6 +71,23 @@ def first_readable(subjects: Sequence[Subject]) -> tuple[int, list[Column]]:
     if number and columns[0].fed is not None:
         say(f"fastact: shown is {columns[0].fed.title}, the first of the tub that can be read")
     return number, columns
+
+
+def pass_of(
+    subject: Subject, tub: str, arrays: Sequence[NamedFile], limit: int | None, camera: Camera | None
+) -> Pass | None:
+    """A subject's way through a tub, for statistics; None where it computes nothing."""
+    from fastact.page.telling import Pass
+
+    if subject.extract is None:
+        return None
+    lap = lap_of(subject.model, tub, arrays, 0, None, camera, limit)
+
+    def picture(image: str) -> npt.NDArray[np.uint8]:
+        taken = decode(lap.tub.path / image)
+        return taken if camera is None else fit(camera(taken, (None, None, None)).frame, (None, None, 3)).frame
+
+    return Pass(subject.extract, lap, picture)
 
 
 def _fed(feed: Feed) -> Fed:

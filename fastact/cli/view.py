@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-import numpy.typing as npt
 
 from fastact.cli.feeding import Feeder, NamedFile, NamedFileType, Sources
-from fastact.cli.laps import lap_of
 from fastact.cli.options import CONFIGS, DEVICE, SIZE, network_and_camera, say, usable_cores
-from fastact.cli.subjects import TRIED, Subject, columns_of, first_readable, open_browser
+from fastact.cli.subjects import TRIED, Subject, columns_of, first_readable, open_browser, pass_of
 from fastact.extractor import Extractor
-from fastact.frames import decode, fit
 from fastact.graph import Model, load
 from fastact.kernels.cpu.threads import MOST
 from fastact.node import Node
@@ -25,6 +21,7 @@ from fastact.node import Node
 if TYPE_CHECKING:
     from fastact.donkey.camera import Camera
     from fastact.page.statistics import Told
+    from fastact.page.telling import Pass
 
 _SIDE_BY_SIDE = 2
 
@@ -105,15 +102,15 @@ def command(
     if serve:
         from fastact.cli.serving import serve_subjects
 
-        return serve_subjects(subjects, _title(subjects), host, port, colormap, opens=opens is not False)
+        passes = [] if tub is None or limit == 0 else [pass_of(s, tub, arrays, limit, camera) for s in subjects]
+        return serve_subjects(subjects, passes, _title(subjects), host, port, colormap, opens=opens is not False)
     first = tub is not None and index is None
     columns = first_readable(subjects)[1] if first else columns_of(subjects, 0)
     for column in columns:
         for note in column.fed.notes if column.fed else ():
             say(f"fastact: {column.label}: {note}")
-    told = (
-        [_told(subject, tub, arrays, limit, camera) for subject in subjects] if tub is not None and limit != 0 else []
-    )
+    passes = [] if tub is None or limit == 0 else [pass_of(s, tub, arrays, limit, camera) for s in subjects]
+    told = [None if each is None else _told(each) for each in passes]
     _give(page(columns, title=_title(subjects), colormap=colormap, told=told), out, opens)
     return 0
 
@@ -155,23 +152,13 @@ def _subjects(
     return subjects
 
 
-def _told(
-    subject: Subject, tub: str, arrays: Sequence[NamedFile], limit: int | None, camera: Camera | None
-) -> Told | None:
-    """What a tub says of a subject's filters."""
+def _told(each: Pass) -> Told:
+    """What a tub says of a column's filters."""
     from fastact.cli.stats import collected
     from fastact.page.statistics import Told
 
-    if subject.extract is None:
-        return None
-    lap = lap_of(subject.model, tub, arrays, 0, None, camera, limit)
-    statistics = collected(subject.extract, lap).result(damaged=lap.damaged)
-
-    def picture(image: str) -> npt.NDArray[np.uint8]:
-        taken = decode(lap.tub.path / image)
-        return taken if camera is None else fit(camera(taken, (None, None, None)).frame, (None, None, 3)).frame
-
-    return Told(statistics, picture)
+    statistics = collected(each.extract, each.lap).result(damaged=each.lap.damaged)
+    return Told(statistics, each.picture)
 
 
 def _title(subjects: Sequence[Subject]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -64,21 +64,6 @@ def planes_of(array: Floats) -> Floats:
         return np.ascontiguousarray(array.reshape(1, -1, array.shape[-1] if array.ndim else 1))
     moved = np.moveaxis(array, -1, -3)
     return np.ascontiguousarray(moved.reshape(-1, *moved.shape[-2:]))
-
-
-def rows_of(columns: Sequence[Column]) -> list[tuple[str, tuple[str | None, ...]]]:
-    """The layers that stand side by side: a title, and in each column the name of the layer or None.
-
-    Two models whose layers have the same classes in the same order are aligned by place, since names that Keras
-    gives by itself differ from session to session; others by name.
-    """
-    first = [(n.name, n.class_name) for n in columns[0].model.nodes]
-    others = [[(n.name, n.class_name) for n in c.model.nodes] for c in columns[1:]]
-    if all([kind for _, kind in other] == [kind for _, kind in first] for other in others):
-        names = zip(*([n for n, _ in each] for each in (first, *others)), strict=True)
-        return [(own[0], own) for own in names]
-    listed = dict.fromkeys(name for each in (first, *others) for name, _ in each)
-    return [(name, tuple(name if name in c.model.layers else None for c in columns)) for name in listed]
 
 
 def described(column: Column, packed: Mapping[str, Packed]) -> Data:
@@ -185,10 +170,12 @@ def facts(node: Node, cost: Cost | None, work: int, whole: bool) -> list[str]:
 
 
 def shape_in_words(node: Node) -> str:
-    """Maps as their number and width × height, other shapes as they are."""
+    """Maps as their number, in a run that of steps × filters, and width × height; other shapes as they are."""
     lengths = ["?" if n is None else str(n) for n in node.shape or ()]
-    if len(lengths) == 3 and not (node.layer is not None and node.layer.channels_first):
-        return f"{lengths[2]} {'map' if lengths[2] == '1' else 'maps'} of {lengths[1]}{_BY}{lengths[0]}"
+    if len(lengths) in (3, 4) and not (node.layer is not None and node.layer.channels_first):
+        *steps, rows, columns, filters = lengths
+        number = _BY.join([*steps, filters])
+        return f"{number} {'map' if number == '1' else 'maps'} of {columns}{_BY}{rows}"
     if len(lengths) == 1:
         return f"{lengths[0]} {'value' if lengths[0] == '1' else 'values'}"
     return _BY.join(lengths)

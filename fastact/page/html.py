@@ -15,14 +15,15 @@ from typing import Any
 
 from fastact import __version__
 from fastact.errors import InputError, MissingExtraError
+from fastact.page.alignment import aligned
 from fastact.page.colours import colour_maps
-from fastact.page.columns import Column, Data, described, planes_of, rows_of
+from fastact.page.columns import Column, Data, described, planes_of
 from fastact.page.packing import EXACT, Packed, pack_within
 from fastact.page.statistics import Told, in_words
 
 SCRIPTS = (
-    "basics.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js", "grid.js",
-    "stage.js", "network.js", "live.js", "page.js",
+    "basics.js", "address.js", "packed.js", "colours.js", "settings.js", "reading.js", "statistics.js", "bars.js",
+    "grid.js", "stage.js", "network.js", "live.js", "telling.js", "page.js",
 )  # fmt: skip
 """The page's scripts; each may import from those before it."""
 
@@ -38,10 +39,17 @@ _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULT
 
 @dataclass(frozen=True)
 class Live:
-    """A page that is served: how many frames there are to choose from, and which one it opens with."""
+    """A page that is served.
+
+    Attributes:
+        count: how many frames there are to choose from.
+        start: which one it opens with.
+        told: whether there will be statistics.
+    """
 
     count: int
     start: int
+    told: bool = False
 
 
 def template_library() -> Any:
@@ -85,7 +93,7 @@ def page(
         "columns": described_columns,
         "rows": [row["places"] for row in rows],
         "colours": colour_maps(colormap),
-        "live": None if live is None else {"count": live.count, "start": live.start},
+        "live": None if live is None else {"count": live.count, "start": live.start, "told": live.told},
     }
     script = scripts()
     environment = jinja2.Environment(
@@ -160,12 +168,12 @@ def _rows(columns: Sequence[Column], described_columns: Sequence[Data]) -> list[
     """What the template shows: each row's title, and its layers in the columns that have one."""
     places = [{layer["name"]: n for n, layer in enumerate(d["layers"])} for d in described_columns]
     rows = []
-    for title, names in rows_of(columns):
+    for names in aligned([column.model for column in columns]):
         numbers = [None if name is None else places[c][name] for c, name in enumerate(names)]
         layers = [None if n is None else described_columns[c]["layers"][n] for c, n in enumerate(numbers)]
         known = [layer for layer in layers if layer is not None]
         rows.append({
-            "title": title,
+            "title": known[0]["name"],
             "kind": known[0]["kind"],
             "places": numbers,
             "layers": layers,

@@ -8,6 +8,8 @@ whole answer off the thread that made it and sends it as fast as the client take
 | `/` | the page |
 | `/frames/N` | frame N: its name, and each column's picture, as JSON |
 | `/frames/N/maps/C/P` | the maps of layer number P of column C: float32, little-endian, (maps, rows, columns) |
+| `/statistics` | how far the statistics are, as JSON |
+| `/statistics/C` | those of column C so far, as JSON |
 
 Everything else is refused: other methods, other paths, numbers that are none or too large, and requests for another
 host than this one, which a page elsewhere could make by pointing its own name at 127.0.0.1 (DNS rebinding).
@@ -30,12 +32,14 @@ import numpy as np
 from fastact.errors import FastactError, MissingExtraError
 from fastact.page.columns import Column, picture_of, planes_of
 from fastact.page.html import as_json
+from fastact.page.telling import Telling
 
 KEPT = 4
 """Frames whose maps are kept, since a page asks for them layer by layer."""
 
 _FRAME = re.compile(r"/frames/([0-9]{1,9})")
 _MAPS = re.compile(r"/frames/([0-9]{1,9})/maps/([0-9]{1,2})/([0-9]{1,6})")
+_STATISTICS = re.compile(r"/statistics(?:/([0-9]{1,2}))?")
 
 _HEADERS = (
     ("Cache-Control", "no-store"),
@@ -95,8 +99,10 @@ class _Answer:
     body: bytes
 
 
-def application(page: str, frames: Frames, allowed: Callable[[str], bool]) -> Application:
-    """The WSGI application; `allowed` says whether a request's Host is this server."""
+def application(
+    page: str, frames: Frames, allowed: Callable[[str], bool], telling: Telling | None = None
+) -> Application:
+    """The WSGI application; `allowed` says whether a request's Host is this server, `telling` has its statistics."""
     kept, body = Kept(frames), page.encode("utf-8")
 
     def answer(environ: Mapping[str, Any]) -> _Answer:
@@ -108,7 +114,8 @@ def application(page: str, frames: Frames, allowed: Callable[[str], bool]) -> Ap
         if path == "/":
             return _Answer(200, "text/html; charset=utf-8", body)
         try:
-            return _frame(path, kept) or _refused(404, "there is no such page, frame or layer")
+            found = _statistics(path, telling) if telling else None
+            return found or _frame(path, kept, telling) or _refused(404, "there is no such page, frame or layer")
         except FastactError as error:
             return _refused(422, str(error))
 
@@ -125,12 +132,23 @@ def _refused(status: int, sentence: str) -> _Answer:
     return _Answer(status, "text/plain; charset=utf-8", sentence.encode("utf-8"))
 
 
-def _frame(path: str, kept: Kept) -> _Answer | None:
+def _statistics(path: str, telling: Telling) -> _Answer | None:
+    """What lies at a path below /statistics; None for nothing."""
+    found = _STATISTICS.fullmatch(path)
+    if found is None:
+        return None
+    body = as_json(telling.state()).encode("utf-8") if found[1] is None else telling.edition(int(found[1]))
+    return None if body is None else _Answer(200, "application/json", body)
+
+
+def _frame(path: str, kept: Kept, telling: Telling | None) -> _Answer | None:
     """What lies at a path below /frames; None for nothing."""
     found = _FRAME.fullmatch(path) or _MAPS.fullmatch(path)
     if found is None or int(found[1]) >= kept.frames.count:
         return None
     number, *place = (int(part) for part in found.groups())
+    if telling is not None:
+        telling.disturb()
     columns = kept.columns(number)
     if not place:
         told = {"name": kept.frames.name(number), "columns": [c.fed and picture_of(c.fed) for c in columns]}
@@ -177,11 +195,13 @@ def server_library() -> Any:
 def server(run: Application, host: str, port: int) -> Any:
     """A server that listens, but does not answer until its `run()` is called; OSError where the address is taken.
 
-    A client has 30 seconds of silence, requests have no body to speak of, and 64 clients are served at once.
+    A client has 30 seconds of silence, requests have no body to speak of, and 64 clients are served at once. What is
+    read from a client at a time is short, so that it holds few requests: waitress answers all of them before it looks
+    whether the client takes the answers, and above its watermark keeps a thread waiting for that.
     """
     logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns of each request that waits for a thread
     return server_library().create_server(
         run, host=host, port=port, threads=4, connection_limit=64, channel_timeout=30, cleanup_interval=5,
         max_request_header_size=16_384, max_request_body_size=1024, ident=None, clear_untrusted_proxy_headers=True,
-        outbuf_high_watermark=2**28,
+        recv_bytes=256, outbuf_high_watermark=2**31,
     )  # fmt: skip

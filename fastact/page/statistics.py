@@ -27,10 +27,17 @@ _WIDTH = 160
 
 @dataclass(frozen=True)
 class Told:
-    """Statistics, and how to get the picture behind a peak: its path, as the peak has it, to uint8 (H, W, 3)."""
+    """Statistics, and what lies behind a peak.
+
+    Attributes:
+        statistics: the figures.
+        picture: from the path that a peak has to the picture, uint8 (H, W, 3).
+        frame: from that path to the number of the frame, where the page is served.
+    """
 
     statistics: Statistics
     picture: Callable[[str], npt.NDArray[np.uint8]]
+    frame: Callable[[str], int | None] | None = None
 
     def as_data(self, size: tuple[int, int] | None) -> Data:
         """Plain data for the page; `size` (rows, columns) is that of the input, in whose pixels fields are."""
@@ -41,13 +48,25 @@ class Told:
             "size": size,
             "layers": {layer.name: _layer(layer, statistics.frames) for layer in statistics.layers},
             "pictures": self._thumbnails(),
+            "places": self._places(),
         }
 
-    def _thumbnails(self) -> dict[str, str]:
-        """Small pictures in data addresses by record, those of each filter's first peaks before the others."""
+    def _images(self) -> list[tuple[int, str]]:
+        """Records with the paths of their pictures, those of each filter's first peaks before the others."""
         images = {peak.record: peak.image for peak in _by_rank(self.statistics.layers) if peak.image}
+        return list(images.items())[:MOST_PICTURES]
+
+    def _places(self) -> dict[str, int]:
+        """The numbers of frames by record."""
+        if self.frame is None:
+            return {}
+        found = {str(record): self.frame(image) for record, image in self._images()}
+        return {record: number for record, number in found.items() if number is not None}
+
+    def _thumbnails(self) -> dict[str, str]:
+        """Small pictures in data addresses by record."""
         made: dict[str, str] = {}
-        for record, image in list(images.items())[:MOST_PICTURES]:
+        for record, image in self._images():
             try:
                 made[str(record)] = _thumbnail(self.picture(image))
             except FastactError:  # it could be read a moment ago
@@ -72,8 +91,8 @@ def in_words(statistics: Statistics) -> str:
     """How many frames stand behind all of it."""
     what = f"{_many(statistics.frames, 'frame')} of the tub, records {statistics.first} to {statistics.last}"
     left = f"; {_many(statistics.damaged, 'damaged record')} left out" if statistics.damaged else ""
-    early = "; ended early" if not statistics.complete else ""
-    return f"Statistics are over {what}{left}{early}."
+    so_far = " so far" if not statistics.complete else ""
+    return f"Statistics are over {what}{so_far}{left}."
 
 
 def _layer(layer: LayerStatistics, frames: int) -> Data:

@@ -5,7 +5,7 @@ import { source, measured } from "./packed.js";
 import { paint, scale } from "./colours.js";
 import { settings, onChange, endsOf, ordered, caption } from "./settings.js";
 import { read } from "./reading.js";
-import { knownOf } from "./statistics.js";
+import { knownOf, isDead } from "./statistics.js";
 import { bars } from "./bars.js";
 import { openStage } from "./stage.js";
 
@@ -37,6 +37,7 @@ class Grid {
     this.values = null;
     this.shown = FIRST;
     this.wanted = false;
+    this.turn = 0; // counts what was asked for, so that an answer that comes late is left
     holder.addEventListener("keydown", (event) => this.key(event));
     holder.addEventListener("focusin", (event) => this.stopAt(event.target.closest(".map")));
     holder.addEventListener("pointermove", (event) => this.point(event));
@@ -62,8 +63,7 @@ class Grid {
   async show() {
     if (this.wanted) return;
     this.wanted = true;
-    await this.load();
-    if (this.wanted) this.build();
+    if (await this.load()) this.build();
   }
 
   hide() {
@@ -74,8 +74,14 @@ class Grid {
     this.values = null;
   }
 
+  // Fetches the values; says whether they are still wanted, which they are not once others were asked for.
   async load() {
-    if (!this.values) this.take(await source.values(this.column, this.place));
+    this.turn += 1;
+    const turn = this.turn;
+    const values = await source.values(this.column, this.place);
+    if (turn !== this.turn || !this.wanted) return false;
+    this.take(values);
+    return true;
   }
 
   // A layer's values, with its ends, which are others in every frame.
@@ -90,12 +96,8 @@ class Grid {
 
   // Another frame's values.
   async reload() {
-    if (!this.wanted) {
-      this.values = null;
-      return;
-    }
-    this.take(await source.values(this.column, this.place));
-    this.build();
+    if (!this.wanted) this.values = null;
+    else if (await this.load()) this.build();
   }
 
   plane(number) {
@@ -142,7 +144,7 @@ class Grid {
       ? `${brief(measure.low)} everywhere`
       : `mean ${brief(measure.mean)}, maximum ${brief(measure.high)}, ${percent(measure.zeros)} zeros`;
     const verdict = knownOf(this.column, this.layer)?.filters[plane % this.maps.filters]?.verdict;
-    const dead = verdict === "dead" || verdict === "nearly dead" ? verdict : "";
+    const dead = isDead(verdict) ? verdict : "";
     const name = mapName(this.maps, plane) + (dead && `, ${dead} over ${page.columns[this.column].statistics.frames} frames`);
     const canvas = make("canvas", { className: crisp ? "crisp" : "" });
     const tile = make(
@@ -156,13 +158,19 @@ class Grid {
         "data-plane": plane,
       },
       canvas,
-      make("span", { className: "caption" }, make("b", {}, mapNumber(this.maps, plane)), caption(measure) || dead),
+      make("span", { className: "caption" }, make("b", {}, mapNumber(this.maps, plane)), ...this.said(measure, dead)),
     );
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
     const [low, high] = endsOf(this.maps, measure);
     paint(canvas, this.plane(plane), this.maps.width, this.maps.height, low, high, settings.colours);
     return tile;
+  }
+
+  // What a caption says besides a map's number.
+  said(measure, dead) {
+    if (dead) return [make("span", { className: "verdict" }, dead)];
+    return [caption(measure)];
   }
 
   point(event) {
@@ -175,7 +183,8 @@ class Grid {
     if (cell < 0 || row < 0 || cell >= this.maps.width || row >= this.maps.height) return;
     const plane = Number(tile.dataset.plane);
     const value = this.plane(plane)[row * this.maps.width + cell];
-    read({ column: this.column, layer: this.layer, plane, row, cell, value });
+    const measure = this.measures[plane];
+    read({ column: this.column, layer: this.layer, plane, row, cell, value, measure });
   }
 
   click(event) {
@@ -224,7 +233,7 @@ export function startGrids() {
       for (const entry of entries) {
         const own = [...entry.target.querySelectorAll(".maps")].map((holder) => holder.grid);
         // One after the other, since the order of maps is the first column's.
-        if (entry.isIntersecting) own.reduce((before, grid) => before.then(() => grid.show()), Promise.resolve());
+        if (entry.isIntersecting) own.reduce((before, grid) => before.then(() => grid.show()), Promise.resolve()).catch(source.lost);
         else own.forEach((grid) => grid.hide());
       }
     },

@@ -1,13 +1,15 @@
 // A page that is served: another frame of the tub at any time.
 
 import { page, byId } from "./basics.js";
+import { addressedFrame, remember } from "./address.js";
 import { source } from "./packed.js";
 import { reloadGrids } from "./grid.js";
+import { reloadStage } from "./stage.js";
 
-let frame = page.live?.start ?? 0;
+let frame = page.live ? addressedFrame() ?? page.live.start : 0;
 let waiting = null; // the frame to go to once the one being fetched is there
 
-async function fetched(path) {
+export async function fetched(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error((await answer.text()) || answer.statusText);
   return answer;
@@ -16,6 +18,8 @@ async function fetched(path) {
 async function showFrame(number) {
   const told = await (await fetched(`frames/${number}`)).json();
   frame = number;
+  byId("stage-frame").textContent = `frame ${number + 1}`;
+  remember({ frame: number === page.live.start ? null : number + 1 });
   byId("frame-name").textContent = told.name;
   told.columns.forEach((input, column) => {
     page.columns[column].input = input;
@@ -23,7 +27,11 @@ async function showFrame(number) {
     figure.querySelector("img").src = input.addresses.at(-1);
     figure.querySelector(".fed").textContent = input.title;
   });
-  await reloadGrids();
+  await Promise.all([reloadGrids(), reloadStage()]);
+}
+
+function say(number, error) {
+  byId("frame-name").textContent = `frame ${number + 1}: ${error.message}`;
 }
 
 // One frame at a time; of those asked for meanwhile, the last.
@@ -36,28 +44,42 @@ async function goFrame(number) {
     try {
       await showFrame(next);
     } catch (error) {
-      byId("frame-name").textContent = `frame ${next}: ${error.message}`;
+      say(next, error);
     }
     if (waiting === next) waiting = null;
   }
 }
 
-export function stepFrame(by) {
-  if (!page.live) return;
+function turnTo(number) {
   const slider = byId("frame");
-  slider.value = Number(slider.value) + by;
-  goFrame(Number(slider.value));
+  slider.value = number;
+  goFrame(slider.valueAsNumber);
 }
 
-export async function startLive() {
+export function stepFrame(by) {
+  if (page.live) turnTo(byId("frame").valueAsNumber + by);
+}
+
+export function startLive() {
   if (!page.live) return;
   source.values = async (column, place) => {
-    const answer = await fetched(`frames/${frame}/maps/${column}/${place}`);
-    return new Float32Array(await answer.arrayBuffer());
+    for (;;) {
+      const asked = frame;
+      const answer = await fetched(`frames/${asked}/maps/${column}/${place}`);
+      const values = new Float32Array(await answer.arrayBuffer());
+      if (asked === frame) return values; // else another frame is shown by now
+    }
   };
+  source.lost = (error) => say(frame, error);
   byId("frame").addEventListener("input", (event) => goFrame(Number(event.target.value)));
   byId("back").addEventListener("click", () => stepFrame(-1));
   byId("forth").addEventListener("click", () => stepFrame(1));
+  byId("stage-frame-back").addEventListener("click", () => stepFrame(-1));
+  byId("stage-frame-forth").addEventListener("click", () => stepFrame(1));
+  byId("stage-known").addEventListener("click", (event) => {
+    const button = event.target.closest("[data-frame]");
+    if (button) turnTo(Number(button.dataset.frame));
+  });
   byId("live").addEventListener("submit", (event) => event.preventDefault());
-  await goFrame(frame);
+  turnTo(frame);
 }

@@ -4,12 +4,16 @@ import { page, byId } from "./basics.js";
 
 const STEPS = { 16: 65532, 8: 252 };
 
-// Where maps come from: out of the page, or, where it is served, from its server. live.js puts its own in here.
+// Where maps come from: out of the page, or, where it is served, from its server. live.js puts its own in here,
+// and says when they cannot be had.
 export const source = {
   async values(column, place) {
     const maps = page.columns[column].layers[place].maps;
     const bytes = await inflated(byId(`maps-${column}-${place}`).textContent);
     return maps.bits === 32 ? floats(bytes) : dequantised(bytes, maps);
+  },
+  lost(error) {
+    throw error;
   },
 };
 

@@ -3,9 +3,14 @@
 import { byId } from "./basics.js";
 import { startSettings, turn } from "./settings.js";
 import { startGrids } from "./grid.js";
-import { startStage } from "./stage.js";
+import { startStage, openStage } from "./stage.js";
+import { source } from "./packed.js";
+import { addressed } from "./address.js";
+import { startCopying } from "./reading.js";
 import { startNetwork, goLayer } from "./network.js";
 import { startLive, stepFrame } from "./live.js";
+import { startTelling } from "./telling.js";
+import { showLayerStatistics } from "./statistics.js";
 
 const keys = {
   "/": () => {
@@ -39,9 +44,19 @@ document.addEventListener("keydown", (event) => {
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
 
+function goToAddress() {
+  const { row, plane } = addressed();
+  if (row !== null) byId(`layer-${row}`)?.scrollIntoView();
+  if (plane !== null) openStage(row, plane).catch(source.lost);
+}
+
 startNetwork();
 startLive();
 startGrids();
 startStage();
 startSettings();
+showLayerStatistics();
+startTelling();
+startCopying();
+goToAddress();
 document.documentElement.dataset.ready = "yes";

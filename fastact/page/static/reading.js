@@ -1,6 +1,6 @@
 // What a cell is: its value, and the pixels it sees, drawn on the picture.
 
-import { page, byId, exact, mapName, pictureOf } from "./basics.js";
+import { page, byId, exact, brief, percent, mapName, pictureOf } from "./basics.js";
 
 // Top, left, bottom and right of what a cell sees, the last two exclusive; null where it sees everything.
 export function sees(column, layer, row, cell) {
@@ -36,7 +36,7 @@ export function valueInWords(maps, value) {
 // A cell under the pointer or the cursor; null clears.
 export function read(at) {
   const reading = byId("reading");
-  const [what, value, seen] = reading.children;
+  const [what, value, seen, whole] = reading.children;
   for (const figure of document.querySelectorAll(".looking figure")) {
     const svg = figure.querySelector("svg");
     const own = at && Number(figure.dataset.column) === at.column;
@@ -54,4 +54,30 @@ export function read(at) {
   what.textContent = `${layer.name}, ${place}`;
   value.textContent = valueInWords(layer.maps, at.value);
   seen.textContent = seesInWords(sees(at.column, layer, row, cell)) || "sees the whole picture";
+  whole.textContent = at.measure ? `the whole map: ${measureInWords(at.measure)}` : "";
+  keep(at);
+}
+
+export function measureInWords({ low, high, mean, zeros }) {
+  return `${brief(low)} to ${brief(high)}, mean ${brief(mean)}, ${percent(zeros)} zeros`;
+}
+
+let latest = "";
+
+// Keeps a value for the clipboard, as NumPy would have it.
+export function keep({ layer, plane, row, cell, value }) {
+  const { maps } = layer;
+  const steps = maps.count > maps.filters ? [Math.floor(plane / maps.filters)] : [];
+  const line = maps.height > 1 ? [row] : [];
+  const place = maps.vector ? [...line, cell] : [...steps, row, cell, plane % maps.filters];
+  latest = `${layer.name}[${place.join(", ")}] = ${exact(value).replace(/−/g, "-")}`;
+}
+
+export function startCopying() {
+  document.addEventListener("copy", (event) => {
+    const own = event.target instanceof Element && event.target.matches("input");
+    if (own || !latest || String(document.getSelection())) return;
+    event.clipboardData.setData("text/plain", latest);
+    event.preventDefault();
+  });
 }

@@ -57,10 +57,15 @@ function inWords() {
   return `One scale for everything: ${brief(settings.low)} and less is ${low}, ${brief(settings.high)} and more ${high}.`;
 }
 
+// Has everything drawn anew, after a choice or where more is known.
+export function redraw() {
+  for (const listener of listeners) listener();
+}
+
 function changed() {
   byId("ends").hidden = settings.norm !== "fixed";
   byId("words").textContent = `${inWords()} A hatched map has one value everywhere.`;
-  for (const listener of listeners) listener();
+  redraw();
 }
 
 function choice(id, name, read = (text) => text) {

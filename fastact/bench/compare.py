@@ -84,9 +84,8 @@ def compare(first: Report, second: Report) -> Comparison:
     for a, b in pairs:
         rows += _rows(a, b, drifted)
     head = ("input", "what", "first", "second", "ratio", "noise", "")
-    return Comparison(
-        Table("First and second report", head, tuple(rows)), tuple(_sentences(first, second, pairs, drifted))
-    )
+    table = Table("First and second report", head, tuple(rows), names=2)
+    return Comparison(table, tuple(_sentences(first, second, pairs, drifted)))
 
 
 def _drift(first: Report, second: Report) -> float:

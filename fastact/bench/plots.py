@@ -157,7 +157,7 @@ def _sweep(report: Report) -> Plot:
     return Plot(
         "Cost against pixels",
         svg(420, "Time of a frame against the pixels of the input", parts),
-        "Filled: CPU time of all threads, with the line fitted to it; hollow: time that passed. Lower quartiles."
+        "Filled: CPU time of all threads, with the line fitted to it, means; hollow: time that passed, lower quartiles."
         f"{beside}",
     )
 

@@ -79,7 +79,8 @@ def _loop(report: Report) -> Iterator[str]:
 def verdict(size: Size) -> str:
     """Whether the car's loop holds, by what 9 of 10 frames do not exceed."""
     slow = size.frame.slowest_tenth
-    return f"{fits(size)} ({milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it)"
+    part = f"{slow / BUDGET:.0%}" if slow > 0.01 * BUDGET else "less than 1%"
+    return f"{fits(size)} ({milliseconds(slow)} in 9 of 10 frames, {part} of it)"
 
 
 def fits(size: Size) -> str:
@@ -180,10 +181,9 @@ def _projected(report: Report) -> Iterator[str]:
     said = []
     for projection in report.projections:
         if projection.board and projection.label == last:
-            low, high = 1e3 * projection.low, 1e3 * projection.high
             likely = "does not fit" if projection.low > BUDGET else "may not fit"
             likely = "should fit" if projection.high < _TIGHT * BUDGET else likely
-            said.append(f"{projection.board} {low:.1f} to {high:.1f} ms ({likely})")
+            said.append(f"{projection.board} {spread(projection.low, projection.high)} ms ({likely})")
     if said:
         yield f"Estimated, not measured, for a frame of {last}, on the CPU with up to 4 threads: {'; '.join(said)}."
 
@@ -287,14 +287,23 @@ def _load(load: float | None) -> str:
 
 def milliseconds(seconds: float) -> str:
     """In ms with three digits or so."""
-    ms = 1e3 * seconds
-    return (
-        f"{ms:.0f} ms" if ms >= 100 else f"{ms:.1f} ms" if ms >= 10 else f"{ms:.2f} ms" if ms >= 0.1 else f"{ms:.3f} ms"
-    )
+    return f"{_digits(1e3 * seconds)} ms"
+
+
+def spread(low: float, high: float) -> str:
+    """From so many ms to so many, without the unit."""
+    return f"{_digits(1e3 * low)} to {_digits(1e3 * high)}"
+
+
+def _digits(value: float) -> str:
+    """Three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def megabytes(count: int) -> str:
-    """Of a million bytes; of a thousand where it is less than a tenth of that."""
+    """Of a million bytes; of a thousand, or single ones, where it is much less than that."""
+    if count < 1000:
+        return f"{count} B"
     if count < 1e5:
         return f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.2f} MB"

@@ -36,11 +36,13 @@ from fastact.bench.result import (
     Size,
     Subject,
 )  # fmt: skip
+from fastact.bench.room import check_room
 from fastact.bench.rounds import Round, Turn, frames, rounds, warm_up
 from fastact.bench.runner import Array, Runner, inputs_of, own_size, sized
 from fastact.bench.speed import CpuSpeed, GpuSpeed, Speed
 from fastact.bench.steadiness import low_peak, unsteady
 from fastact.bench.times import Times
+from fastact.cost import PICTURE_RANKS
 from fastact.errors import FastactError, InputError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
@@ -158,7 +160,8 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
     report = Report(
         VERSION, _version(), now, complete, _subject(request.model), request.threads,
         request.device, speed.gpu, clock, speed.kernels, machine, before, after,
-        speed.ability(bursts), sizes, tuple(sorted(sweep, key=lambda point: point.pixels)), _peers(request, contests), (), noted,
+        speed.ability(bursts), sizes, tuple(sorted(sweep, key=lambda point: point.pixels)),
+        _peers(request, contests), (), noted,
     )  # fmt: skip
     report = dataclasses.replace(report, projections=project(report, request.boards))
     return Measured(report, runners)
@@ -167,6 +170,8 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
 def _sizes(request: Request) -> list[tuple[int, int]]:
     """Those asked for, the smallest first; by default the model's own, and 640x360 where the model can take it."""
     own = own_size(request.model)
+    if own is None and not any(len(shape) in PICTURE_RANKS for shape in request.model.input_shapes.values()):
+        raise InputError(f"{request.model.source} takes no picture, whose size could be changed: nothing to compare")
     if request.sizes:
         return sorted(set(request.sizes), key=math.prod)
     sizes = {own} if own else set()
@@ -182,7 +187,10 @@ def _sizes(request: Request) -> list[tuple[int, int]]:
 
 def _stages(request: Request, image: Path) -> tuple[Request, list[_Stage]]:
     """Every size ready to be measured, and the request with the device that all of them are computed on."""
-    stages = [_stage(request, size, image) for size in _sizes(request)]
+    sizes = _sizes(request)
+    if request.device != "cuda":  # which has its own memory, and says itself what it lacks
+        check_room([sized(request.model, size, request.layers) for size in sizes], request.layers, request.root)
+    stages = [_stage(request, size, image) for size in sizes]
     device = "cuda" if all(stage.runner.device == "cuda" for stage in stages) else "cpu"
     if device == "cuda" and (request.rivals or request.boards):
         raise InputError("other engines and boards are compared by their CPUs: leave out --peers and --project")
@@ -202,8 +210,9 @@ def _beside(stage: _Stage, request: Request, image: Path) -> None:
     model, size = stage.runner.model, None if stage.size == own_size(request.model) else stage.size
     names = [n for n in stage.runner.extract.layers if model.layers[n].reason is None]
     stage.process_bytes = fresh.peak_bytes(request.model, size, request.threads, request.device, image, names)
-    frame = next((a for a in stage.runner.inputs.values() if a.ndim == 3 and takes_pictures(a.shape)), None)
+    frame = next((a for a in stage.runner.inputs.values() if takes_pictures(a.shape)), None)
     if frame is not None:
+        frame = frame if frame.ndim == 3 else frame[-1]  # of a run of pictures the newest is decoded for each frame
         shown = frame[..., 0] if frame.shape[-1] == 1 else frame[..., :3]
         stage.picture = _picture(shown, stage.runner.maps)
 
@@ -261,7 +270,7 @@ def _sweep(
     """Sizes from the smallest to the largest, or from half of the only one; without those it cannot take."""
     last = stages[-1].size
     first = stages[0].size if len(stages) > 1 else (last[0] // 2, last[1] // 2)
-    if min(first) < 1 or own_size(request.model) is None:
+    if min(first) < 1:
         return
     sizes = [_between(first, last, place / (len(_SWEEP) - 1)) for place in _SWEEP]
     for place, size in enumerate(sizes):

@@ -47,9 +47,9 @@ def sized(model: Model, size: tuple[int, int], layers: Layers = None) -> Model:
 
 
 def own_size(model: Model) -> tuple[int, int] | None:
-    """Rows and columns of the one picture the model takes; None where it takes none, several, or one of open size."""
+    """Rows and columns of the picture the model takes, the first if several; None where it takes none or any size."""
     pictures = [shape for shape in model.input_shapes.values() if len(shape) in PICTURE_RANKS]
-    if len(pictures) != 1:
+    if not pictures:
         return None
     rows, columns = pictures[0][-2:] if model.channels_first else pictures[0][-3:-1]
     return None if rows is None or columns is None else (rows, columns)

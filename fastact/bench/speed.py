@@ -11,7 +11,6 @@ from fastact.bench.result import Ability, Gpu
 from fastact.errors import KernelError
 from fastact.kernels.cpu import library
 
-
 _ALONE_BURSTS = 20
 
 

@@ -65,7 +65,8 @@ def _frame(report: Report, size: Size) -> dict[str, str]:
         "a fresh process at most": words.megabytes(size.process_bytes) if size.process_bytes is not None else "",
         "not counted: decoding the JPEG": words.milliseconds(picture.decoding.median) if picture else "",
         "not counted: drawing a sheet": words.milliseconds(picture.drawing.median) if picture else "",
-        "energy of the board": f"{1e3 * energy.joules:.1f} mJ a frame, {energy.watts:.1f} W; idle {energy.idle_watts:.1f} W" if energy else "",
+        "energy of the board, a frame": f"{1e3 * energy.joules:.1f} mJ" if energy else "",
+        "power of the board": f"{energy.watts:.1f} W, {energy.idle_watts:.1f} W idle" if energy else "",
     }
 
 

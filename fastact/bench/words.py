@@ -325,6 +325,11 @@ def threads(count: int) -> str:
 
 
 def shape(layer: Layer) -> str:
-    """The shape of the last map of the layers computed together, as width x height x filters where it is a picture."""
+    """The shape of the last map of the layers computed together, as width x height x filters where it is a picture.
+
+    Steps of a sequence, or a volume's depth, come before those.
+    """
     found = layer.shapes[-1]
-    return f"{found[1]}x{found[0]}x{found[2]}" if len(found) == 3 else "x".join(map(str, found))
+    if len(found) >= 3:
+        found = (*found[:-3], found[-2], found[-3], found[-1])
+    return "x".join(map(str, found))

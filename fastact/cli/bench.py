@@ -211,9 +211,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     # Without the thread that draws it ten times a second: it would disturb what is measured.
     out = Console(stderr=True)
-    with Progress(
-        *columns, console=out, auto_refresh=False, transient=True, disable=not out.is_terminal
-    ) as progress:
+    with Progress(*columns, console=out, auto_refresh=False, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("loading", total=1.0)
 
         def show(doing: str, done: float) -> None:

@@ -4,6 +4,10 @@ Two runs of one program on one machine never take the same time: memory lies els
 differ. Two sets of times are called different only where both the typical and the quick runs are, in the same
 direction, by more than the runs of either set and the machine's own peak vary. Other programs lengthen typical runs and
 leave the quick ones, which slower code does not.
+
+Several threads are as quick as they have cores: on two cores another program that takes one may double every time of a
+run. Where on one machine the cores they had differ between the reports, the time that passed tells nothing, and CPU time
+does.
 """
 
 from __future__ import annotations
@@ -25,6 +29,11 @@ _SHORTEST = 5e-6
 
 _QUICK = 0.1
 _BLOCKS = 5
+
+_CORES = 0.15
+"""By how much, as a part, the cores that threads had in two reports may differ, if times are to be compared."""
+
+_UNTOLD = "cannot be told"
 
 
 @dataclass(frozen=True)
@@ -82,22 +91,51 @@ def compare(first: Report, second: Report) -> Comparison:
     pairs = [(a, b) for a in first.sizes for b in second.sizes if a.label == b.label]
     rows: list[tuple[str, ...]] = []
     for a, b in pairs:
-        rows += _rows(a, b, drifted)
+        rows += _rows(a, b, drifted, _untold(first, second, a, b))
     head = ("input", "what", "first", "second", "ratio", "noise", "")
     table = Table("First and second report", head, tuple(rows), names=2)
     return Comparison(table, tuple(_sentences(first, second, pairs, drifted)))
 
 
 def _drift(first: Report, second: Report) -> float:
-    """On one machine, by how much its own peak differs, the best and the typical burst: code is not to blame for that.
+    """By how much the machine's own peak differs, the best and the typical burst: code is not to blame for that.
 
-    Between two machines there is none, since a slower machine is what one wants to see.
+    Between two machines, or numbers of threads, there is none, since that difference is what one wants to see.
     """
-    if first.machine.cpu != second.machine.cpu or first.machine.board != second.machine.board:
-        return 0.0
-    if first.ability is None or second.ability is None:
+    if not _alike(first, second) or first.ability is None or second.ability is None:
         return 0.0
     return drift(first.ability.bursts, second.ability.bursts)
+
+
+def _alike(first: Report, second: Report) -> bool:
+    """Whether one machine made both reports, with as many threads."""
+    machines = [(report.machine.cpu, report.machine.board, report.threads) for report in (first, second)]
+    return machines[0] == machines[1]
+
+
+@dataclass(frozen=True)
+class _Untold:
+    """Whether, of one size, times of whole frames and of layers cannot be compared."""
+
+    frames: bool
+    layers: bool
+
+
+def _untold(first: Report, second: Report, a: Size, b: Size) -> _Untold:
+    """Whether the threads had different shares of the machine, while frames were timed or while layers were.
+
+    Layers are timed one by one between frames: together they take as long as a frame, or another share.
+    """
+    clocks = first.layers_clock != second.layers_clock
+    if not _alike(first, second) or first.threads == 1 or first.ability is None or second.ability is None:
+        return _Untold(False, clocks)
+    frames = _apart(a.cores, b.cores)
+    sums = (sum(layer.times.median for layer in size.layers) / size.frame.median for size in (a, b))
+    return _Untold(frames, clocks or frames or _apart(*sums))
+
+
+def _apart(first: float, second: float) -> bool:
+    return first <= 0 or second <= 0 or abs(math.log(first / second)) > _CORES
 
 
 def drift(first: Sequence[float], second: Sequence[float]) -> float:
@@ -106,24 +144,24 @@ def drift(first: Sequence[float], second: Sequence[float]) -> float:
     return max(abs(math.log(a / b)) for a, b in pairs)
 
 
-def _rows(first: Size, second: Size, drifted: float) -> Iterator[tuple[str, ...]]:
-    yield (first.label, "frame", *_cells(first.frame, second.frame, drifted))
+def _rows(first: Size, second: Size, drifted: float, untold: _Untold) -> Iterator[tuple[str, ...]]:
+    yield (first.label, "frame", *_cells(first.frame, second.frame, drifted, untold.frames))
     if min(*first.cpu.runs, *second.cpu.runs) > 0:  # some systems count CPU time in hundredths of a second
         yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, drifted))
     others = {layer.names: layer for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:
-            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drifted))
+            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drifted, untold.layers))
 
 
-def _cells(first: Times, second: Times, drifted: float) -> tuple[str, ...]:
+def _cells(first: Times, second: Times, drifted: float, untold: bool = False) -> tuple[str, ...]:
     found = difference(first, second, drifted)
     return (
         words.milliseconds(first.median),
         words.milliseconds(second.median),
         f"{found.ratio:.2f}",
         f"{found.noise:.0%}",
-        found.words,
+        _UNTOLD if untold else found.words,
     )
 
 
@@ -144,9 +182,22 @@ def _sentences(
     if not pairs:
         yield "The two reports have no size in common."
     for a, b in pairs:
+        if _untold(first, second, a, b).frames:
+            yield _not_told(a, b, drifted)
+            continue
         found = difference(a.frame, b.frame, drifted)
         noise = f"the noise is {found.noise:.0%}"
         if found.real:
             yield f"At {a.label} the second is {found.words}; {noise}."
         else:
             yield f"At {a.label} there is no difference: a ratio of {found.ratio:.2f} is within the noise; {noise}."
+
+
+def _not_told(first: Size, second: Size, drifted: float) -> str:
+    """Of a size at which other programs had cores in one report, and not in the other."""
+    cpu = difference(first.cpu, second.cpu, drifted)
+    return (
+        f"At {first.label} it cannot be told from the time that passed: the threads had {first.cores:.1f} cores in the "
+        f"first report and {second.cores:.1f} in the second, since other programs were running. By CPU time "
+        f"{'the second is ' if cpu.real else 'there is '}{cpu.words}."
+    )

@@ -6,7 +6,7 @@ direction, by more than the runs of either set and the machine's own peak vary. 
 leave the quick ones, which slower code does not.
 
 Several threads are as quick as they have cores: on two cores another program that takes one may double every time of a
-run. Where on one machine the cores they had differ between the reports, the time that passed tells nothing, and CPU time
+run. Where on one machine the cores they had differ between two reports, the time that passed tells nothing; CPU time
 does.
 """
 

@@ -16,7 +16,7 @@ def unsteady(sizes: Sequence[Size], clock: str) -> Iterator[str]:
     for size in sizes:
         wall, cpu = size.frame, size.cpu
         if wall.high > 1.2 * wall.low:
-            yield f"times at {size.label} are unsteady: half of them lie between {spread(wall.low, wall.high)} ms"
+            yield f"times at {size.label} are unsteady: half of the frames took {spread(wall.low, wall.high)} ms"
         if clock == "cpu" and waited(size):
             yield (
                 f"frames at {size.label} waited for a core: {1e3 * wall.median:.2f} ms passed for "

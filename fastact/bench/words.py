@@ -29,6 +29,9 @@ _TIGHT = 0.7
 """Above this part of the budget a frame leaves too little for camera, pilot and motors."""
 _UNSTEADY = 1.5
 """Where the quartiles of a ratio are farther apart, it is said to be unsteady."""
+_BEYOND = 1.05
+"""Times the peak: what the noise of a layer's median and of the best burst explains."""
+_ANOTHER_TIME = 1.3
 _FAR = 4.0
 """How many times the pixels of the largest measured size a fit is trusted."""
 
@@ -201,7 +204,32 @@ def notes(report: Report) -> list[str]:
                 f"{count} of {all_of} frames at {size.label} took far longer than the others, up to "
                 f"{milliseconds(max(size.frame.outliers))}; they are counted."
             )
-    return found + list(_not_compared(report))
+    return [*found, *_beyond_the_peak(report), *_at_another_time(report), *_not_compared(report)]
+
+
+def _beyond_the_peak(report: Report) -> Iterator[str]:
+    """Layers faster than anything can be, if the peak were right."""
+    most = max(layer.speed for size in report.sizes for layer in size.layers)
+    if report.ability is not None and most > _BEYOND * report.ability.peak:
+        yield (
+            f"A layer reached {most / report.ability.peak:.1f} times the measured peak, which other programs must have "
+            "held down: shares of the peak are too high."
+        )
+
+
+def _at_another_time(report: Report) -> Iterator[str]:
+    """Sizes at which fastact beside other engines took another time than before."""
+    for contest in report.peers.contests if report.peers else ():
+        size = next(size for size in report.sizes if size.label == contest.label)
+        if not contest.engines:
+            continue
+        beside, before = contest.engines[0].times.median, size.frame.median
+        if not 1 / _ANOTHER_TIME < beside / before < _ANOTHER_TIME:
+            yield (
+                f"Beside other engines fastact's own frames at {size.label} took {milliseconds(beside)}, and "
+                f"{milliseconds(before)} before: the machine was not as free at one time as at the other. The ratios "
+                "hold, since engines took turns; the times do not."
+            )
 
 
 def _not_compared(report: Report) -> Iterator[str]:

@@ -111,7 +111,9 @@ def test_a_kernel_made_slower(report: Report) -> None:
                 times, cpu = frames(runner, 0.0, 5)
                 rounds[place].append((burst, Turn(tuple(times), cpu, tuple(runner.steps()))))
         first, second, slowed = (reported(report, r, made) for r, made in zip(runners, rounds, strict=True))
-        assert {row[-1] for row in compare(first, second).table.rows} == {"no difference"}, compare(first, second)
+        unchanged = [row for row in compare(first, second).table.rows if row[-1] != "no difference"]
+        # A busy machine may give one more of a core than the other: then the time that passed says nothing.
+        assert {(row[1], row[-1]) for row in unchanged} <= {("frame", "cannot be told")}, unchanged
         said = {row[1]: row[-1] for row in compare(first, slowed).table.rows}
         assert said.pop(SLOWED).endswith("times slower"), said
         assert said.pop("frame, CPU time").endswith("times slower"), said
@@ -190,8 +192,8 @@ def verdicts(first: Report, second: Report) -> list[str]:
 
 def test_threads_that_had_fewer_cores_are_not_called_slower(report: Report) -> None:
     """Two threads on one core, since another program had the other, take twice the time and as much CPU time."""
-    two = with_times(report, 1e-3, 1.9e-3, 1e-3, threads=2)
-    shared = with_times(report, 2e-3, 1.9e-3, 2e-3, threads=2)
+    two = with_times(report, 1e-3, 1.9e-3, 1e-3, threads=2, layers_clock="wall")
+    shared = with_times(report, 2e-3, 1.9e-3, 2e-3, threads=2, layers_clock="wall")
     for first, second in ((two, shared), (shared, two)):
         assert verdicts(first, second) == ["cannot be told", "no difference", "cannot be told"]
     (said,) = (s for s in compare(two, shared).sentences if s.startswith("At "))
@@ -199,13 +201,19 @@ def test_threads_that_had_fewer_cores_are_not_called_slower(report: Report) -> N
         "At 80x60 it cannot be told from the time that passed: the threads had 1.9 cores in the first report and 0.9 "
         "in the second, since other programs were running. By CPU time there is no difference."
     )
-    worse = with_times(report, 2e-3, 3.8e-3, 2e-3, threads=2)  # as many cores, and twice the work
+    worse = with_times(report, 2e-3, 3.8e-3, 2e-3, threads=2, layers_clock="wall")  # as many cores, and twice the work
     assert verdicts(two, worse) == ["2.00 times slower"] * 3
 
 
 def test_layers_timed_on_fewer_cores_than_frames_are_not_called_slower(report: Report) -> None:
-    two, layers = (with_times(report, 1e-3, 1.9e-3, layer, threads=2) for layer in (1e-3, 2e-3))
+    two, layers = (with_times(report, 1e-3, 1.9e-3, layer, threads=2, layers_clock="wall") for layer in (1e-3, 2e-3))
     assert verdicts(two, layers) == ["no difference", "no difference", "cannot be told"]
+
+
+def test_a_thread_that_waited_for_its_core_is_not_called_slower(report: Report) -> None:
+    """One thread: its layers are timed by CPU time, which tells."""
+    free, busy = with_times(report, 1e-3, 1e-3, 1e-3), with_times(report, 1.8e-3, 1e-3, 1e-3)
+    assert verdicts(free, busy) == ["cannot be told", "no difference", "no difference"]
 
 
 def test_layers_by_different_clocks_are_not_compared(report: Report) -> None:

@@ -5,13 +5,13 @@ differ. Two sets of times are called different only where both the typical and t
 direction, by more than the runs of either set and the machine's own peak vary. Other programs lengthen typical runs and
 leave the quick ones, which slower code does not.
 
-Several threads are as quick as they have cores: on two cores another program that takes one may double every time of a
-run. Where on one machine the cores they had differ between two reports, the time that passed tells nothing; CPU time
-does.
+Threads are as quick as the cores they have: another program that takes one of two may double every time of a run. Where
+on one machine the cores they had differ between two reports, the time that passed tells nothing; CPU time does.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,8 @@ from fastact.bench.times import Times, median_error, quantile
 
 _LEAST = 0.05
 """Differences smaller than this are not told from where memory lies: 4 % were seen between two equal plans."""
+_LEAST_OF_LAYERS = 0.1
+"""The same of layers, each timed once a round: on a busy machine 15 % were seen, 8 % of them noise within the runs."""
 _SHORTEST = 5e-6
 """Seconds: what starting a stretch of steps, and reading the clock before and after it, varies by."""
 
@@ -33,20 +35,28 @@ _BLOCKS = 5
 _CORES = 0.15
 """By how much, as a part, the cores that threads had in two reports may differ, if times are to be compared."""
 
-_UNTOLD = "cannot be told"
-
 
 @dataclass(frozen=True)
 class Difference:
-    """What became of one time: `ratio` is the second median over the first; `noise` what it may be off by."""
+    """What became of one time.
+
+    Attributes:
+        ratio: the second median over the first.
+        noise: what that may be off by, as a part.
+        real: whether it is more than noise.
+        told: False where the times were not taken under the same conditions, and say nothing of the code.
+    """
 
     ratio: float
     noise: float
     real: bool
+    told: bool = True
 
     @property
     def words(self) -> str:
         """Slower, faster, or no difference."""
+        if not self.told:
+            return "cannot be told"
         if not self.real:
             return "no difference"
         if self.ratio > 1:
@@ -62,14 +72,17 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
-    """Whether the second times differ; `drifted` is by how much the machine's own speed does, as a part."""
+def difference(first: Times, second: Times, drifted: float = 0.0, least: float = _LEAST) -> Difference:
+    """Whether the second times differ by more than `least`; `drifted` is by how much the machine's own speed does.
+
+    Both are parts.
+    """
     ratio = second.median / first.median
     quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
-    noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
+    noise = least + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
     same_way = (ratio > 1) == (quick > 1)
     long = abs(second.median - first.median) > _SHORTEST
-    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
+    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > least + drifted
     return Difference(ratio, noise, real)
 
 
@@ -91,7 +104,7 @@ def compare(first: Report, second: Report) -> Comparison:
     pairs = [(a, b) for a in first.sizes for b in second.sizes if a.label == b.label]
     rows: list[tuple[str, ...]] = []
     for a, b in pairs:
-        rows += _rows(a, b, drifted, _untold(first, second, a, b))
+        rows += _rows(a, b, drifted, _told(first, second, a, b))
     head = ("input", "what", "first", "second", "ratio", "noise", "")
     table = Table("First and second report", head, tuple(rows), names=2)
     return Comparison(table, tuple(_sentences(first, second, pairs, drifted)))
@@ -114,24 +127,26 @@ def _alike(first: Report, second: Report) -> bool:
 
 
 @dataclass(frozen=True)
-class _Untold:
-    """Whether, of one size, times of whole frames and of layers cannot be compared."""
+class _Told:
+    """Whether, of one size, times of whole frames and of layers can be compared."""
 
     frames: bool
     layers: bool
 
 
-def _untold(first: Report, second: Report, a: Size, b: Size) -> _Untold:
-    """Whether the threads had different shares of the machine, while frames were timed or while layers were.
+def _told(first: Report, second: Report, a: Size, b: Size) -> _Told:
+    """Whether the threads had the same share of the machine, while frames were timed and while layers were.
 
-    Layers are timed one by one between frames: together they take as long as a frame, or another share.
+    Layers are timed one by one between frames: together they take as long as a frame, or had another share.
     """
-    clocks = first.layers_clock != second.layers_clock
-    if not _alike(first, second) or first.threads == 1 or first.ability is None or second.ability is None:
-        return _Untold(False, clocks)
-    frames = _apart(a.cores, b.cores)
+    one_clock = first.layers_clock == second.layers_clock
+    if not _alike(first, second) or first.ability is None or second.ability is None:
+        return _Told(True, one_clock)
+    frames = not _apart(a.cores, b.cores)
+    if first.layers_clock == "cpu":
+        return _Told(frames, one_clock)
     sums = (sum(layer.times.median for layer in size.layers) / size.frame.median for size in (a, b))
-    return _Untold(frames, clocks or frames or _apart(*sums))
+    return _Told(frames, one_clock and frames and not _apart(*sums))
 
 
 def _apart(first: float, second: float) -> bool:
@@ -144,24 +159,30 @@ def drift(first: Sequence[float], second: Sequence[float]) -> float:
     return max(abs(math.log(a / b)) for a, b in pairs)
 
 
-def _rows(first: Size, second: Size, drifted: float, untold: _Untold) -> Iterator[tuple[str, ...]]:
-    yield (first.label, "frame", *_cells(first.frame, second.frame, drifted, untold.frames))
+def _rows(first: Size, second: Size, drifted: float, told: _Told) -> Iterator[tuple[str, ...]]:
+    frame = dataclasses.replace(difference(first.frame, second.frame, drifted), told=told.frames)
+    yield (first.label, "frame", *_cells(first.frame, second.frame, frame))
     if min(*first.cpu.runs, *second.cpu.runs) > 0:  # some systems count CPU time in hundredths of a second
-        yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, drifted))
-    others = {layer.names: layer for layer in second.layers}
+        yield (
+            first.label,
+            "frame, CPU time",
+            *_cells(first.cpu, second.cpu, difference(first.cpu, second.cpu, drifted)),
+        )
+    others = {layer.names: layer.times for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:
-            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drifted, untold.layers))
+            before, after = layer.times, others[layer.names]
+            found = dataclasses.replace(difference(before, after, drifted, _LEAST_OF_LAYERS), told=told.layers)
+            yield (first.label, layer.name, *_cells(before, after, found))
 
 
-def _cells(first: Times, second: Times, drifted: float, untold: bool = False) -> tuple[str, ...]:
-    found = difference(first, second, drifted)
+def _cells(first: Times, second: Times, found: Difference) -> tuple[str, ...]:
     return (
         words.milliseconds(first.median),
         words.milliseconds(second.median),
         f"{found.ratio:.2f}",
         f"{found.noise:.0%}",
-        _UNTOLD if untold else found.words,
+        found.words,
     )
 
 
@@ -182,7 +203,7 @@ def _sentences(
     if not pairs:
         yield "The two reports have no size in common."
     for a, b in pairs:
-        if _untold(first, second, a, b).frames:
+        if not _told(first, second, a, b).frames:
             yield _not_told(a, b, drifted)
             continue
         found = difference(a.frame, b.frame, drifted)

@@ -152,7 +152,7 @@ def _sweep(report: Report) -> Plot:
                 f"{name}: CPU time {words.milliseconds(p.cpu_seconds)}",
             )
         )
-        parts.append(text(axes.x(p.pixels) + 8, axes.y(1e3 * p.cpu_seconds) + 16, name, kind="small"))
+        parts.append(_named(axes.x(p.pixels), axes.y(1e3 * p.cpu_seconds), name))
     beside = "" if work is None else f" Multiply-adds grow as pixels^{work:.2f}."
     return Plot(
         "Cost against pixels",
@@ -160,6 +160,12 @@ def _sweep(report: Report) -> Plot:
         "Filled: CPU time of all threads, with the line fitted to it, means; hollow: time that passed, lower quartiles."
         f"{beside}",
     )
+
+
+def _named(x: float, y: float, name: str) -> str:
+    """A dot's name: below it to its right, or above it to its left where the plot ends, clear of a line that rises."""
+    near = x > WIDTH - 90
+    return text(x if near else x + 8, y - 12 if near else y + 16, name, "end" if near else "start", "small")
 
 
 def _roofline(report: Report, ability: Ability) -> Plot:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import statistics
 from dataclasses import dataclass
 
 from fastact.bench.machine import Conditions, Machine
@@ -134,8 +133,8 @@ class Size:
 
     @property
     def cores(self) -> float:
-        """How many cores the frames had, on average."""
-        return statistics.fmean(self.cpu.runs) / statistics.fmean(self.frame.runs)
+        """How many cores a typical frame had."""
+        return self.cpu.median / self.frame.median
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not installed
 
 import fastact  # noqa: E402
 from benchmarks.recorder import write_h5  # noqa: E402
+from fastact import samples  # noqa: E402
 from fastact.bench import measure as measuring  # noqa: E402
 from fastact.bench import words  # noqa: E402
 from fastact.bench.measure import Request, measure  # noqa: E402
 from fastact.bench.result import to_json  # noqa: E402
 from fastact.errors import InputError  # noqa: E402
+from fastact.frames import read_picture  # noqa: E402
 
 SCHEMA = json.loads((Path(measuring.__file__).parent / "report.schema.json").read_text())
 
@@ -68,6 +73,20 @@ def test_pilots_that_take_more_than_one_picture(
         assert size.picture.decoding.median > 0
         assert size.process_bytes is not None
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
+
+
+def test_the_samples_are_seen_as_each_camera_sees_them() -> None:
+    """160x120 is no squashed 640x360; a picture that is asked for is fed at every size."""
+    sizes, frames = ((120, 160), (360, 640)), [samples.frame("160x120"), samples.frame("640x360")]
+    request = Request(fastact.load(samples.pilot()), sizes, "Conv2D_First_layer", seconds=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "_beside", lambda *_: None)
+        patch.setattr(measuring, "_sweep", lambda *_: None)
+        own, asked = measure(request), measure(dataclasses.replace(request, image=frames[1]))
+    for runner, path in zip(own.runners, frames, strict=True):
+        np.testing.assert_array_equal(runner.inputs["img_in"], np.asarray(Image.open(path)))
+    squashed = read_picture(frames[1], (120, 160, 3)).frame
+    np.testing.assert_array_equal(asked.runners[0].inputs["img_in"], squashed)
 
 
 def test_another_size_of_two_pictures_is_refused(other_pilots: dict[str, Path]) -> None:

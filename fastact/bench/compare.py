@@ -192,7 +192,7 @@ def _sentences(
     for name, report in (("First", first), ("Second", second)):
         yield (
             f"{name}: {report.subject.name} on {words.where(report.machine)}, {words.threads(report.threads)}, "
-            f"fastact {report.fastact}, {report.made}."
+            f"fastact {report.fastact}, {words.moment(report.made)}."
         )
     if first.subject.sha256 != second.subject.sha256:
         yield "The two reports are of different model files."

@@ -67,7 +67,7 @@ class Request:
         sizes: (rows, columns) of each; empty for the model's own and 640x360.
         layers: as the extractor takes them.
         seconds: of the rounds, about; the rest takes about as long again.
-        image: a picture to feed; None for the sample that comes with fastact.
+        image: a picture to feed; None for the samples that come with fastact.
         rivals: other engines to measure beside fastact, about as long again.
         boards: those whose times are estimated.
         device: what computes, as for the extractor.
@@ -127,8 +127,7 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
         KeyboardInterrupt: it came before there was anything to report.
     """
     machine, before = read_machine(request.root), read_conditions(request.root)
-    image = request.image or samples.frame("640x360")
-    request, stages = _stages(request, image)
+    request, stages = _stages(request)
     progress("the machine's peak", 0.0)
     speed: Speed = CpuSpeed(request.threads, request.root) if request.device == "cpu" else GpuSpeed()
     runners = tuple(stage.runner for stage in stages)
@@ -141,9 +140,9 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
         rounds(runners, speed, made, request.seconds, lambda done: progress("rounds", 0.05 + 0.55 * done))
         for place, stage in enumerate(stages):
             progress("beside the maps", 0.6 + 0.1 * place / len(stages))
-            _beside(stage, request, image)
+            _beside(stage, request)
         _energies(stages, request.root, progress)
-        _sweep(request, stages, sweep, image, progress)
+        _sweep(request, stages, sweep, progress)
         _contests(request, stages, contests, progress)
         complete = True
     except KeyboardInterrupt:
@@ -185,30 +184,40 @@ def _sizes(request: Request) -> list[tuple[int, int]]:
     return sorted(sizes, key=math.prod)
 
 
-def _stages(request: Request, image: Path) -> tuple[Request, list[_Stage]]:
+def _stages(request: Request) -> tuple[Request, list[_Stage]]:
     """Every size ready to be measured, and the request with the device that all of them are computed on."""
     sizes = _sizes(request)
     if request.device != "cuda":  # which has its own memory, and says itself what it lacks
         check_room([sized(request.model, size, request.layers) for size in sizes], request.layers, request.root)
-    stages = [_stage(request, size, image) for size in sizes]
+    stages = [_stage(request, size) for size in sizes]
     device = "cuda" if all(stage.runner.device == "cuda" for stage in stages) else "cpu"
     if device == "cuda" and (request.rivals or request.boards):
         raise InputError("other engines and boards are compared by their CPUs: leave out --peers and --project")
     request = dataclasses.replace(request, device=device)
     if any(stage.runner.device != device for stage in stages):  # "auto", and the GPU has no room for the largest
-        stages = [_stage(request, stage.size, image) for stage in stages]
+        stages = [_stage(request, stage.size) for stage in stages]
     return request, stages
 
 
-def _stage(request: Request, size: tuple[int, int], image: Path) -> _Stage:
+def _stage(request: Request, size: tuple[int, int]) -> _Stage:
     model = sized(request.model, size, request.layers)
-    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image), request.device), size)
+    return _Stage(
+        Runner(model, request.layers, request.threads, inputs_of(model, _image(request, size)), request.device), size
+    )
 
 
-def _beside(stage: _Stage, request: Request, image: Path) -> None:
+def _image(request: Request, size: tuple[int, int]) -> Path:
+    """The picture asked for, or the sample: one scene, as cameras of 160x120 and of 640x360 see it."""
+    if request.image is not None:
+        return request.image
+    return samples.frame("160x120" if size == (120, 160) else "640x360")
+
+
+def _beside(stage: _Stage, request: Request) -> None:
     """Memory of a fresh process; decoding and drawing, where there is a picture."""
     model, size = stage.runner.model, None if stage.size == own_size(request.model) else stage.size
     names = [n for n in stage.runner.extract.layers if model.layers[n].reason is None]
+    image = _image(request, stage.size)
     stage.process_bytes = fresh.peak_bytes(request.model, size, request.threads, request.device, image, names)
     frame = next((a for a in stage.runner.inputs.values() if takes_pictures(a.shape)), None)
     if frame is not None:
@@ -264,7 +273,6 @@ def _sweep(
     request: Request,
     stages: list[_Stage],
     found: list[Point],
-    image: Path,
     progress: Progress,
 ) -> None:
     """Sizes from the smallest to the largest, or from half of the only one; without those it cannot take."""
@@ -276,7 +284,7 @@ def _sweep(
     for place, size in enumerate(sizes):
         progress(f"sweep, {size[1]}x{size[0]}", 0.8 + 0.1 * place / len(sizes))
         try:
-            runner = _stage(request, size, image).runner
+            runner = _stage(request, size).runner
         except FastactError:
             continue
         warm_up(runner)

@@ -199,7 +199,7 @@ def test_threads_that_had_fewer_cores_are_not_called_slower(report: Report) -> N
     (said,) = (s for s in compare(two, shared).sentences if s.startswith("At "))
     assert said == (
         "At 80x60 it cannot be told from the time that passed: the threads had 1.9 cores in the first report and 0.9 "
-        "in the second, since other programs were running. By CPU time there is no difference."
+        "in the second, as when other programs run. By CPU time there is no difference."
     )
     worse = with_times(report, 2e-3, 3.8e-3, 2e-3, threads=2, layers_clock="wall")  # as many cores, and twice the work
     assert verdicts(two, worse) == ["2.00 times slower"] * 3

@@ -24,8 +24,11 @@ from fastact.bench.times import Times, median_error, quantile
 
 _LEAST = 0.05
 """Differences smaller than this are not told from where memory lies: 4 % were seen between two equal plans."""
-_LEAST_OF_LAYERS = 0.1
-"""The same of layers, each timed once a round: on a busy machine 15 % were seen, 8 % of them noise within the runs."""
+_LEAST_OF_LAYERS = 0.15
+"""The same of layers, each timed once a round, and of the CPU time of a thread that had another share of its core: other
+programs empty its caches."""
+_LEAST_OF_WAITING = 0.3
+"""The same of the CPU time of several threads that had another share: who waits for a thread without a core is busy."""
 _SHORTEST = 5e-6
 """Seconds: what starting a stretch of steps, and reading the clock before and after it, varies by."""
 
@@ -128,10 +131,11 @@ def _alike(first: Report, second: Report) -> bool:
 
 @dataclass(frozen=True)
 class _Told:
-    """Whether, of one size, times of whole frames and of layers can be compared."""
+    """Whether, of one size, times of frames and of layers can be compared, and what is least to be told of CPU time."""
 
     frames: bool
     layers: bool
+    least_of_cpu: float = _LEAST
 
 
 def _told(first: Report, second: Report, a: Size, b: Size) -> _Told:
@@ -143,10 +147,11 @@ def _told(first: Report, second: Report, a: Size, b: Size) -> _Told:
     if not _alike(first, second) or first.ability is None or second.ability is None:
         return _Told(True, one_clock)
     frames = not _apart(a.cores, b.cores)
+    least = _LEAST if frames else _LEAST_OF_LAYERS if first.threads == 1 else _LEAST_OF_WAITING
     if first.layers_clock == "cpu":
-        return _Told(frames, one_clock)
+        return _Told(frames, one_clock, least)
     sums = (sum(layer.times.median for layer in size.layers) / size.frame.median for size in (a, b))
-    return _Told(frames, one_clock and frames and not _apart(*sums))
+    return _Told(frames, one_clock and frames and not _apart(*sums), least)
 
 
 def _apart(first: float, second: float) -> bool:
@@ -163,11 +168,8 @@ def _rows(first: Size, second: Size, drifted: float, told: _Told) -> Iterator[tu
     frame = dataclasses.replace(difference(first.frame, second.frame, drifted), told=told.frames)
     yield (first.label, "frame", *_cells(first.frame, second.frame, frame))
     if min(*first.cpu.runs, *second.cpu.runs) > 0:  # some systems count CPU time in hundredths of a second
-        yield (
-            first.label,
-            "frame, CPU time",
-            *_cells(first.cpu, second.cpu, difference(first.cpu, second.cpu, drifted)),
-        )
+        computing = difference(first.cpu, second.cpu, drifted, told.least_of_cpu)
+        yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, computing))
     others = {layer.names: layer.times for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:
@@ -203,8 +205,9 @@ def _sentences(
     if not pairs:
         yield "The two reports have no size in common."
     for a, b in pairs:
-        if not _told(first, second, a, b).frames:
-            yield _not_told(a, b, drifted)
+        told = _told(first, second, a, b)
+        if not told.frames:
+            yield _not_told(a, b, difference(a.cpu, b.cpu, drifted, told.least_of_cpu))
             continue
         found = difference(a.frame, b.frame, drifted)
         noise = f"the noise is {found.noise:.0%}"
@@ -214,11 +217,10 @@ def _sentences(
             yield f"At {a.label} there is no difference: a ratio of {found.ratio:.2f} is within the noise; {noise}."
 
 
-def _not_told(first: Size, second: Size, drifted: float) -> str:
-    """Of a size at which other programs had cores in one report, and not in the other."""
-    cpu = difference(first.cpu, second.cpu, drifted)
+def _not_told(first: Size, second: Size, cpu: Difference) -> str:
+    """Of a size at which the threads had more of the cores in one report than in the other."""
     return (
         f"At {first.label} it cannot be told from the time that passed: the threads had {first.cores:.1f} cores in the "
-        f"first report and {second.cores:.1f} in the second, since other programs were running. By CPU time "
+        f"first report and {second.cores:.1f} in the second, as when other programs run. By CPU time "
         f"{'the second is ' if cpu.real else 'there is '}{cpu.words}."
     )

@@ -25,8 +25,8 @@ from fastact.bench.times import Times, median_error, quantile
 _LEAST = 0.05
 """Differences smaller than this are not told from where memory lies: 4 % were seen between two equal plans."""
 _LEAST_OF_LAYERS = 0.15
-"""The same of layers, each timed once a round, and of the CPU time of a thread that had another share of its core: other
-programs empty its caches."""
+"""The same of layers, each timed once a round, and of the CPU time of one thread that had another share of its core:
+other programs empty its caches."""
 _LEAST_OF_WAITING = 0.3
 """The same of the CPU time of several threads that had another share: who waits for a thread without a core is busy."""
 _SHORTEST = 5e-6

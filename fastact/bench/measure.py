@@ -66,7 +66,7 @@ class Request:
     Attributes:
         sizes: (rows, columns) of each; empty for the model's own and 640x360.
         layers: as the extractor takes them.
-        seconds: of the rounds, about; the rest takes about as long again.
+        seconds: of the rounds, about; the rest takes some seconds more.
         image: a picture to feed; None for the samples that come with fastact.
         rivals: other engines to measure beside fastact, about as long again.
         boards: those whose times are estimated.

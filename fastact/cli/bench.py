@@ -81,7 +81,7 @@ def _boards() -> list[str]:
 )  # fmt: skip
 @click.option(
     "--seconds", type=FiniteRange(0.1, 3600), default=15.0, show_default=True, metavar="S",
-    help="How long to repeat the measuring; the whole takes about twice as long."
+    help="How long to repeat the measuring; all else takes some seconds more."
 )  # fmt: skip
 @click.option(
     "--peers", type=_Keys("ENGINE,...", _rivals), default=(), help="Other engines to measure on the same maps and "

@@ -152,7 +152,7 @@ def _sweep(report: Report) -> Plot:
                 f"{name}: CPU time {words.milliseconds(p.cpu_seconds)}",
             )
         )
-        parts.append(_named(axes.x(p.pixels), axes.y(1e3 * p.cpu_seconds), name))
+        parts.append(_named(axes.x(p.pixels), axes.y(1e3 * p.cpu_seconds), axes.y(1e3 * p.seconds), name))
     beside = "" if work is None else f" Multiply-adds grow as pixels^{work:.2f}."
     return Plot(
         "Cost against pixels",
@@ -162,10 +162,11 @@ def _sweep(report: Report) -> Plot:
     )
 
 
-def _named(x: float, y: float, name: str) -> str:
-    """A dot's name: below it to its right, or above it to its left where the plot ends, clear of a line that rises."""
-    near = x > WIDTH - 90
-    return text(x if near else x + 8, y - 12 if near else y + 16, name, "end" if near else "start", "small")
+def _named(x: float, y: float, other: float, name: str) -> str:
+    """A name below two dots, to their right; or above them to their left where the plot ends, clear of its line."""
+    if x > WIDTH - 90:
+        return text(x, min(y, other) - 12, name, "end", "small")
+    return text(x + 8, max(y, other) + 16, name, kind="small")
 
 
 def _roofline(report: Report, ability: Ability) -> Plot:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +26,7 @@ from fastact.bench.peak import Copy, Peak
 from fastact.bench.reading import read_report
 from fastact.bench.result import Report, Times, slope, to_json
 from fastact.bench.runner import Runner, inputs_of, own_size, sized
+from fastact.bench.speed import CpuSpeed
 from fastact.errors import FileError, InputError
 from fastact.kernels.cpu import library
 from fastact.kernels.cpu.tiles import PEAK
@@ -163,6 +167,12 @@ def test_times() -> None:
     assert Times.of([5.0]).slowest_tenth == 5.0
 
 
+def test_what_is_hardly_longer_is_not_far_above() -> None:
+    """Half of the runs within a hundredth, as on an idle machine, and some that take a tenth more."""
+    runs = [1.0] * 50 + [1.01] * 30 + [1.1] * 10 + [1.5]
+    assert Times.of(runs).outliers == (1.5,)
+
+
 def test_slope() -> None:
     assert slope([(x, 3.0 * x**1.25) for x in (10.0, 20.0, 70.0)]) == pytest.approx(1.25)
     assert slope([(1.0, 1.0), (2.0, 2.0)]) is None
@@ -277,6 +287,34 @@ def test_the_command_when_interrupted(run, tmp_path: Path, monkeypatch, measured
     assert "interrupted" in err
     assert "The run was interrupted" in out
     assert not read_report(tmp_path / "report.json").complete
+
+
+@pytest.mark.parametrize("moment", ["rounds", "sweep"])
+def test_ctrl_c_while_it_measures(run, tmp_path: Path, monkeypatch, moment: str) -> None:
+    """The signal itself, in the middle of a frame of a later round, or of the sweep."""
+    place, count = Runner.frame, itertools.count()
+
+    def frame(self: Runner) -> float:
+        if len(seen) > 2 and next(count) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return place(self)
+
+    seen: list[float] = []
+    module, name = (CpuSpeed, "burst") if moment == "rounds" else (measuring, "_between")
+    inner = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *given: (seen.append(0.0), inner(*given))[1])
+    monkeypatch.setattr(Runner, "frame", frame)
+    status, out, err = run(
+        samples.pilot(), "--sizes", "80x60,120x90", "-l", "Conv2D_First_layer", "--seconds", "0.5", "--out", tmp_path
+    )
+    assert status == 130
+    assert err == "fastact: interrupted: the report has what was measured until then\n"
+    assert "The run was interrupted: what is missing was not measured." in out
+    report = read_report(tmp_path / "report.json")
+    assert not report.complete
+    assert len(report.sizes[0].layers[0].times.runs) >= (2 if moment == "rounds" else 7)
+    assert (report.sizes[0].process_bytes is None) == (moment == "rounds")
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "report.html"}
 
 
 @pytest.mark.parametrize(

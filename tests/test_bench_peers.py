@@ -267,6 +267,29 @@ def test_a_network_that_engines_are_not_given_is_refused_by_its_layer(tmp_path: 
     assert all("engines are not given layers of class LeakyReLU" in reason for reason in found.failed.values())
 
 
+def numbers_beside(k: Any) -> Any:
+    image, numbers = k.layers.Input((20, 24, 3), name="image"), k.layers.Input((6,), name="numbers")
+    seen = k.layers.Flatten()(k.layers.Conv2D(4, 3)(image))
+    return k.Model([image, numbers], k.layers.Concatenate()([seen, k.layers.Dense(4)(numbers)]))
+
+
+def test_engines_that_cannot_be_compared_leave_the_rest_as_it_was_measured(tmp_path: Path) -> None:
+    """Even where its convolutions need one input alone, a model of two is no task of theirs; nor is one that fails."""
+    model = load(write_h5(numbers_beside, tmp_path / "numbers.h5"))
+    task = Task(model.source, tuple(n.name for n in model.nodes if n.class_name == "Conv2D"))
+    shown, made = np.zeros((20, 24, 3), np.uint8), list[Contest]()
+    contest.hold([contest.Entry(model, (20, 24), task, shown)], RIVALS, 1, 1.0, made, lambda place: None)
+    pilot = load(samples.pilot())
+    gone = Task("absent.h5", ("Conv2D_First_layer",))
+    contest.hold([contest.Entry(pilot, (20, 24), gone, shown)], RIVALS, 1, 1.0, made, lambda place: None)
+    assert [(one.engines, one.rounds) for one in made] == [((), 0), ((), 0)]
+    reasons = [set(one.failed.values()) for one in made if one.failed]
+    assert len(reasons) in (0, 2)  # none where no engine is installed
+    if reasons:
+        assert all("engines are compared on models of one input" in reason for reason in reasons[0])
+        assert all("absent.h5" in reason for reason in reasons[1])
+
+
 def test_an_interrupt_ends_the_engines_and_keeps_the_rest(tmp_path: Path) -> None:
     def progress(doing: str, done: float) -> None:
         assert 0 <= done <= 1

@@ -4,7 +4,8 @@
 | --- | --- |
 | `machine`, `sensors` | say what machine this is, and how it fared: clocks, load, heat, power |
 | `peak` | measures the machine: multiply-adds a second, bytes a second |
-| `runner`, `measure`, `fresh` | measure a model: frames, layers, a fresh process |
+| `runner`, `rounds`, `measure`, `fresh` | measure a model: frames, layers, a fresh process |
+| `steadiness` | says what disturbed the times |
 | `peers` | other engines beside fastact: adapters, and processes that take turns |
 | `project` | estimates what boards may need |
 | `times`, `result` | hold what was measured; to JSON and back |

@@ -4,10 +4,14 @@ Two runs of one program on one machine never take the same time: memory lies els
 differ. Two sets of times are called different only where both the typical and the quick runs are, in the same
 direction, by more than the runs of either set and the machine's own peak vary. Other programs lengthen typical runs and
 leave the quick ones, which slower code does not.
+
+Threads are as quick as the cores they have: another program that takes one of two may double every time of a run. Where
+on one machine the cores they had differ between two reports, the time that passed tells nothing; CPU time does.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Iterator, Sequence
@@ -20,24 +24,42 @@ from fastact.bench.times import Times, median_error, quantile
 
 _LEAST = 0.05
 """Differences smaller than this are not told from where memory lies: 4 % were seen between two equal plans."""
+_LEAST_OF_LAYERS = 0.15
+"""The same of layers, each timed once a round, and of the CPU time of one thread that had another share of its core:
+other programs empty its caches."""
+_LEAST_OF_WAITING = 0.3
+"""The same of the CPU time of several threads that had another share: who waits for a thread without a core is busy."""
 _SHORTEST = 5e-6
 """Seconds: what starting a stretch of steps, and reading the clock before and after it, varies by."""
 
 _QUICK = 0.1
 _BLOCKS = 5
 
+_CORES = 0.15
+"""By how much, as a part, the cores that threads had in two reports may differ, if times are to be compared."""
+
 
 @dataclass(frozen=True)
 class Difference:
-    """What became of one time: `ratio` is the second median over the first; `noise` what it may be off by."""
+    """What became of one time.
+
+    Attributes:
+        ratio: the second median over the first.
+        noise: what that may be off by, as a part.
+        real: whether it is more than noise.
+        told: False where the times were not taken under the same conditions, and say nothing of the code.
+    """
 
     ratio: float
     noise: float
     real: bool
+    told: bool = True
 
     @property
     def words(self) -> str:
         """Slower, faster, or no difference."""
+        if not self.told:
+            return "cannot be told"
         if not self.real:
             return "no difference"
         if self.ratio > 1:
@@ -53,14 +75,17 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-def difference(first: Times, second: Times, drifted: float = 0.0) -> Difference:
-    """Whether the second times differ; `drifted` is by how much the machine's own speed does, as a part."""
+def difference(first: Times, second: Times, drifted: float = 0.0, least: float = _LEAST) -> Difference:
+    """Whether the second times differ by more than `least`; `drifted` is by how much the machine's own speed does.
+
+    Both are parts.
+    """
     ratio = second.median / first.median
     quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
-    noise = _LEAST + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
+    noise = least + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
     same_way = (ratio > 1) == (quick > 1)
     long = abs(second.median - first.median) > _SHORTEST
-    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > _LEAST + drifted
+    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > least + drifted
     return Difference(ratio, noise, real)
 
 
@@ -82,23 +107,55 @@ def compare(first: Report, second: Report) -> Comparison:
     pairs = [(a, b) for a in first.sizes for b in second.sizes if a.label == b.label]
     rows: list[tuple[str, ...]] = []
     for a, b in pairs:
-        rows += _rows(a, b, drifted)
+        rows += _rows(a, b, drifted, _told(first, second, a, b))
     head = ("input", "what", "first", "second", "ratio", "noise", "")
-    return Comparison(
-        Table("First and second report", head, tuple(rows)), tuple(_sentences(first, second, pairs, drifted))
-    )
+    table = Table("First and second report", head, tuple(rows), names=2)
+    return Comparison(table, tuple(_sentences(first, second, pairs, drifted)))
 
 
 def _drift(first: Report, second: Report) -> float:
-    """On one machine, by how much its own peak differs, the best and the typical burst: code is not to blame for that.
+    """By how much the machine's own peak differs, the best and the typical burst: code is not to blame for that.
 
-    Between two machines there is none, since a slower machine is what one wants to see.
+    Between two machines, or numbers of threads, there is none, since that difference is what one wants to see.
     """
-    if first.machine.cpu != second.machine.cpu or first.machine.board != second.machine.board:
-        return 0.0
-    if first.ability is None or second.ability is None:
+    if not _alike(first, second) or first.ability is None or second.ability is None:
         return 0.0
     return drift(first.ability.bursts, second.ability.bursts)
+
+
+def _alike(first: Report, second: Report) -> bool:
+    """Whether one machine made both reports, with as many threads."""
+    machines = [(report.machine.cpu, report.machine.board, report.threads) for report in (first, second)]
+    return machines[0] == machines[1]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Whether, of one size, times of frames and of layers can be compared, and what is least to be told of CPU time."""
+
+    frames: bool
+    layers: bool
+    least_of_cpu: float = _LEAST
+
+
+def _told(first: Report, second: Report, a: Size, b: Size) -> _Told:
+    """Whether the threads had the same share of the machine, while frames were timed and while layers were.
+
+    Layers are timed one by one between frames: together they take as long as a frame, or had another share.
+    """
+    one_clock = first.layers_clock == second.layers_clock
+    if not _alike(first, second) or first.ability is None or second.ability is None:
+        return _Told(True, one_clock)
+    frames = not _apart(a.cores, b.cores)
+    least = _LEAST if frames else _LEAST_OF_LAYERS if first.threads == 1 else _LEAST_OF_WAITING
+    if first.layers_clock == "cpu":
+        return _Told(frames, one_clock, least)
+    sums = (sum(layer.times.median for layer in size.layers) / size.frame.median for size in (a, b))
+    return _Told(frames, one_clock and frames and not _apart(*sums), least)
+
+
+def _apart(first: float, second: float) -> bool:
+    return first <= 0 or second <= 0 or abs(math.log(first / second)) > _CORES
 
 
 def drift(first: Sequence[float], second: Sequence[float]) -> float:
@@ -107,18 +164,21 @@ def drift(first: Sequence[float], second: Sequence[float]) -> float:
     return max(abs(math.log(a / b)) for a, b in pairs)
 
 
-def _rows(first: Size, second: Size, drifted: float) -> Iterator[tuple[str, ...]]:
-    yield (first.label, "frame", *_cells(first.frame, second.frame, drifted))
+def _rows(first: Size, second: Size, drifted: float, told: _Told) -> Iterator[tuple[str, ...]]:
+    frame = dataclasses.replace(difference(first.frame, second.frame, drifted), told=told.frames)
+    yield (first.label, "frame", *_cells(first.frame, second.frame, frame))
     if min(*first.cpu.runs, *second.cpu.runs) > 0:  # some systems count CPU time in hundredths of a second
-        yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, drifted))
-    others = {layer.names: layer for layer in second.layers}
+        computing = difference(first.cpu, second.cpu, drifted, told.least_of_cpu)
+        yield (first.label, "frame, CPU time", *_cells(first.cpu, second.cpu, computing))
+    others = {layer.names: layer.times for layer in second.layers}
     for layer in first.layers:
         if layer.names in others:
-            yield (first.label, layer.name, *_cells(layer.times, others[layer.names].times, drifted))
+            before, after = layer.times, others[layer.names]
+            found = dataclasses.replace(difference(before, after, drifted, _LEAST_OF_LAYERS), told=told.layers)
+            yield (first.label, layer.name, *_cells(before, after, found))
 
 
-def _cells(first: Times, second: Times, drifted: float) -> tuple[str, ...]:
-    found = difference(first, second, drifted)
+def _cells(first: Times, second: Times, found: Difference) -> tuple[str, ...]:
     return (
         words.milliseconds(first.median),
         words.milliseconds(second.median),
@@ -134,7 +194,7 @@ def _sentences(
     for name, report in (("First", first), ("Second", second)):
         yield (
             f"{name}: {report.subject.name} on {words.where(report.machine)}, {words.threads(report.threads)}, "
-            f"fastact {report.fastact}, {report.made}."
+            f"fastact {report.fastact}, {words.moment(report.made)}."
         )
     if first.subject.sha256 != second.subject.sha256:
         yield "The two reports are of different model files."
@@ -145,9 +205,22 @@ def _sentences(
     if not pairs:
         yield "The two reports have no size in common."
     for a, b in pairs:
+        told = _told(first, second, a, b)
+        if not told.frames:
+            yield _not_told(a, b, difference(a.cpu, b.cpu, drifted, told.least_of_cpu))
+            continue
         found = difference(a.frame, b.frame, drifted)
         noise = f"the noise is {found.noise:.0%}"
         if found.real:
             yield f"At {a.label} the second is {found.words}; {noise}."
         else:
             yield f"At {a.label} there is no difference: a ratio of {found.ratio:.2f} is within the noise; {noise}."
+
+
+def _not_told(first: Size, second: Size, cpu: Difference) -> str:
+    """Of a size at which the threads had more of the cores in one report than in the other."""
+    return (
+        f"At {first.label} it cannot be told from the time that passed: the threads had {first.cores:.1f} cores in the "
+        f"first report and {second.cores:.1f} in the second, as when other programs run. By CPU time "
+        f"{'the second is ' if cpu.real else 'there is '}{cpu.words}."
+    )

@@ -20,14 +20,14 @@ def markdown(report: Report) -> str:
     parts += [
         words.reading(report),
         "## Machine",
-        as_markdown(Table("", ("", ""), tuple(words.facts(report)))),
+        as_markdown(Table("", ("", ""), tuple(words.facts(report)), names=2)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def as_markdown(table: Table) -> str:
     """A table; text that Markdown would take for its own is escaped."""
-    rule = ["---", *["--:"] * (len(table.head) - 1)]
+    rule = ["---"] * table.names + ["--:"] * (len(table.head) - table.names)
     rows = (rule, *([escaped(cell) for cell in row] for row in table.rows))
     return "\n".join("| " + " | ".join(row) + " |" for row in (list(table.head), *rows))
 

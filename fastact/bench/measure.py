@@ -1,4 +1,4 @@
-"""Measures a model at several sizes: warm-up, then rounds in which every size has its turn.
+"""Measures a model at several sizes: warm-up, rounds in which every size has its turn, and what comes beside them.
 
 Interleaved rounds let whatever disturbs the machine for a second disturb every size alike; each round also times the
 machine's own peak.
@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import math
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -37,10 +36,13 @@ from fastact.bench.result import (
     Size,
     Subject,
 )  # fmt: skip
+from fastact.bench.room import check_room
+from fastact.bench.rounds import Round, Turn, frames, rounds, warm_up
 from fastact.bench.runner import Array, Runner, inputs_of, own_size, sized
 from fastact.bench.speed import CpuSpeed, GpuSpeed, Speed
+from fastact.bench.steadiness import low_peak, unsteady
 from fastact.bench.times import Times
-from fastact.bench.words import waited
+from fastact.cost import PICTURE_RANKS
 from fastact.errors import FastactError, InputError
 from fastact.frames import takes_pictures
 from fastact.graph import Model
@@ -50,11 +52,9 @@ from fastact.selection import Layers
 Progress = Callable[[str, float], None]
 """Called with what is being done, and how much of all is done, from 0 to 1."""
 
-_TURN_SECONDS = 0.02
-_LEAST_ROUNDS, _MOST_ROUNDS = 7, 200
-_SETTLED = 0.03
-_MOST_WARM_UP = 1.5
-_SWEEP_SIZES, _SWEEP_RUNS = 7, 15
+_SWEEP = (4, 1, 5, 0, 6, 2, 3)
+"""The sweep's sizes by their place, in an order in which a machine that slows down does not look like an exponent."""
+_SWEEP_SECONDS, _SWEEP_RUNS = 0.1, 15
 _ENERGY_SECONDS = 3.0
 _JPEG_QUALITY = 95
 
@@ -66,8 +66,8 @@ class Request:
     Attributes:
         sizes: (rows, columns) of each; empty for the model's own and 640x360.
         layers: as the extractor takes them.
-        seconds: of the rounds, about; the rest takes about as long again.
-        image: a picture to feed; None for the sample that comes with fastact.
+        seconds: of the rounds, about; the rest takes some seconds more.
+        image: a picture to feed; None for the samples that come with fastact.
         rivals: other engines to measure beside fastact, about as long again.
         boards: those whose times are estimated.
         device: what computes, as for the extractor.
@@ -86,24 +86,6 @@ class Request:
     root: Path = ROOT
 
 
-@dataclass(frozen=True)
-class _Turn:
-    """One size's part of a round: seconds and CPU seconds of each frame, and seconds of each group of layers and of
-    copying in and out."""
-
-    frames: tuple[tuple[float, float], ...]
-    steps: tuple[float, ...]
-    copies: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class _Round:
-    """A burst of the CPU's peak in FLOP/s, and every size's turn, in the order of the sizes."""
-
-    burst: float | None
-    turns: tuple[_Turn, ...]
-
-
 @dataclass
 class _Stage:
     """One size, and what is known of it beside its times."""
@@ -114,14 +96,14 @@ class _Stage:
     picture: Picture | None = None
     energy: Energy | None = None
 
-    def result(self, turns: Sequence[_Turn]) -> Size:
+    def result(self, turns: Sequence[Turn]) -> Size:
         """As a record."""
         rows, columns = self.size
-        frames = [frame for turn in turns for frame in turn.frames]
+        walls = [seconds for turn in turns for seconds in turn.frames]
         copies = [turn.copies for turn in turns if turn.copies is not None]
         return Size(
-            columns, rows, self.runner.multiply_adds, self.runner.map_bytes, Times.of([wall for wall, _ in frames]),
-            Times.of([cpu for _, cpu in frames]), self.runner.layers([turn.steps for turn in turns]),
+            columns, rows, self.runner.multiply_adds, self.runner.map_bytes, Times.of(walls),
+            Times.of([turn.cpu for turn in turns]), self.runner.layers([turn.steps for turn in turns]),
             self.process_bytes, self.picture, self.energy,
             Copies(*(Times.of([both[way] for both in copies]) for way in (0, 1))) if copies else None,
         )  # fmt: skip
@@ -145,45 +127,50 @@ def measure(request: Request, progress: Progress = lambda doing, done: None) -> 
         KeyboardInterrupt: it came before there was anything to report.
     """
     machine, before = read_machine(request.root), read_conditions(request.root)
-    image = request.image or samples.frame("640x360")
-    request, stages = _stages(request, image)
+    request, stages = _stages(request)
     progress("the machine's peak", 0.0)
     speed: Speed = CpuSpeed(request.threads, request.root) if request.device == "cpu" else GpuSpeed()
-    for stage in stages:
-        _warm_up(stage.runner)
-    rounds: list[_Round] = []
+    runners = tuple(stage.runner for stage in stages)
+    for runner in runners:
+        warm_up(runner)
+    made: list[Round] = []
     sweep: list[Point] = []
     contests: list[Contest] = []
     try:
-        _rounds(stages, speed, rounds, request.seconds, progress)
+        rounds(runners, speed, made, request.seconds, lambda done: progress("rounds", 0.05 + 0.55 * done))
         for place, stage in enumerate(stages):
             progress("beside the maps", 0.6 + 0.1 * place / len(stages))
-            _beside(stage, request, image)
+            _beside(stage, request)
         _energies(stages, request.root, progress)
-        _sweep(request, stages, sweep, image, progress)
+        _sweep(request, stages, sweep, progress)
         _contests(request, stages, contests, progress)
         complete = True
     except KeyboardInterrupt:
-        if not rounds:
+        if not made:
             raise
         complete = False
-    after, bursts = read_conditions(request.root), [r.burst for r in rounds if r.burst is not None]
-    clock = stages[0].runner.profile.clock
-    sizes = tuple(stage.result([r.turns[place] for r in rounds]) for place, stage in enumerate(stages))
-    noted = (*warnings(machine, before, after), *_unsteady(sizes, bursts, clock))
-    made = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    after, bursts = read_conditions(request.root), [r.burst for r in made if r.burst is not None]
+    clock = runners[0].profile.clock
+    sizes = tuple(stage.result([r.turns[place] for r in made]) for place, stage in enumerate(stages))
+    noted = (
+        *warnings(machine, before, after), *low_peak(bursts, request.threads, speed.alone), *unsteady(sizes, clock)
+    )  # fmt: skip
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     report = Report(
-        VERSION, _version(), made, complete, _subject(request.model), request.threads,
+        VERSION, _version(), now, complete, _subject(request.model), request.threads,
         request.device, speed.gpu, clock, speed.kernels, machine, before, after,
-        speed.ability(bursts), sizes, tuple(sweep), _peers(request, contests), (), noted,
+        speed.ability(bursts), sizes, tuple(sorted(sweep, key=lambda point: point.pixels)),
+        _peers(request, contests), (), noted,
     )  # fmt: skip
     report = dataclasses.replace(report, projections=project(report, request.boards))
-    return Measured(report, tuple(stage.runner for stage in stages))
+    return Measured(report, runners)
 
 
 def _sizes(request: Request) -> list[tuple[int, int]]:
     """Those asked for, the smallest first; by default the model's own, and 640x360 where the model can take it."""
     own = own_size(request.model)
+    if own is None and not any(len(shape) in PICTURE_RANKS for shape in request.model.input_shapes.values()):
+        raise InputError(f"{request.model.source} takes no picture, whose size could be changed: nothing to compare")
     if request.sizes:
         return sorted(set(request.sizes), key=math.prod)
     sizes = {own} if own else set()
@@ -197,66 +184,44 @@ def _sizes(request: Request) -> list[tuple[int, int]]:
     return sorted(sizes, key=math.prod)
 
 
-def _stages(request: Request, image: Path) -> tuple[Request, list[_Stage]]:
+def _stages(request: Request) -> tuple[Request, list[_Stage]]:
     """Every size ready to be measured, and the request with the device that all of them are computed on."""
-    stages = [_stage(request, size, image) for size in _sizes(request)]
+    sizes = _sizes(request)
+    if request.device != "cuda":  # which has its own memory, and says itself what it lacks
+        check_room([sized(request.model, size, request.layers) for size in sizes], request.layers, request.root)
+    stages = [_stage(request, size) for size in sizes]
     device = "cuda" if all(stage.runner.device == "cuda" for stage in stages) else "cpu"
     if device == "cuda" and (request.rivals or request.boards):
         raise InputError("other engines and boards are compared by their CPUs: leave out --peers and --project")
     request = dataclasses.replace(request, device=device)
     if any(stage.runner.device != device for stage in stages):  # "auto", and the GPU has no room for the largest
-        stages = [_stage(request, stage.size, image) for stage in stages]
+        stages = [_stage(request, stage.size) for stage in stages]
     return request, stages
 
 
-def _stage(request: Request, size: tuple[int, int], image: Path) -> _Stage:
+def _stage(request: Request, size: tuple[int, int]) -> _Stage:
     model = sized(request.model, size, request.layers)
-    return _Stage(Runner(model, request.layers, request.threads, inputs_of(model, image), request.device), size)
+    return _Stage(
+        Runner(model, request.layers, request.threads, inputs_of(model, _image(request, size)), request.device), size
+    )
 
 
-def _warm_up(runner: Runner) -> None:
-    """Frames until three turns in a row take as long as each other, or a second and a half have passed."""
-    end, medians = time.monotonic() + _MOST_WARM_UP, [math.inf]
-    while time.monotonic() < end:
-        start, times = time.monotonic(), list[float]()
-        while time.monotonic() < start + _TURN_SECONDS or len(times) < 3:
-            times.append(runner.frame()[0])
-        medians.append(statistics.median(times))
-        last = medians[-3:]
-        if len(medians) > 3 and max(last) - min(last) < _SETTLED * min(last):
-            return
+def _image(request: Request, size: tuple[int, int]) -> Path:
+    """The picture asked for, or the sample: one scene, as cameras of 160x120 and of 640x360 see it."""
+    if request.image is not None:
+        return request.image
+    return samples.frame("160x120" if size == (120, 160) else "640x360")
 
 
-def _rounds(stages: list[_Stage], speed: Speed, made: list[_Round], seconds: float, progress: Progress) -> None:
-    """Rounds until `seconds` have passed, each added to `made` when it is whole; sizes take turns in being first."""
-    start = time.monotonic()
-    for number in range(_MOST_ROUNDS):
-        passed = time.monotonic() - start
-        if number >= _LEAST_ROUNDS and passed >= seconds:
-            return
-        progress("rounds", 0.05 + 0.55 * min(1.0, passed / seconds))
-        burst = speed.burst()
-        order = [(number + i) % len(stages) for i in range(len(stages))]
-        turns = {i: _turn(stages[i].runner) for i in order}
-        made.append(_Round(burst, tuple(turns[i] for i in range(len(stages)))))
-
-
-def _turn(runner: Runner) -> _Turn:
-    """Frames for about a fiftieth of a second, at least one; the first, with cold caches, is dropped. Then layers."""
-    runner.frame()
-    end, made = time.monotonic() + _TURN_SECONDS, [runner.frame()]
-    while time.monotonic() < end:
-        made.append(runner.frame())
-    return _Turn(tuple(made), tuple(runner.steps()), runner.profile.copies())
-
-
-def _beside(stage: _Stage, request: Request, image: Path) -> None:
+def _beside(stage: _Stage, request: Request) -> None:
     """Memory of a fresh process; decoding and drawing, where there is a picture."""
     model, size = stage.runner.model, None if stage.size == own_size(request.model) else stage.size
     names = [n for n in stage.runner.extract.layers if model.layers[n].reason is None]
+    image = _image(request, stage.size)
     stage.process_bytes = fresh.peak_bytes(request.model, size, request.threads, request.device, image, names)
-    frame = next((a for a in stage.runner.inputs.values() if a.ndim == 3 and takes_pictures(a.shape)), None)
+    frame = next((a for a in stage.runner.inputs.values() if takes_pictures(a.shape)), None)
     if frame is not None:
+        frame = frame if frame.ndim == 3 else frame[-1]  # of a run of pictures the newest is decoded for each frame
         shown = frame[..., 0] if frame.shape[-1] == 1 else frame[..., :3]
         stage.picture = _picture(shown, stage.runner.maps)
 
@@ -295,38 +260,36 @@ def _energies(stages: list[_Stage], root: Path, progress: Progress) -> None:
     for stage in stages:
         progress("power", 0.75)
         with sensors.Meter(rail).running() as meter:
-            start, frames = time.monotonic(), 0
+            start, count = time.monotonic(), 0
             while time.monotonic() < start + _ENERGY_SECONDS:
                 stage.runner.frame()
-                frames += 1
+                count += 1
             elapsed = time.monotonic() - start
         if meter.watts is not None and idle.watts is not None:
-            stage.energy = Energy(meter.watts, idle.watts, meter.watts * elapsed / frames)
+            stage.energy = Energy(meter.watts, idle.watts, meter.watts * elapsed / count)
 
 
 def _sweep(
     request: Request,
     stages: list[_Stage],
     found: list[Point],
-    image: Path,
     progress: Progress,
 ) -> None:
     """Sizes from the smallest to the largest, or from half of the only one; without those it cannot take."""
     last = stages[-1].size
     first = stages[0].size if len(stages) > 1 else (last[0] // 2, last[1] // 2)
-    if min(first) < 1 or own_size(request.model) is None:
+    if min(first) < 1:
         return
-    sizes = [_between(first, last, i / (_SWEEP_SIZES - 1)) for i in range(_SWEEP_SIZES)]
+    sizes = [_between(first, last, place / (len(_SWEEP) - 1)) for place in _SWEEP]
     for place, size in enumerate(sizes):
         progress(f"sweep, {size[1]}x{size[0]}", 0.8 + 0.1 * place / len(sizes))
         try:
-            runner = _stage(request, size, image).runner
+            runner = _stage(request, size).runner
         except FastactError:
             continue
-        _warm_up(runner)
-        frames = [runner.frame() for _ in range(_SWEEP_RUNS)]
-        wall, cpu = (Times.of([frame[kind] for frame in frames]).low for kind in (0, 1))
-        found.append(Point(size[1], size[0], runner.multiply_adds, wall, cpu))
+        warm_up(runner)
+        wall, cpu = frames(runner, _SWEEP_SECONDS, _SWEEP_RUNS)
+        found.append(Point(size[1], size[0], runner.multiply_adds, Times.of(wall).low, cpu))
 
 
 def _contests(request: Request, stages: list[_Stage], made: list[Contest], progress: Progress) -> None:
@@ -356,26 +319,6 @@ def _between(first: tuple[int, int], last: tuple[int, int], part: float) -> tupl
     """A size between two, by proportion of the logarithms."""
     rows, columns = (round(a ** (1 - part) * b**part) for a, b in zip(first, last, strict=True))
     return rows, columns
-
-
-def _unsteady(sizes: Sequence[Size], bursts: Sequence[float], clock: str) -> list[str]:
-    """What the times themselves tell of disturbances."""
-    found = []
-    if bursts and (low := sorted(bursts)[len(bursts) // 10]) < 0.8 * max(bursts):
-        found.append(f"the machine's own peak fell to {low / max(bursts):.0%} of its best in a tenth of the rounds")
-    for size in sizes:
-        wall, cpu = size.frame, size.cpu
-        if wall.high > 1.2 * wall.low:
-            low_ms, high_ms = 1e3 * wall.low, 1e3 * wall.high
-            found.append(
-                f"times at {size.label} are unsteady: half of them lie between {low_ms:.2f} and {high_ms:.2f} ms"
-            )
-        if clock == "cpu" and waited(size):
-            found.append(
-                f"frames at {size.label} waited for a core: {1e3 * wall.median:.2f} ms passed for "
-                f"{1e3 * cpu.median:.2f} ms of computing, so other programs took part of the time"
-            )
-    return found
 
 
 def _subject(model: Model) -> Subject:

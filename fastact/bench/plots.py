@@ -152,14 +152,21 @@ def _sweep(report: Report) -> Plot:
                 f"{name}: CPU time {words.milliseconds(p.cpu_seconds)}",
             )
         )
-        parts.append(text(axes.x(p.pixels) + 8, axes.y(1e3 * p.cpu_seconds) + 16, name, kind="small"))
+        parts.append(_named(axes.x(p.pixels), axes.y(1e3 * p.cpu_seconds), axes.y(1e3 * p.seconds), name))
     beside = "" if work is None else f" Multiply-adds grow as pixels^{work:.2f}."
     return Plot(
         "Cost against pixels",
         svg(420, "Time of a frame against the pixels of the input", parts),
-        "Filled: CPU time of all threads, with the line fitted to it; hollow: time that passed. Lower quartiles."
+        "Filled: CPU time of all threads, with the line fitted to it, means; hollow: time that passed, lower quartiles."
         f"{beside}",
     )
+
+
+def _named(x: float, y: float, other: float, name: str) -> str:
+    """A name below two dots, to their right; or above them to their left where the plot ends, clear of its line."""
+    if x > WIDTH - 90:
+        return text(x, min(y, other) - 12, name, "end", "small")
+    return text(x + 8, max(y, other) + 16, name, kind="small")
 
 
 def _roofline(report: Report, ability: Ability) -> Plot:

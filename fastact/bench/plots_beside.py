@@ -82,6 +82,6 @@ def boards(report: Report) -> Plot:
 
 
 def _range(y: float, projection: Projection, left: float, right: float, kind: str) -> list[str]:
-    said = f"{words.milliseconds(projection.low)} to {words.milliseconds(projection.high)}"
+    said = f"{words.spread(projection.low, projection.high)} ms"
     title = f"{projection.board or 'this machine'} at {projection.label}: {said}, estimated"
     return [bar(left, y, right - left, kind, title), text(right + 10, y + 11, said, kind="small")]

@@ -102,7 +102,7 @@ class Size:
     Attributes:
         frame: of whole frames, as a program that uses fastact sees them. On a GPU the copy of the frame to it is
             counted in, and the maps stay there.
-        cpu: CPU time of the same frames, all threads together.
+        cpu: CPU time of a frame, all threads together: the mean of each round's frames.
         layers: in the order they are computed.
         map_bytes: of all maps asked for.
         process_bytes: the most memory a fresh process held that loaded the model and computed one frame.
@@ -131,6 +131,11 @@ class Size:
         """Of the input."""
         return self.width * self.height
 
+    @property
+    def cores(self) -> float:
+        """How many cores a typical frame had."""
+        return self.cpu.median / self.frame.median
+
 
 @dataclass(frozen=True)
 class Point:
@@ -138,7 +143,7 @@ class Point:
 
     Attributes:
         seconds: the lower quartile, into which the work of other programs enters least.
-        cpu_seconds: the same of the CPU time of all threads together, into which it does not enter.
+        cpu_seconds: CPU time of all threads together, into which it does not enter, the mean of the runs.
     """
 
     width: int

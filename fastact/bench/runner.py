@@ -47,9 +47,9 @@ def sized(model: Model, size: tuple[int, int], layers: Layers = None) -> Model:
 
 
 def own_size(model: Model) -> tuple[int, int] | None:
-    """Rows and columns of the one picture the model takes; None where it takes none, several, or one of open size."""
+    """Rows and columns of the picture the model takes, the first if several; None where it takes none or any size."""
     pictures = [shape for shape in model.input_shapes.values() if len(shape) in PICTURE_RANKS]
-    if len(pictures) != 1:
+    if not pictures:
         return None
     rows, columns = pictures[0][-2:] if model.channels_first else pictures[0][-3:-1]
     return None if rows is None or columns is None else (rows, columns)
@@ -109,12 +109,11 @@ class Runner:
         self.profile = engine(self.device, threads).profile(task, inputs)
         self.groups = _grouped(self.profile.stretches)
 
-    def frame(self) -> tuple[float, float]:
-        """Seconds of one frame, and seconds of CPU time of all threads."""
-        cpu, start = time.process_time_ns(), time.perf_counter_ns()
+    def frame(self) -> float:
+        """Seconds of one frame."""
+        start = time.perf_counter_ns()
         self.extract(self._frame, out=self.maps)
-        stop = time.perf_counter_ns()
-        return (stop - start) / 1e9, (time.process_time_ns() - cpu) / 1e9
+        return (time.perf_counter_ns() - start) / 1e9
 
     def steps(self) -> list[float]:
         """Seconds of each group of layers, once through the plan, by the profile's clock."""

@@ -11,6 +11,8 @@ from fastact.bench.result import Ability, Gpu
 from fastact.errors import KernelError
 from fastact.kernels.cpu import library
 
+_ALONE_BURSTS = 20
+
 
 class Speed(Protocol):
     """What computes.
@@ -18,10 +20,12 @@ class Speed(Protocol):
     Attributes:
         kernels: which compiled kernels it has, in a word or two.
         gpu: which GPU it is; None for the CPU.
+        alone: FLOP/s of one thread, the best of a few bursts, where several are used; else None.
     """
 
     kernels: str
     gpu: Gpu | None
+    alone: float | None
 
     def burst(self) -> float | None:
         """FLOP/s of a short burst now; None where none is measured."""
@@ -46,7 +50,8 @@ class CpuSpeed:
             raise KernelError(str(error)) from error
         self.kernels = found.level
         self._memory, self._cache = bandwidth(found, threads, root)
-        self._peak = Peak(found, threads)
+        self._peak, one = Peak(found, threads), Peak(found, 1)
+        self.alone = max(one.burst() for _ in range(_ALONE_BURSTS)) if threads > 1 else None
 
     def burst(self) -> float | None:  # noqa: D102
         return self._peak.burst()
@@ -57,6 +62,8 @@ class CpuSpeed:
 
 class GpuSpeed:
     """The GPU that the CUDA engine uses."""
+
+    alone: float | None = None
 
     def __init__(self) -> None:
         from fastact.engines.cuda import CudaEngine  # not loaded for the CPU

@@ -14,13 +14,14 @@ from fastact.bench.times import Times
 class Table:
     """A heading, column heads, rows of text, and a sentence or two on them.
 
-    The first column stands to the left, the others to the right.
+    The first `names` columns say what a row is of and stand to the left, the others to the right.
     """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    names: int = 1
 
 
 def tables(report: Report) -> list[Table]:
@@ -38,7 +39,7 @@ def _frames(report: Report) -> Table:
     """A row for each figure and a column for each size; figures no size has are left out."""
     columns = [_frame(report, size) for size in report.sizes]
     rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
-    head = ("whole frames", *(size.label for size in report.sizes))
+    head = ("a frame", *(size.label for size in report.sizes))
     return Table("Whole frames", head, tuple(row for row in rows if any(row[1:])))
 
 
@@ -62,9 +63,10 @@ def _frame(report: Report, size: Size) -> dict[str, str]:
         "copying all maps from it, not counted": words.milliseconds(copies.download.median) if copies else "",
         "maps": words.megabytes(size.map_bytes),
         "a fresh process at most": words.megabytes(size.process_bytes) if size.process_bytes is not None else "",
-        "beside that: decoding the JPEG": words.milliseconds(picture.decoding.median) if picture else "",
-        "beside that: drawing a sheet": words.milliseconds(picture.drawing.median) if picture else "",
-        "energy of the board": f"{1e3 * energy.joules:.1f} mJ a frame, {energy.watts:.1f} W" if energy else "",
+        "not counted: decoding the JPEG": words.milliseconds(picture.decoding.median) if picture else "",
+        "not counted: drawing a sheet": words.milliseconds(picture.drawing.median) if picture else "",
+        "energy of the board, a frame": f"{1e3 * energy.joules:.1f} mJ" if energy else "",
+        "power of the board": f"{energy.watts:.1f} W, {energy.idle_watts:.1f} W idle" if energy else "",
     }
 
 
@@ -74,9 +76,9 @@ def _layers(report: Report, size: Size) -> Table:
         "map",
         "multiply-adds",
         "time",
-        "quartiles",
+        "quartiles, ms",
         "far above",
-        "share",
+        "of all",
         "GFLOP/s",
         "of peak",
         "FLOP/byte",
@@ -105,7 +107,7 @@ def _layer(report: Report, layer: Layer, total: float) -> tuple[str, ...]:
 
 
 def _spread(times: Times) -> str:
-    return f"{_digits(1e3 * times.low)} to {_digits(1e3 * times.high)}"
+    return words.spread(times.low, times.high)
 
 
 def _outliers(times: Times) -> str:
@@ -113,13 +115,8 @@ def _outliers(times: Times) -> str:
     return f"{len(times.outliers)}, to {words.milliseconds(max(times.outliers))}" if times.outliers else "none"
 
 
-def _digits(value: float) -> str:
-    """Three digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}" if value >= 0.1 else f"{value:.3f}"
-
-
 def _peers(peers: Peers) -> Table:
-    head = ("input", "engine", "version", "time", "quartiles", "x fastact", "quartiles", "differs by", "scaled")
+    head = ("input", "engine", "version", "time", "quartiles, ms", "x fastact", "quartiles", "differs by", "scaled")
     rows = tuple(
         (
             contest.label,
@@ -136,7 +133,7 @@ def _peers(peers: Peers) -> Table:
         for place, engine in enumerate(contest.engines)
     )
     rounds = " and ".join(f"{c.rounds} rounds at {c.label}" for c in peers.contests if c.engines)
-    return Table("Beside other engines", head, rows, f"{rounds}. {words.fairness(peers)}")
+    return Table("Beside other engines", head, rows, f"{rounds}. {words.fairness(peers)}", names=2)
 
 
 def _projections(report: Report) -> Table:
@@ -161,17 +158,17 @@ def _projections(report: Report) -> Table:
 
 
 def _estimates(board: str, projections: Sequence[Projection]) -> Table:
-    """A row for each layer, two columns for each size."""
+    """A row for each layer, a column for each size."""
     columns = [{e.names: e for e in projection.layers} for projection in projections]
     names = dict.fromkeys(name for column in columns for name in column)
     rows = []
     for group in names:
         found = [column.get(group) for column in columns]
-        cells = [(_range(e.low, e.high), e.limit) if e else ("", "") for e in found]
-        rows.append((" + ".join(group), *(text for pair in cells for text in pair)))
-    head = ("layer", *(text for projection in projections for text in (projection.label, "held by")))
-    return Table(f"Estimate for {board}, layer by layer", head, tuple(rows))
+        cells = (f"{_range(e.low, e.high)} ({e.limit})" if e else "" for e in found)
+        rows.append((" + ".join(group), *cells))
+    head = ("layer", *(projection.label for projection in projections))
+    return Table(f"Estimate for {board}, layer by layer", head, tuple(rows), "In brackets: what holds a layer.")
 
 
 def _range(low: float, high: float) -> str:
-    return f"{_digits(1e3 * low)} to {_digits(1e3 * high)} ms"
+    return f"{words.spread(low, high)} ms"

@@ -7,6 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_FAR = 0.2
+"""Of the median: where half of the runs lie within a hundredth, one that takes a tenth more is not far above them."""
+
 
 @dataclass(frozen=True)
 class Times:
@@ -15,7 +18,8 @@ class Times:
     Attributes:
         low, high: the quartiles.
         slowest_tenth: what 9 of 10 runs do not exceed.
-        outliers: those more than three times the quartiles' distance above the upper one; they are in `runs`, too.
+        outliers: those more than three times the quartiles' distance, and more than a fifth of the median, above the
+            upper one; they are in `runs`, too.
     """
 
     runs: tuple[float, ...]
@@ -30,8 +34,10 @@ class Times:
         """From one run or more."""
         ordered = sorted(runs)
         low, high = quantile(ordered, 0.25), quantile(ordered, 0.75)
-        outliers = tuple(t for t in runs if t > high + 3 * (high - low))
-        return cls(tuple(runs), statistics.median(ordered), low, high, quantile(ordered, 0.9), outliers)
+        median = statistics.median(ordered)
+        far = high + max(3 * (high - low), _FAR * median)
+        outliers = tuple(t for t in runs if t > far)
+        return cls(tuple(runs), median, low, high, quantile(ordered, 0.9), outliers)
 
 
 def quantile(ordered: Sequence[float], part: float) -> float:

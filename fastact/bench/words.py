@@ -29,6 +29,9 @@ _TIGHT = 0.7
 """Above this part of the budget a frame leaves too little for camera, pilot and motors."""
 _UNSTEADY = 1.5
 """Where the quartiles of a ratio are farther apart, it is said to be unsteady."""
+_BEYOND = 1.05
+"""Times the peak: what the noise of a layer's median and of the best burst explains."""
+_ANOTHER_TIME = 1.3
 _FAR = 4.0
 """How many times the pixels of the largest measured size a fit is trusted."""
 
@@ -79,7 +82,8 @@ def _loop(report: Report) -> Iterator[str]:
 def verdict(size: Size) -> str:
     """Whether the car's loop holds, by what 9 of 10 frames do not exceed."""
     slow = size.frame.slowest_tenth
-    return f"{fits(size)} ({milliseconds(slow)} in 9 of 10 frames, {slow / BUDGET:.0%} of it)"
+    part = f"{slow / BUDGET:.0%}" if slow > 0.01 * BUDGET else "less than 1%"
+    return f"{fits(size)} ({milliseconds(slow)} in 9 of 10 frames, {part} of it)"
 
 
 def fits(size: Size) -> str:
@@ -180,10 +184,9 @@ def _projected(report: Report) -> Iterator[str]:
     said = []
     for projection in report.projections:
         if projection.board and projection.label == last:
-            low, high = 1e3 * projection.low, 1e3 * projection.high
             likely = "does not fit" if projection.low > BUDGET else "may not fit"
             likely = "should fit" if projection.high < _TIGHT * BUDGET else likely
-            said.append(f"{projection.board} {low:.1f} to {high:.1f} ms ({likely})")
+            said.append(f"{projection.board} {spread(projection.low, projection.high)} ms ({likely})")
     if said:
         yield f"Estimated, not measured, for a frame of {last}, on the CPU with up to 4 threads: {'; '.join(said)}."
 
@@ -201,7 +204,32 @@ def notes(report: Report) -> list[str]:
                 f"{count} of {all_of} frames at {size.label} took far longer than the others, up to "
                 f"{milliseconds(max(size.frame.outliers))}; they are counted."
             )
-    return found + list(_not_compared(report))
+    return [*found, *_beyond_the_peak(report), *_at_another_time(report), *_not_compared(report)]
+
+
+def _beyond_the_peak(report: Report) -> Iterator[str]:
+    """Layers faster than anything can be, if the peak were right."""
+    most = max(layer.speed for size in report.sizes for layer in size.layers)
+    if report.ability is not None and most > _BEYOND * report.ability.peak:
+        yield (
+            f"A layer reached {most / report.ability.peak:.1f} times the measured peak, which other programs must have "
+            "held down: shares of the peak are too high."
+        )
+
+
+def _at_another_time(report: Report) -> Iterator[str]:
+    """Sizes at which fastact beside other engines took another time than before."""
+    for contest in report.peers.contests if report.peers else ():
+        size = next(size for size in report.sizes if size.label == contest.label)
+        if not contest.engines:
+            continue
+        beside, before = contest.engines[0].times.median, size.frame.median
+        if not 1 / _ANOTHER_TIME < beside / before < _ANOTHER_TIME:
+            yield (
+                f"Beside other engines fastact's own frames at {size.label} took {milliseconds(beside)}, and "
+                f"{milliseconds(before)} before: the machine was not as free at one time as at the other. The ratios "
+                "hold, since engines took turns; the times do not."
+            )
 
 
 def _not_compared(report: Report) -> Iterator[str]:
@@ -287,14 +315,23 @@ def _load(load: float | None) -> str:
 
 def milliseconds(seconds: float) -> str:
     """In ms with three digits or so."""
-    ms = 1e3 * seconds
-    return (
-        f"{ms:.0f} ms" if ms >= 100 else f"{ms:.1f} ms" if ms >= 10 else f"{ms:.2f} ms" if ms >= 0.1 else f"{ms:.3f} ms"
-    )
+    return f"{_digits(1e3 * seconds)} ms"
+
+
+def spread(low: float, high: float) -> str:
+    """From so many ms to so many, without the unit."""
+    return f"{_digits(1e3 * low)} to {_digits(1e3 * high)}"
+
+
+def _digits(value: float) -> str:
+    """Three digits."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.{2 if value < 10 else 1}f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def megabytes(count: int) -> str:
-    """Of a million bytes; of a thousand where it is less than a tenth of that."""
+    """Of a million bytes; of a thousand, or single ones, where it is much less than that."""
+    if count < 1000:
+        return f"{count} B"
     if count < 1e5:
         return f"{count / 1e3:.1f} kB"
     return f"{count / 1e6:.0f} MB" if count >= 1e7 else f"{count / 1e6:.2f} MB"
@@ -316,6 +353,11 @@ def threads(count: int) -> str:
 
 
 def shape(layer: Layer) -> str:
-    """The shape of the last map of the layers computed together, as width x height x filters where it is a picture."""
+    """The shape of the last map of the layers computed together, as width x height x filters where it is a picture.
+
+    Steps of a sequence, or a volume's depth, come before those.
+    """
     found = layer.shapes[-1]
-    return f"{found[1]}x{found[0]}x{found[2]}" if len(found) == 3 else "x".join(map(str, found))
+    if len(found) >= 3:
+        found = (*found[:-3], found[-2], found[-3], found[-1])
+    return "x".join(map(str, found))

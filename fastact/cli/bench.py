@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fastact.cli.bench_tables import print_table
 from fastact.cli.options import CONFIG, DEVICE, SIZE, FiniteRange, console, plain, say, usable_cores
 from fastact.kernels.cpu.threads import MOST
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from fastact.bench import tables
     from fastact.bench.measure import Measured
     from fastact.bench.result import Report
 
@@ -34,7 +32,8 @@ class _Sizes(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         """((rows, columns), ...) for "160x120,640x360"."""
         if isinstance(value, tuple):
             return value
-        return tuple(SIZE.convert(part.strip(), param, ctx) for part in str(value).split(","))
+        parts = [part.strip() for part in str(value).split(",")]
+        return tuple(SIZE.convert(part, param, ctx) for part in parts if part or len(parts) == 1)
 
 
 class _Keys(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic from click 8.2 on
@@ -82,7 +81,7 @@ def _boards() -> list[str]:
 )  # fmt: skip
 @click.option(
     "--seconds", type=FiniteRange(0.1, 3600), default=15.0, show_default=True, metavar="S",
-    help="How long to repeat the measuring; the whole takes about twice as long."
+    help="How long to repeat the measuring; all else takes some seconds more."
 )  # fmt: skip
 @click.option(
     "--peers", type=_Keys("ENGINE,...", _rivals), default=(), help="Other engines to measure on the same maps and "
@@ -196,36 +195,23 @@ def _print(report: Report) -> None:
 
     out = console()
     for table in tables(report):
-        out.print(_rich(table))
-        if table.note:
-            out.print(plain(table.note), end="\n\n")
+        print_table(out, table)
     for sentence in words.headline(report):
         out.print(plain(sentence))
     for note in words.notes(report):
         out.print(plain(f"note: {note}"))
 
 
-def _rich(table: tables.Table) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    shown = Table(title=table.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(table.head):
-        shown.add_column(head, justify="right" if number else "left")
-    for row in table.rows:
-        shown.add_row(*map(plain, row))
-    return shown
-
-
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A progress bar on stderr."""
+    """A progress bar on stderr, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     # Without the thread that draws it ten times a second: it would disturb what is measured.
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
+    out = Console(stderr=True)
+    with Progress(*columns, console=out, auto_refresh=False, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("loading", total=1.0)
 
         def show(doing: str, done: float) -> None:
@@ -240,7 +226,7 @@ def _compare(first: str, second: str) -> int:
 
     found = compare(read_report(first), read_report(second))
     out = console()
-    out.print(_rich(found.table))
+    print_table(out, found.table)
     for sentence in found.sentences:
         out.print(plain(sentence))
     return 0

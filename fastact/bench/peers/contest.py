@@ -32,10 +32,8 @@ def hold(
 ) -> None:  # fmt: skip
     """Measures the rivals that are installed, about `seconds` for each entry; adds a contest to `made` for each.
 
-    `progress` is called with an entry's place before it begins.
-
-    Raises:
-        PeerError: fastact's own process fails.
+    `progress` is called with an entry's place before it begins. Where nothing can be compared, not even fastact in a
+    process of its own, the contest says why: what was measured before stands.
     """
     with ExitStack() as stack:
         players, unfit = _players(stack, rivals, threads)
@@ -43,15 +41,22 @@ def hold(
             progress(place)
             rows, columns = entry.size
             try:
-                entry.task.network(entry.model)
+                _check(entry)
+                figures, failed = play(players, entry.task, entry.frame, seconds)
             except PeerError as error:
                 failed = {rival.name: str(error) for rival in rivals if rival.installed}
                 made.append(Contest(columns, rows, 0, (), failed))
                 continue
-            figures, failed = play(players, entry.task, entry.frame, seconds)
             own = figures[FASTACT.name]
             engines = tuple(_peer(name, own, found) for name, found in figures.items())
             made.append(Contest(columns, rows, len(own.turns), engines, unfit | failed))
+
+
+def _check(entry: Entry) -> None:
+    """Raises PeerError where engines are not given the network."""
+    if len(entry.model.input_shapes) != 1:
+        raise PeerError(f"{entry.model.source}: engines are compared on models of one input")
+    entry.task.network(entry.model)
 
 
 def _players(stack: ExitStack, rivals: Sequence[Rival], threads: int) -> tuple[list[Player], dict[str, str]]:

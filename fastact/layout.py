@@ -49,11 +49,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Steps `first` to `last` (exclusive) of a plan, which run together, and the nodes they compute."""
+    """Steps `first` to `last` (exclusive) of a plan, which run together, the nodes they compute, and how many
+    multiply-adds they do for it: fewer than the nodes' own where pixels are computed in pairs."""
 
     first: int
     last: int
     nodes: tuple[str, ...]
+    multiplied: int
 
 
 class Layout:

@@ -44,7 +44,7 @@ def report() -> Report:
 
 
 def layer(multiply_adds: int, traffic: int) -> Layer:
-    return Layer(("conv",), ((2, 2, 8),), multiply_adds, 128, traffic, Times.of([1e-3]))
+    return Layer(("conv",), ((2, 2, 8),), multiply_adds, multiply_adds, 128, traffic, Times.of([1e-3]))
 
 
 def test_this_machine_s_own_times_are_predicted(report: Report) -> None:

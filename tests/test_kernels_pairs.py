@@ -137,7 +137,8 @@ def test_convolutions_are_paired_where_that_is_faster(op: ops.Conv2D, shape: tup
     made = paired(instruction(op, *shape))
     assert isinstance(made.op, PairedConv2D) == wanted
     assert made.output.shape == op.shape(shape)
-    assert made.op.multiply_adds(shape) == op.multiply_adds(shape)
+    share = made.op.multiply_adds(shape) / op.multiply_adds(shape)
+    assert 0.6 < share < 0.8 if wanted else share == 1
 
 
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 1, 1, 1)])

@@ -117,7 +117,7 @@ def measured_ceiling(report: Report) -> Ceiling:
 
 def estimate(layer: Layer, most: Ceiling) -> Estimate:
     """The range for a layer."""
-    flops = 2.0 * layer.multiply_adds
+    flops = 2.0 * layer.multiplied
     computing = flops / (BEST * most.peak[1])
     moving = 0.0 if layer.traffic <= most.cache else layer.traffic / most.memory[1]
     slowly_computing, slowly_moving = flops / (WORST * most.peak[0]), layer.traffic / most.memory[0]

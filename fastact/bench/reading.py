@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -37,6 +38,8 @@ def read_report(path: str | os.PathLike[str]) -> Report:
         raise FileError(f"{name} is not JSON: give a report.json that fastact bench wrote") from error
     if isinstance(value, dict) and value.get("version") == 1:
         value = _second_form(value)
+    if isinstance(value, dict) and value.get("version") == 2:
+        value = _third_form(value)
     if isinstance(value, dict) and value.get("version") != VERSION:
         raise FileError(
             f"{name} is a report of form {value.get('version')!r}, and this fastact reads form {VERSION}: measure again"
@@ -54,6 +57,18 @@ def _second_form(value: dict[str, Any]) -> dict[str, Any]:
     if isinstance(sizes, list):
         sizes = [size | {"copies": None} if isinstance(size, dict) else size for size in sizes]
     return value | {"version": 2, "device": "cpu", "gpu": None} | ({} if sizes is None else {"sizes": sizes})
+
+
+def _third_form(value: dict[str, Any]) -> dict[str, Any]:
+    """A report of form 2, when all multiply-adds were done, in form 3."""
+    made = copy.deepcopy(value) | {"version": 3}
+    sizes = made.get("sizes")
+    for size in sizes if isinstance(sizes, list) else ():
+        layers = size.get("layers") if isinstance(size, dict) else None
+        for layer in layers if isinstance(layers, list) else ():
+            if isinstance(layer, dict) and "multiply_adds" in layer:
+                layer["multiplied"] = layer["multiply_adds"]
+    return made
 
 
 class _MisfitError(ValueError):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fastact.bench.machine import Conditions, Machine
 from fastact.bench.times import Times, slope
 
-VERSION = 2
+VERSION = 3
 """Of the JSON's form: it changes when a reader of an older report would be misled."""
 
 
@@ -25,6 +25,7 @@ class Layer:
         names: of the layers; most often one.
         shapes: of their maps, without the batch axis.
         multiply_adds: what the layers need, not what tiles compute twice.
+        multiplied: what is done of them: fewer where two pixels are computed together.
         map_bytes: of their maps.
         traffic: bytes of inputs, weights and maps, each counted once.
         times: of every round.
@@ -33,6 +34,7 @@ class Layer:
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
     multiply_adds: int
+    multiplied: int
     map_bytes: int
     traffic: int
     times: Times
@@ -49,13 +51,13 @@ class Layer:
 
     @property
     def speed(self) -> float:
-        """FLOP/s by the median; 0 where nothing is multiplied."""
-        return 2 * self.multiply_adds / self.times.median
+        """FLOP/s that are done, by the median; 0 where nothing is multiplied."""
+        return 2 * self.multiplied / self.times.median
 
     @property
     def intensity(self) -> float:
         """FLOP for each byte of traffic."""
-        return 2 * self.multiply_adds / self.traffic
+        return 2 * self.multiplied / self.traffic
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,11 @@ class Size:
     def label(self) -> str:
         """Width x height."""
         return f"{self.width}x{self.height}"
+
+    @property
+    def multiplied(self) -> int:
+        """What is done of the multiply-adds."""
+        return sum(layer.multiplied for layer in self.layers)
 
     @property
     def pixels(self) -> int:

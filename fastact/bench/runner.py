@@ -77,10 +77,11 @@ def inputs_of(model: Model, image: Path) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class _Group:
-    """Nodes that share steps, and those steps of the table: from, to (exclusive)."""
+    """Nodes that share steps, those steps of the table, from, to (exclusive), and the multiply-adds they do."""
 
     nodes: tuple[str, ...]
     steps: tuple[tuple[int, int], ...]
+    multiplied: int
 
 
 class Runner:
@@ -129,12 +130,12 @@ class Runner:
     def layers(self, rounds: Sequence[Sequence[float]]) -> tuple[Layer, ...]:
         """What each group is and costs, with the times `steps` gave in every round."""
         return tuple(
-            self._layer(group.nodes, Times.of([times[number] for times in rounds]))
+            self._layer(group, Times.of([times[number] for times in rounds]))
             for number, group in enumerate(self.groups)
         )
 
-    def _layer(self, names: tuple[str, ...], times: Times) -> Layer:
-        model, inside = self.model, set(names)
+    def _layer(self, group: _Group, times: Times) -> Layer:
+        model, names, inside = self.model, group.nodes, set(group.nodes)
         nodes = [model.layers[name] for name in names]
         outside = {i for node in nodes for i in node.inputs if model.nodes[i].name not in inside}
         read = sum(self._bytes(model.nodes[i].name) for i in outside)
@@ -144,6 +145,7 @@ class Runner:
             names=tuple(n.name for n in nodes if not n.is_input) or names,
             shapes=tuple(tuple(s or 0 for s in n.known_shape) for n in nodes if not n.is_input or len(nodes) == 1),
             multiply_adds=sum(model.costs[name].multiply_adds for name in names),
+            multiplied=group.multiplied,
             map_bytes=written,
             traffic=max(1, read + written + weights + sum(self._bytes(n.name) for n in nodes if n.is_input)),
             times=times,
@@ -165,15 +167,15 @@ class Runner:
 
 def _grouped(stretches: Sequence[Stretch]) -> tuple[_Group, ...]:
     """Stretches, those that have a node in common as one; neighbouring steps of a group as one run."""
-    groups: list[tuple[set[str], list[tuple[int, int]]]] = []
+    groups: list[tuple[set[str], list[tuple[int, int]], int]] = []
     order = list(dict.fromkeys(name for stretch in stretches for name in stretch.nodes))
     for stretch in stretches:
-        nodes, steps = set(stretch.nodes), [(stretch.first, stretch.last)]
+        nodes, steps, multiplied = set(stretch.nodes), [(stretch.first, stretch.last)], stretch.multiplied
         for group in [g for g in groups if g[0] & nodes]:
             groups.remove(group)
-            nodes, steps = nodes | group[0], group[1] + steps
-        groups.append((nodes, sorted(steps)))
-    made = [_Group(tuple(n for n in order if n in nodes), _joined(steps)) for nodes, steps in groups]
+            nodes, steps, multiplied = nodes | group[0], group[1] + steps, group[2] + multiplied
+        groups.append((nodes, sorted(steps), multiplied))
+    made = [_Group(tuple(n for n in order if n in nodes), _joined(steps), done) for nodes, steps, done in groups]
     return tuple(sorted(made, key=lambda group: group.steps[0]))
 
 

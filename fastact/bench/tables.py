@@ -24,6 +24,12 @@ class Table:
     names: int = 1
 
 
+_PAIRED = (
+    "Where two pixels are computed together, a part of the multiply-adds is not needed: GFLOP/s, shares of the peak "
+    "and FLOP/byte count those that are done."
+)
+
+
 def tables(report: Report) -> list[Table]:
     """Whole frames, every size's layers, other engines, and estimates for boards."""
     made = [_frames(report), *(_layers(report, size) for size in report.sizes)]
@@ -44,10 +50,11 @@ def _frames(report: Report) -> Table:
 
 
 def _frame(report: Report, size: Size) -> dict[str, str]:
-    speed, picture, energy = 2 * size.multiply_adds / size.frame.median, size.picture, size.energy
+    speed, picture, energy = 2 * size.multiplied / size.frame.median, size.picture, size.energy
     copies = size.copies
     return {
         "multiply-adds": f"{size.multiply_adds:,}",
+        "of them done": _done(size.multiplied, size.multiply_adds),
         "time, median": words.milliseconds(size.frame.median),
         "half of the frames, ms": _spread(size.frame),
         "9 of 10 frames within": words.milliseconds(size.frame.slowest_tenth),
@@ -71,39 +78,39 @@ def _frame(report: Report, size: Size) -> dict[str, str]:
 
 
 def _layers(report: Report, size: Size) -> Table:
-    head = (
-        "layer",
-        "map",
-        "multiply-adds",
-        "time",
-        "quartiles, ms",
-        "far above",
-        "of all",
-        "GFLOP/s",
-        "of peak",
-        "FLOP/byte",
-        "maps",
-    )
     total = sum(layer.times.median for layer in size.layers)
-    rows = tuple(_layer(report, layer, total) for layer in size.layers)
-    return Table(f"Layers at {size.label}, {len(size.layers[0].times.runs)} runs each", head, rows)
-
-
-def _layer(report: Report, layer: Layer, total: float) -> tuple[str, ...]:
-    computes = layer.multiply_adds > 0
-    return (
-        layer.name,
-        words.shape(layer),
-        f"{layer.multiply_adds:,}" if computes else "",
-        words.milliseconds(layer.times.median),
-        _spread(layer.times),
-        _outliers(layer.times),
-        f"{layer.times.median / total:.0%}",
-        f"{layer.speed / 1e9:.1f}" if computes else "",
-        f"{layer.speed / report.peak:.0%}" if computes and report.peak else "",
-        f"{layer.intensity:.1f}" if computes else "",
-        words.megabytes(layer.map_bytes) if layer.map_bytes else "",
+    rows = [_layer(report, layer, total) for layer in size.layers]
+    paired = any(row["done"] for row in rows)
+    head = tuple(name for name in rows[0] if name != "done" or paired)
+    return Table(
+        f"Layers at {size.label}, {len(size.layers[0].times.runs)} runs each",
+        head,
+        tuple(tuple(row[name] for name in head) for row in rows),
+        _PAIRED if paired else "",
     )
+
+
+def _layer(report: Report, layer: Layer, total: float) -> dict[str, str]:
+    computes = layer.multiply_adds > 0
+    return {
+        "layer": layer.name,
+        "map": words.shape(layer),
+        "multiply-adds": f"{layer.multiply_adds:,}" if computes else "",
+        "done": _done(layer.multiplied, layer.multiply_adds),
+        "time": words.milliseconds(layer.times.median),
+        "quartiles, ms": _spread(layer.times),
+        "far above": _outliers(layer.times),
+        "of all": f"{layer.times.median / total:.0%}",
+        "GFLOP/s": f"{layer.speed / 1e9:.1f}" if computes else "",
+        "of peak": f"{layer.speed / report.peak:.0%}" if computes and report.peak else "",
+        "FLOP/byte": f"{layer.intensity:.1f}" if computes else "",
+        "maps": words.megabytes(layer.map_bytes) if layer.map_bytes else "",
+    }
+
+
+def _done(multiplied: int, multiply_adds: int) -> str:
+    """The part that is done, where it is not all."""
+    return f"{multiplied / multiply_adds:.0%}" if multiplied < multiply_adds else ""
 
 
 def _spread(times: Times) -> str:

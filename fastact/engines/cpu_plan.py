@@ -38,7 +38,8 @@ class CpuPlan:
         for i, band in enumerate(banded):
             first = len(rows)
             rows += bands.rows(band, layout.place, layout.scratch(i), library.registers)
-            stretches.append(Stretch(first, len(rows), recording.makers(band.instructions)))
+            multiplied = sum(i.op.multiply_adds(*(v.shape for v in i.inputs)) for i in band.instructions)
+            stretches.append(Stretch(first, len(rows), recording.makers(band.instructions), multiplied))
         self.stretches = tuple(stretches)
         self.table = Table(rows, FIRST_INPUT + len(recording.given), library.kernel)
 

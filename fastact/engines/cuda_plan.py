@@ -96,5 +96,6 @@ class CudaPlan:
                     f"layer {nodes[0]!r} cannot be computed on a GPU: {error}; compute on the CPU, with "
                     "device='cpu' or --device cpu"
                 ) from error
-            stretches.append(Stretch(first, len(launches), nodes))
+            multiplied = instruction.op.multiply_adds(*(value.shape for value in instruction.inputs))
+            stretches.append(Stretch(first, len(launches), nodes, multiplied))
         return launches, tuple(stretches)

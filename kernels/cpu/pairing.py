@@ -86,8 +86,10 @@ class PairedConv2D(ops.Op):
         strip = self.conv.strip(first, last, *inputs)
         return strip and ops.Strip(self.of(strip.op), strip.first, strip.last)
 
-    def multiply_adds(self, *inputs: ops.Shape) -> int:  # noqa: D102
-        return self.conv.multiply_adds(*inputs)
+    def multiply_adds(self, *inputs: ops.Shape) -> int:
+        """Those that are done, which are fewer than the convolution's."""
+        rows, columns, filters = self.shape(*inputs)
+        return rows * -(-columns // 2) * filters * sum(self.sums)
 
     def of(self, conv: ops.Op) -> PairedConv2D:
         """The same for a convolution with the same weights."""

@@ -106,9 +106,7 @@ def measure(case: Any, kernels: library.Library, milliseconds: float) -> Timed:
     taken = least(runs, milliseconds)
     words = [f"{b.count} x {_short(tiles[b.tile])}" for b in chosen]
     title = case.id.removeprefix("measured-")
-    return Timed(
-        title, pixels, filters, " + ".join(words), taken.pop("") * 1e6, {k: v * 1e6 for k, v in taken.items()}
-    )
+    return Timed(title, pixels, filters, " + ".join(words), taken.pop("") * 1e6, {k: v * 1e6 for k, v in taken.items()})
 
 
 def _short(tile: Tile) -> str:

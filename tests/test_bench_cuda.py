@@ -115,16 +115,21 @@ def test_other_engines_and_boards_are_cpus(fake: FakeDriver, others: dict[str, o
         measured(**others)
 
 
-def test_reports_of_the_first_form_are_read(report: Report, tmp_path: Path) -> None:
+def test_reports_of_older_forms_are_read(report: Report, tmp_path: Path) -> None:
     old = json.loads(to_json(measured("cpu")))
     new = json.loads(json.dumps(old))
-    old["version"] = 1
-    del old["device"], old["gpu"]
+    old["version"] = 2
     for size in old["sizes"]:
+        for layer in size["layers"]:
+            del layer["multiplied"]
+    oldest = json.loads(json.dumps(old))
+    oldest["version"] = 1
+    del oldest["device"], oldest["gpu"]
+    for size in oldest["sizes"]:
         del size["copies"]
-    for name, value in (("old", old), ("new", new)):
+    for name, value in (("oldest", oldest), ("old", old), ("new", new)):
         (tmp_path / name).write_text(json.dumps(value))
-    assert read_report(tmp_path / "old") == read_report(tmp_path / "new")
+    assert read_report(tmp_path / "oldest") == read_report(tmp_path / "old") == read_report(tmp_path / "new")
 
 
 def test_the_command(fake: FakeDriver, run, tmp_path: Path) -> None:

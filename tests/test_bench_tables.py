@@ -48,6 +48,22 @@ def test_nothing_is_cut_off_on_any_console(report: Report, width: int) -> None:
         assert all(head in text for head in table.head)
 
 
+def test_what_pairs_of_pixels_save_is_told(report: Report) -> None:
+    """The third layer's pixels are computed in pairs, no other's."""
+    size = report.sizes[-1]
+    third = next(layer for layer in size.layers if layer.names == ("Conv2D_Third_layer",))
+    assert size.multiply_adds - size.multiplied == third.multiply_adds - third.multiplied
+    assert 0.69 < third.multiplied / third.multiply_adds < 0.75
+    table = tables(report)[len(report.sizes)]
+    done = [row[table.head.index("done")] for row in table.rows]
+    assert done == [f"{third.multiplied / third.multiply_adds:.0%}" if "Third" in row[0] else "" for row in table.rows]
+    assert "computed together" in table.note
+    whole = tuple(dataclasses.replace(layer, multiplied=layer.multiply_adds) for layer in size.layers)
+    table = tables(dataclasses.replace(report, sizes=(dataclasses.replace(size, layers=whole),)))[1]
+    assert "done" not in table.head
+    assert not table.note
+
+
 def test_a_wide_table_goes_on_below_with_its_names() -> None:
     rows = tuple((f"layer_{n}", f"kind_{n}", *(f"{n}{place}" * 10 for place in range(4))) for n in range(2))
     table = Table("A title", ("layer", "kind", "a", "b", "c", "d"), rows, names=2)

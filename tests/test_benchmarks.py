@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks is run from the repository, not inst
 
 from cases import MEASURED_CONVOLUTIONS  # noqa: E402
 
-from benchmarks import encoding, layers, networks, peers, process, report, tiles  # noqa: E402
+from benchmarks import encoding, layers, networks, pairs, peers, process, report, tiles  # noqa: E402
 from benchmarks.cases import Case, parse_size  # noqa: E402
 from benchmarks.common import BenchmarkError, replace_file  # noqa: E402
 from benchmarks.recorder import model_of, write_h5  # noqa: E402
@@ -295,6 +295,15 @@ def test_every_tile_that_fits_is_timed_beside_the_planner_s_choice():
     assert (made.pixels, made.filters) == (6, 64)
     assert min(made.alone.values()) > 0
     assert made.fastest in tiles.document([made], kernels.registers, "python -m benchmarks.tiles")
+
+
+def test_pairs_of_pixels_are_timed_beside_one_by_one():
+    cases = {case.id.removeprefix("measured-"): case for case in MEASURED_CONVOLUTIONS}
+    name, products, one_by_one, in_pairs, faster, decided = pairs.measure(cases["linear-4"], 1.0)
+    assert (name, products, decided) == ("linear-4", "0.67", "in pairs")
+    assert float(faster) == pytest.approx(float(one_by_one) / float(in_pairs), rel=0.05)
+    assert pairs.measure(cases["article-2"], 0.1)[-1] == "one by one"  # of 12 channels
+    assert pairs.measure(cases["article-4"], 0.1) is None  # three taps with a stride of two
 
 
 @pytest.mark.parametrize("registers", TILES)

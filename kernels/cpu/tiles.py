@@ -85,7 +85,7 @@ DEPTHWISE: dict[str, tuple[Tile, ...]] = {
 multiply-adds, or take a register each for a moment."""
 
 PAIRED: dict[str, tuple[Tile, ...]] = {
-    "avx512": _tiles((6, 4, 16), (8, 3, 16), (8, 2, 16), (8, 1, 16), (8, 3, 8), (8, 2, 8)),
+    "avx512": _tiles((6, 4, 16), (8, 3, 16), (8, 2, 16), (8, 1, 16), (8, 3, 8)),
     "avx2": _tiles((4, 3, 8), (6, 2, 8), (8, 1, 8)),
     "neon": _tiles((4, 6, 4), (6, 4, 4), (8, 3, 4)),
 }  # fmt: skip

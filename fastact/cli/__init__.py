@@ -98,7 +98,6 @@ def main() -> None:
     _open_streams()
     # NumPy's library of matrices starts threads when it is loaded, which spin for 50 ms and have nothing to do here.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    gc.set_threshold(50_000)  # what is made at first stays: looking for cycles in it every 700 objects takes 8 ms
     log, handler = logging.getLogger("fastact"), logging.StreamHandler()
     handler.setFormatter(logging.Formatter("fastact: %(message)s"))
     log.addHandler(handler)

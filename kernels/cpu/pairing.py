@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import ops
 from ..program import Instruction
@@ -144,11 +143,10 @@ def chains_of(taps: int, stride: int) -> list[Chain]:
 
 def factors(weights: ops.Floats, stride: int, chains: Sequence[Chain]) -> tuple[ops.Floats, ...]:
     """What the four sums' factors are multiplied by, from weights (kh, kw, channels, filters): (rows, filters) each."""
-    wide = weights.astype(np.float64)
-    sums: list[list[npt.NDArray[np.float64]]] = [[], [], [], []]
-    for row in wide:
+    sums: list[list[ops.Floats]] = [[], [], [], []]
+    for row in weights:
         for chain in chains:
-            w = [row[chain.first + n * stride] for n in range(chain.taps)]
+            w = [row[chain.first + n * stride].astype(np.float64) for n in range(chain.taps)]
             if chain.taps == 3:
                 made = [w[0], (w[0] + w[1] + w[2]) / 2, (w[0] - w[1] + w[2]) / 2, w[2]]
             elif chain.taps == 2:
@@ -156,5 +154,5 @@ def factors(weights: ops.Floats, stride: int, chains: Sequence[Chain]) -> tuple[
             else:
                 made = [w[0], -w[0]]
             for number, factor in zip(chain.sums, made, strict=True):
-                sums[number].append(factor)
-    return tuple(np.concatenate(parts).astype(np.float32) for parts in sums)
+                sums[number].append(factor.astype(np.float32))
+    return tuple(np.concatenate(parts) for parts in sums)

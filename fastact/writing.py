@@ -58,6 +58,21 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+@contextmanager
+def folder_for(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """What :func:`make_folder` makes, and gone again where the block fails before there is anything in it."""
+    target = Path(path)
+    with refusals(target):
+        made = [each for each in (target, *target.parents) if not each.exists()]
+    try:
+        yield make_folder(target)
+    except BaseException:
+        with suppress(OSError):  # one that is not empty stays, and so do those around it
+            for each in made:
+                each.rmdir()
+        raise
+
+
 def check_place(path: str | os.PathLike[str]) -> None:
     """Raises OutputError, before any work is done, where :func:`whole_file` could not write `path`: it is a folder or a
     device, its name is too long, or the folder that it is in is not there or may not be written to."""

@@ -30,6 +30,7 @@ from fastact.bench.speed import CpuSpeed
 from fastact.errors import FileError, InputError
 from fastact.kernels.cpu import library
 from fastact.kernels.cpu.tiles import PEAK
+from fastact.writing import folder_for
 
 SCHEMA = json.loads((Path(measuring.__file__).parent / "report.schema.json").read_text())
 SMALL = ((60, 80), (90, 120))
@@ -287,6 +288,31 @@ def test_the_command_when_interrupted(run, tmp_path: Path, monkeypatch, measured
     assert "interrupted" in err
     assert "The run was interrupted" in out
     assert not read_report(tmp_path / "report.json").complete
+
+
+def test_nothing_measured_leaves_nothing(run, tmp_path: Path, monkeypatch) -> None:
+    """Folders that were made for it go again, and no other, were it empty."""
+
+    def interrupted(*_: object) -> Measured:
+        assert (tmp_path / "mine" / "new" / "reports").is_dir()
+        raise KeyboardInterrupt
+
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr(measuring, "measure", interrupted)
+    assert run(samples.pilot(), "--out", tmp_path / "mine" / "new" / "reports")[0] == 130
+    assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]
+
+
+def test_a_folder_stays_that_something_lies_in(tmp_path: Path) -> None:
+    def fails() -> None:
+        with folder_for(tmp_path / "new" / "reports"):
+            (tmp_path / "new" / "kept").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fails()
+    assert not (tmp_path / "new" / "reports").exists()
+    assert (tmp_path / "new" / "kept").exists()
 
 
 @pytest.mark.parametrize("moment", ["rounds", "sweep"])

@@ -125,7 +125,7 @@ def command(
     from fastact.bench.peers.rivals import RIVALS
     from fastact.bench.project import BOARDS
     from fastact.graph import load
-    from fastact.writing import check_place, make_folder
+    from fastact.writing import check_place, folder_for
 
     formats = _formats(save)
     if "html" in formats:
@@ -135,12 +135,12 @@ def command(
     model = load(model_path, config=config_path)
     rivals, boards = [r for r in RIVALS if r.key in peers], [b for b in BOARDS if b.key in project]
     request = Request(model, sizes or (), list(layers) or None, threads, seconds, image, rivals, boards, device)
-    folder = make_folder(out)
-    for name in formats:
-        check_place(_place(folder, name))
-    with _progress() as progress:
-        measured = measure(request, progress)
-    written = list(_written(measured, formats, folder))  # first: whoever reads the output may leave after a line
+    with folder_for(out) as folder:
+        for name in formats:
+            check_place(_place(folder, name))
+        with _progress() as progress:
+            measured = measure(request, progress)
+        written = list(_written(measured, formats, folder))  # first: whoever reads the output may leave after a line
     _print(measured.report)
     for path in written:
         click.echo(str(path))

@@ -160,7 +160,8 @@ function show() {
   if (stage.looked && !stage.looked.figure.hidden) look(stage.looked, ...stage.looked.cell);
   else {
     byId("stage-value").textContent = "";
-    byId("stage-sees").textContent = "Point at a cell, or use the arrow keys.";
+    const touched = window.matchMedia("(hover: none)").matches;
+    byId("stage-sees").textContent = touched ? "Touch a cell." : "Point at a cell, or use the arrow keys.";
   }
   remember({ layer: stage.row, filter: stage.plane });
 }

@@ -9,11 +9,11 @@ that come with fastact; the tub has scenes that fastact.samples draws and that t
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -161,11 +161,14 @@ def edges(page: Any, heading: str) -> tuple[float, float]:
 
 
 def main() -> int:
-    folder, *reports = map(Path, sys.argv[1:])
-    with tempfile.TemporaryDirectory() as scratch, studio(folder) as taken:
-        for report in reports:
-            report_pictures(taken, report)
-        if not reports:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_pictures", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where to, such as docs/pictures")
+    parser.add_argument("report", type=Path, nargs="?", help="a report's HTML, of a bench with --peers and --project")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch, studio(options.folder) as taken:
+        if options.report:
+            report_pictures(taken, options.report)
+        else:
             view_pictures(taken, Path(scratch))
     return 0
 

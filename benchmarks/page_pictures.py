@@ -14,6 +14,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def edges(page: Any, heading: str) -> tuple[float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_pictures", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="where to, such as docs/pictures")
     parser.add_argument("report", type=Path, nargs="?", help="a report's HTML, of a bench with --peers and --project")
     options = parser.parse_args()

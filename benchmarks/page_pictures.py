@@ -162,7 +162,8 @@ def edges(page: Any, heading: str) -> tuple[float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_pictures", description=(__doc__ or "").partition("\n")[0])
+    about = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.page_pictures", description=about)
     parser.add_argument("folder", type=Path, help="where to, such as docs/pictures")
     parser.add_argument("report", type=Path, nargs="?", help="a report's HTML, of a bench with --peers and --project")
     options = parser.parse_args()

@@ -12,25 +12,23 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.common import run_command
-from benchmarks.stream import write_tub
+from benchmarks.stream import drawn_tub
 from fastact import load, samples
 from fastact.film import Film
 from fastact.film.scenes import Look, scene_for
 from fastact.lap import Lap
-from fastact.samples import track
 from fastact.tub import Tub
 from fastact.views import save_png
 
-FIRST, COUNT = 1_000_000, 150
-"""Seeds of the scenes."""
+COUNT = 150
+"""Scenes in the film."""
 
 
 def main() -> int:
     folder = Path(sys.argv[1])
     model = load(samples.pilot())
     with tempfile.TemporaryDirectory() as name:
-        drawn = (track.draw(seed) for seed in range(FIRST, FIRST + COUNT))
-        tub = write_tub(Path(name) / "tub", ((d.image, float(d.steering), float(d.throttle)) for d in drawn))
+        tub = drawn_tub(Path(name) / "tub", COUNT)
         lap = Lap(Tub.open(tub), model)
         for style in ("mosaic", "saliency"):
             film, look = Film(model, style=style), Look(driver=True)

@@ -128,10 +128,8 @@ class Stepper:
         names = dict.fromkeys(self._library.names[row[KERNEL]] for row in rows)
         written = dict.fromkeys(name for row in rows if (name := self._layer(row[Y])) is not None)
         tiles = _tiles(self._library.registers)
-        flops = 0
-        for row in rows:
-            if tile := tiles.get(name := self._library.names[row[KERNEL]]):
-                flops += (_paired_flops if name == paired_name(tile) else _flops)(row, tile)
+        ran = [(row, self._library.names[row[KERNEL]]) for row in rows]
+        flops = sum(_flops(row, name, tiles[name]) for row, name in ran if name in tiles)
         return Step(" + ".join(names), tuple(written), flops, seconds)
 
     def _layer(self, address: int) -> str | None:
@@ -157,17 +155,12 @@ def _tiles(registers: str) -> dict[str, Tile]:
     return {name(tile): tile for table, name in tables for tile in table[registers]}
 
 
-def _flops(row: Sequence[int], tile: Tile) -> int:
+def _flops(row: Sequence[int], name: str, tile: Tile) -> int:
     pixels = -(-row[PIXELS] // tile.pixels) * tile.pixels
     # Neighbouring pixels may share a tile's vectors, where tiles of that kind are in the table.
     filters = row[BLOCKS] * tile.vectors * tile.width // tile.cluster
-    return 2 * pixels * filters * _products(row)
-
-
-def _paired_flops(row: Sequence[int], tile: Tile) -> int:
-    """Of what is multiplied; for two pixels less than of one by one."""
-    pairs = -(-row[PIXELS] // tile.pixels) * tile.pixels
-    return 2 * pairs * row[BLOCKS] * tile.vectors * tile.width * row[PAIR_LENGTH]
+    products = row[PAIR_LENGTH] if name == paired_name(tile) else _products(row)  # of a pair, where pixels are pairs
+    return 2 * pixels * filters * products
 
 
 def _products(row: Sequence[int]) -> int:

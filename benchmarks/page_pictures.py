@@ -25,12 +25,11 @@ from typing import Any
 from PIL import Image
 
 from benchmarks.common import BenchmarkError, run_command
-from benchmarks.stream import write_tub
+from benchmarks.stream import drawn_tub
 from fastact import samples
-from fastact.samples import track
 
-FIRST, COUNT = 1_000_000, 240
-"""Seeds of the tub's scenes."""
+COUNT = 240
+"""Scenes in the tub."""
 
 SHOWN = 120
 """The tub's record that is shown."""
@@ -94,8 +93,7 @@ def view(out: Path, *options: str) -> Path:
 
 
 def view_pictures(taken: Studio, scratch: Path) -> None:
-    drawn = (track.draw(seed) for seed in range(FIRST, FIRST + COUNT))
-    tub = write_tub(scratch / "tub", ((d.image, float(d.steering), float(d.throttle)) for d in drawn))
+    tub = drawn_tub(scratch / "tub", COUNT)
     one = view(scratch / "one.html", "--image", str(samples.frame("160x120")))
     told = view(scratch / "told.html", "--tub", str(tub), "--index", str(SHOWN))
     sizes = ("--size", "160x120", "--size", "640x360")

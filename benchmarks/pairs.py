@@ -3,7 +3,8 @@
     python -m benchmarks.pairs [--milliseconds N]
 
 A row for each convolution of tests/cases/measured.py that has a chain of three taps: the products of two pixels
-over those that one by one would take, the least times of both, and what the planner decides. Maps are compared first.
+over those that one by one would take, the least times of both, the error in pairs over that one by one (roots of mean
+squares, to the reference in float64), and what the planner decides. Maps are compared first.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ import fastact
 from benchmarks.common import BenchmarkError, cores, cpu_name, run_command, table
 from benchmarks.recorder import model_of
 from benchmarks.tiles import least
-from fastact.kernels import ops
+from fastact.kernels import ops, reference
 from fastact.kernels.cpu import bands, pairing
 from fastact.kernels.program import Instruction
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-HEAD = ("convolution", "products", "one by one, us", "in pairs, us", "faster", "the planner")
+HEAD = ("convolution", "products", "one by one, us", "in pairs, us", "faster", "error", "the planner")
 
 
 def measure(case: Any, milliseconds: float) -> tuple[str, ...] | None:
@@ -40,9 +41,10 @@ def measure(case: Any, milliseconds: float) -> tuple[str, ...] | None:
     shown = np.random.default_rng(2).uniform(-1, 1.5, [n or 1 for n in model.input_shapes["image"]]).astype(np.float32)
     seen: list[Instruction] = []
     one_by_one = fastact_with(model, lambda instruction: seen.append(instruction) or instruction)
-    op = next(i for i in seen if isinstance(i.op, ops.Conv2D))
-    chains = pairing.chains_of(op.op.weights.shape[1], op.op.strides[1])
-    if chains[0].taps < 3 or op.op.groups > 1 or min(op.op.weights.shape[2:]) < 8:
+    instruction = next(i for i in seen if isinstance(i.op, ops.Conv2D))
+    conv = instruction.op
+    chains = pairing.chains_of(conv.weights.shape[1], conv.strides[1])
+    if chains[0].taps < 3 or conv.groups > 1 or min(conv.weights.shape[2:]) < 8:
         return None
     in_pairs = fastact_with(model, _always)
     runs = {"one by one": lambda: one_by_one(shown), "in pairs": lambda: in_pairs(shown)}
@@ -50,12 +52,13 @@ def measure(case: Any, milliseconds: float) -> tuple[str, ...] | None:
     first, second = (run()[name] for run in runs.values())
     if np.abs(first - second).max() > 1e-5 * np.abs(first).max():
         raise BenchmarkError(f"pairs give other maps for {case.id}: nothing is timed")
-    taken = least(runs, milliseconds)
-    products = sum(chain.products for chain in chains) / (2 * op.op.weights.shape[1])
-    decided = "in pairs" if isinstance(pairing.paired(op).op, pairing.PairedConv2D) else "one by one"
-    a, b = taken.values()
-    name = case.id.removeprefix("measured-")
-    return name, f"{products:.2f}", f"{a * 1e6:.1f}", f"{b * 1e6:.1f}", f"{a / b:.2f}", decided
+    exact = reference.run(conv, shown.astype(np.float64))
+    errors = [float(np.sqrt(np.mean((made - exact) ** 2))) for made in (first, second)]
+    products = sum(chain.products for chain in chains) / (2 * conv.weights.shape[1])
+    decided = "in pairs" if isinstance(pairing.paired(instruction).op, pairing.PairedConv2D) else "one by one"
+    a, b = least(runs, milliseconds).values()
+    figures = f"{products:.2f}", f"{a * 1e6:.1f}", f"{b * 1e6:.1f}", f"{a / b:.2f}", f"{errors[1] / errors[0]:.2f}"
+    return case.id.removeprefix("measured-"), *figures, decided
 
 
 def fastact_with(model: fastact.Model, paired: Any) -> fastact.Extractor:

@@ -26,10 +26,14 @@ from fastact import Extractor, load, samples
 from fastact.frames import prefetch
 from fastact.lap import Lap
 from fastact.maps import FeatureMaps
+from fastact.samples import track
 from fastact.tub import Tub
 
 GOAL = 0.95
 STRETCH = 200
+
+UNSEEN = 1_000_000
+"""Seeds from here on are of scenes that the sample pilot was neither trained nor tested on."""
 
 
 def main() -> int:
@@ -93,6 +97,12 @@ def made_tub(folder: Path, count: int) -> Path:
     with Image.open(samples.frame("160x120")) as image:
         picture = np.asarray(image.convert("RGB"))
     return write_tub(folder, ((np.roll(picture, -i, axis=1), 0.0, 0.5) for i in range(count)))
+
+
+def drawn_tub(folder: Path, count: int) -> Path:
+    """A tub of scenes that fastact.samples draws and that the sample pilot never saw, driven as they should be."""
+    drawn = (track.draw(seed) for seed in range(UNSEEN, UNSEEN + count))
+    return write_tub(folder, ((d.image, float(d.steering), float(d.throttle)) for d in drawn))
 
 
 def write_tub(folder: Path, records: Iterable[tuple[np.ndarray, float, float]]) -> Path:

@@ -49,7 +49,10 @@ def interpreted_maps(model: Model, inputs: Mapping[str, Floats]) -> tuple[str, d
             tried.append(f"{name}: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}")
     if not tried:
         raise MissingExtraError("verify", "TensorFlow", "verify")
-    raise UnsupportedError(f"no interpreter runs {model.source!r} to compare with ({'; '.join(tried)})")
+    raise UnsupportedError(
+        f"no interpreter runs {model.source!r} to compare with ({'; '.join(tried)}): verify the Keras file that it was "
+        "converted from"
+    )
 
 
 def _run(package: ModuleType, model: Model, inputs: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -75,10 +78,9 @@ def _run(package: ModuleType, model: Model, inputs: Mapping[str, Floats]) -> dic
         array = np.asarray(interpreter.get_tensor(tensors[node.name]), np.float32)
         # a run of frames is in the batch there, or before it: with one frame, the same numbers in the same order
         shape = array.shape[1:] if None in node.shape else tuple(n for n in node.shape if n is not None)
-        if array.size == math.prod(shape):
+        size = math.prod(shape)
+        if array.size == size:
             found[node.name] = array.reshape(shape)
-        elif array.size * math.prod(shape[:1]) != math.prod(
-            shape
-        ):  # else it is one frame of a run, written frame by frame
+        elif array.size * math.prod(shape[:1]) != size:  # else it is one frame of a run, written frame by frame
             found[node.name] = array
     return found

@@ -299,9 +299,10 @@ def test_every_tile_that_fits_is_timed_beside_the_planner_s_choice():
 
 def test_pairs_of_pixels_are_timed_beside_one_by_one():
     cases = {case.id.removeprefix("measured-"): case for case in MEASURED_CONVOLUTIONS}
-    name, products, one_by_one, in_pairs, faster, decided = pairs.measure(cases["linear-4"], 1.0)
+    name, products, one_by_one, in_pairs, faster, error, decided = pairs.measure(cases["linear-4"], 1.0)
     assert (name, products, decided) == ("linear-4", "0.67", "in pairs")
     assert float(faster) == pytest.approx(float(one_by_one) / float(in_pairs), rel=0.05)
+    assert 0.5 < float(error) < 2
     assert pairs.measure(cases["article-2"], 0.1)[-1] == "one by one"  # of 12 channels
     assert pairs.measure(cases["article-4"], 0.1) is None  # three taps with a stride of two
 

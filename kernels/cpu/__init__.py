@@ -5,10 +5,11 @@ encode       how an operation becomes rows of the table (addresses and integers)
 steps, fields
              the table, and what stands where in a row
 tiles        which register tiles exist for which vector registers, and the choice among them
+pairing      which convolutions are computed in pairs of pixels, with fewer products, and by which weights
 microkernel  the convolution's inner loop, as LLVM vector IR
 simd, exponential
              intrinsics: memory by address; exp and its kin
-conv, move, pointwise, pool, reduce, resample, summary, pixels, peak
+conv, pairs, move, pointwise, pool, reduce, resample, summary, pixels, peak
              the kernels' loops, written in Python
 team         the walk along a table by several threads, and their barrier
 catalog      every kernel by the name it is exported under

@@ -13,9 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from .simd import F32, I32, I64, clipped, splat
 from .tiles import Tile
-
-F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 
 
 def convolution_tile(tile: Tile) -> Any:
@@ -165,9 +164,7 @@ class _Emitter:
 
     def splat(self, scalar):
         """A vector of one value."""
-        undefined = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
-        return self.builder.shuffle_vector(first, undefined, self._lanes([0] * self.tile.width))
+        return splat(self.builder, scalar, self.tile.width)
 
     def _lanes(self, lanes):
         return ir.Constant(ir.VectorType(I32, len(lanes)), lanes)
@@ -212,9 +209,7 @@ class _Emitter:
         builder, tile = self.builder, self.tile
         lowest, highest = self.splat(self.low), self.splat(self.high)
         for cluster, v in self.cells:
-            out = sums[cluster, v]
-            out = builder.select(builder.fcmp_ordered("<", out, lowest), lowest, out)
-            out = builder.select(builder.fcmp_ordered(">", out, highest), highest, out)
+            out = clipped(builder, sums[cluster, v], lowest, highest)
             lanes = list(self._cluster_lanes(v))
             for owner in sorted({lane // tile.filters for lane in lanes}):
                 own = [i for i, lane in enumerate(lanes) if lane // tile.filters == owner]

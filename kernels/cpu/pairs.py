@@ -41,10 +41,9 @@ from .fields import (
     Y,
 )  # fmt: skip
 from .microkernel import convolution_tile
-from .simd import bits_f32, i64
+from .simd import F32, bits_f32, clipped, i64, splat
 from .tiles import Tile
 
-F32 = ir.FloatType()
 _INFINITY = 0x7F800000
 """As the bits of a float32; minus infinity's have the sign, too."""
 
@@ -211,10 +210,9 @@ def _put_together(width: int) -> Any:
                 address = builder.add(address, step)
             a, b, c, d = parts
             first, second = builder.fadd(builder.fadd(b, a), c), builder.fsub(builder.fsub(b, d), c)
+            bounds = splat(builder, low, width), splat(builder, high, width)
             for value, target in ((first, y0), (second, y1)):
-                for bound, beyond in ((splat(builder, low, width), "<"), (splat(builder, high, width), ">")):
-                    value = builder.select(builder.fcmp_ordered(beyond, value, bound), bound, value)
-                memory.write(value, target)
+                memory.write(clipped(builder, value, *bounds), target)
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 4, types.float32, types.float32), emit
@@ -226,10 +224,3 @@ def _put_together(width: int) -> Any:
             pair(sums + 4 * k, step, y0 + 4 * k, y1 + 4 * k, low, high)
 
     return put_together
-
-
-def splat(builder: ir.IRBuilder, scalar: Any, width: int) -> Any:
-    """A vector of one value."""
-    undefined = ir.Constant(ir.VectorType(F32, width), ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width))

@@ -10,7 +10,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from .fields import CELLS, IN_LENGTH, INNER, LENGTH, OUTER, TAP_WEIGHTS, TAPS, X, Y
-from .simd import F32, F64, I32, I64, i64, set_f32, wide
+from .simd import F32, F64, I64, i64, set_f32, splat, wide
 
 
 def weighted(width: int) -> Any:
@@ -20,7 +20,6 @@ def weighted(width: int) -> Any:
     on, times its weight. The sums stay in registers.
     """
     narrow, broad = ir.VectorType(F32, width), ir.VectorType(F64, width)
-    lanes = ir.Constant(ir.VectorType(I32, width), [0] * width)
 
     @intrinsic
     def run(typing_context, x, y, step, cells, weights, taps):
@@ -34,10 +33,8 @@ def weighted(width: int) -> Any:
             cell = builder.load(builder.gep(builder.inttoptr(cells, I64.as_pointer()), [t]))
             place = builder.inttoptr(builder.add(x, builder.mul(cell, step)), narrow.as_pointer())
             weight = builder.fpext(builder.load(builder.gep(builder.inttoptr(weights, F32.as_pointer()), [t])), F64)
-            first = builder.insert_element(ir.Constant(broad, ir.Undefined), weight, ir.Constant(I32, 0))
-            products = builder.fmul(
-                builder.fpext(builder.load(place, align=4), broad), builder.shuffle_vector(first, first, lanes)
-            )
+            values = builder.fpext(builder.load(place, align=4), broad)
+            products = builder.fmul(values, splat(builder, weight, width))
             after, following = builder.fadd(before, products), builder.add(t, ir.Constant(I64, 1))
             t.add_incoming(ir.Constant(I64, 0), entry)
             t.add_incoming(following, loop)

@@ -121,6 +121,19 @@ def two_to(typing_context, value):
     return types.float64(types.float64), emit
 
 
+def splat(builder: ir.IRBuilder, scalar: Any, width: int) -> Any:
+    """In an intrinsic: a vector of `width` times one value."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(I32, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(I32, width), [0] * width))
+
+
+def clipped(builder: ir.IRBuilder, value: Any, lowest: Any, highest: Any) -> Any:
+    """In an intrinsic: a vector clipped to lowest..highest, vectors too, NaN passing through."""
+    value = builder.select(builder.fcmp_ordered("<", value, lowest), lowest, value)
+    return builder.select(builder.fcmp_ordered(">", value, highest), highest, value)
+
+
 _STEP = ir.FunctionType(ir.VoidType(), [I64] * 3)
 
 

@@ -46,7 +46,7 @@ def until(done: Callable[[], bool], seconds: float = 60) -> None:
 
 def driven(part: FeatureMapPart, frame: np.ndarray = FRAME, *others: object) -> Any:
     """What the part gives once it has drawn the frame."""
-    card = part.run(None)
+    card = part.run_threaded(None)  # starts no thread, which might have drawn already what is waited for
     picture = card[0] if isinstance(card, tuple) else card
     results: list[Any] = [card]
 

@@ -63,6 +63,7 @@ bench-check: $(VENV)/.tests      ## fails where fastact is slower than ONNX Runt
 fuzz: $(VENV)/.tests             ## the long form of the fuzzing that `make test` does briefly; FUZZ_SECONDS=36000 for ten hours
 	$(BIN)/python tests/fuzz/run.py $(FUZZ_SECONDS)
 	FASTACT_FUZZ=20000 $(BIN)/python -m pytest -k "fuzz or mutat"
+	FASTACT_RANDOM_FIRST=$$(date +%s) FASTACT_RANDOM_COUNT=1000 $(BIN)/python -m pytest tests/test_random_networks.py
 
 corpus: $(VENV)/.tests           ## networks in every file, of which `make test` takes three: about half an hour
 	FASTACT_NETWORKS=all $(BIN)/python -m pytest tests/test_corpus.py tests/test_models.py

@@ -1,0 +1,56 @@
+"""Networks put together at random against TensorFlow: what no table of cases has beside each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import BOTH
+from corpus import Subject
+from random_networks import network
+
+import fastact
+
+FIRST, COUNT = (int(os.environ.get(f"FASTACT_RANDOM_{name}", value)) for name, value in (("FIRST", 0), ("COUNT", 25)))
+"""The numbers of the networks: `make fuzz` takes many, of which each run has others."""
+
+
+@pytest.fixture(scope="module", params=[(n, keras) for n in range(FIRST, FIRST + COUNT) for keras in BOTH], ids=str)
+def subject(
+    request: pytest.FixtureRequest, keras_named: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
+) -> Subject:
+    number, keras_name = request.param
+    return Subject.of(network(number), keras_named(keras_name), tmp_path_factory.mktemp("random"))
+
+
+def test_every_map_is_tensorflows(subject: Subject) -> None:
+    """Up to what errors grow to on the way through layers that nobody trained."""
+    assert [node.reason for node in subject.model.nodes if node.reason] == []
+    found = subject.differences()
+    assert set(found) == {node.name for node in subject.model.nodes if not node.is_input}
+    assert {name: d for name, d in found.items() if not d.ours <= 4 * d.theirs + 1e-5} == {}
+
+
+def test_maps_depend_on_nothing_but_the_frame(subject: Subject) -> None:
+    """Not on how many threads compute them, what else is wanted, whether memory is used again, or what came before."""
+    random = Random(1)
+    first, second = ({name: batch[i] for name, batch in subject.inputs.items()} for i in range(2))
+    names = [node.name for node in subject.model.nodes]
+    for threads in (1, 2, 3, 4):
+        some = random.sample(names, random.randint(1, min(4, len(names)))) if threads < 3 else names
+        extract = fastact.Extractor(subject.model, some, threads=threads)
+        maps = extract(second)
+        for frame, expected in ((first, subject.maps[0]), (second, subject.maps[1])):
+            maps = extract(frame, out=maps)
+            assert {name for name in some if not np.array_equal(maps[name], expected[name])} == set()
+
+
+def test_other_files_give_the_same_maps_to_the_bit(subject: Subject, tmp_path: Path) -> None:
+    for kind in subject.lossless:
+        if kind != "SavedModel":  # takes seconds to write; the corpus has it
+            assert subject.unlike(kind, tmp_path) == [], kind

@@ -12,9 +12,13 @@ import numpy as np
 import pytest
 from cases import BOTH
 from corpus import Subject
+from oracles import largest_difference
 from random_networks import network
+from saliency_oracles import Recorded, tape_gradient
 
 import fastact
+from fastact.saliency import GradientSaliency
+from fastact.saliency.base import RESULT
 
 FIRST, COUNT = (int(os.environ.get(f"FASTACT_RANDOM_{name}", value)) for name, value in (("FIRST", 0), ("COUNT", 25)))
 """The numbers of the networks: `make fuzz` takes many, of which each run has others."""
@@ -54,3 +58,17 @@ def test_other_files_give_the_same_maps_to_the_bit(subject: Subject, tmp_path: P
     for kind in subject.lossless:
         if kind != "SavedModel":  # takes seconds to write; the corpus has it
             assert subject.unlike(kind, tmp_path) == [], kind
+
+
+def test_gradients_are_tensorflows(subject: Subject) -> None:
+    convolutions = [layer for layer in subject.keras_model.layers if hasattr(layer, "kernel_size")]
+    if any(max(np.subtract(layer.strides, layer.kernel_size)) > 0 for layer in convolutions):
+        pytest.skip("TensorFlow writes beyond its memory for the gradient of a window that is smaller than its stride")
+    see = GradientSaliency(subject.model, output := subject.model.outputs[-1], by=subject.model.inputs[0], index=0)
+    inputs = {name: batch[0] for name, batch in subject.inputs.items()}
+    ours, theirs = see.gradient(inputs), tape_gradient(subject.keras_model, inputs, *inputs, output, 0)
+    exact = Recorded(subject.model, see._extract._further, set()).run(inputs)[RESULT]
+    largest = max(float(np.max(np.abs(exact))), 1e-6)
+    assert ours.shape == theirs.shape
+    assert largest_difference(ours, theirs) <= 1e-5 * largest
+    assert largest_difference(ours, exact) <= 1e-5 * largest

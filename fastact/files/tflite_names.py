@@ -28,9 +28,14 @@ _NUMBERED_OUTPUT = re.compile(r"output_\d+")
 # Scopes that operations open inside a layer's.
 _INNER = re.compile(
     r"(batchnorm|moments|separable_conv\w*|conv\w*_transpose\w*|Conv[123]D\w*|convolution\w*|depthwise\w*|Gelu|Tensordot"
-    r"|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while"
+    r"|(Max|Avg)Pool\w*|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while"
     r"|(lstm|gru|simple_rnn)_cell|Read|TensorArrayV2\w*)(_\d+)?"
 )
+# Of those, what Keras calls layers that are given no name.
+_DEFAULT = re.compile(r"(separable_conv[12]d|conv[123]d_transpose|depthwise_conv[12]d)(_\d+)*")
+_CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
+# Operations that are in a layer's own scope, never in one that an operation opens.
+_OF_LAYERS = re.compile(r"(BiasAdd|Relu6?)(_?\d+)?")
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
 # second half went into the normalization after it: not what Keras calls the layer's output.
@@ -56,23 +61,51 @@ class Part:
         return _UNFINISHED.fullmatch(self.operation) is not None
 
 
+class _Nested:
+    """Which scopes are of layers and which of operations, where operations give theirs the names that layers have.
+
+    A scope is around layers, a nested model's or a wrapper's, if another is in it that no operation opens, or one in
+    which a layer adds its bias or ends with its function.
+    """
+
+    def __init__(self, splits: Iterable[Sequence[str]]) -> None:
+        self._layers: set[tuple[str, ...]] = set()
+        self._around: set[tuple[str, ...]] = set()
+        for split in splits:
+            for place, piece in enumerate(split[1:-1], 1):
+                if _INNER.fullmatch(piece):
+                    last = place == len(split) - 2 and _OF_LAYERS.fullmatch(split[-1])
+                    if not last or _CELL.fullmatch(piece):
+                        break
+                    self._layers.add(tuple(split[: place + 1]))
+                self._around.add(tuple(split[:place]))
+
+    def depth(self, split: Sequence[str]) -> int:
+        """How many of the pieces are the layer's path; those behind them are the operation's."""
+        for place, piece in enumerate(split[1:-1], 1):
+            if _INNER.fullmatch(piece) and not self._is_layer(tuple(split[: place + 1])):
+                return place
+        return len(split) - 1
+
+    def _is_layer(self, path: tuple[str, ...]) -> bool:
+        return path in self._layers or (path[:-1] in self._around and _DEFAULT.fullmatch(path[-1]) is not None)
+
+
 class Naming:
     """The names of one file's tensors, in parts."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        pieces = [
-            split
-            for operator in graph.operators
-            for number in operator.outputs
-            for split in _split(graph.tensors[number].name)
-            if len(split) > 1
-        ]
+        given = _several(graph, (number for operator in graph.operators for number in operator.outputs))
+        taken = _several(graph, {number for operator in graph.operators for number in operator.inputs if number >= 0})
+        pieces = given or taken  # where all that operators give are outputs, only weights have names
         firsts = Counter(split[0] for split in pieces)
         scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
         deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
         self._scope = scope if deep and 2 * count > len(pieces) else None
         self._layers_twice = self._is_doubled(pieces)
+        within = (self._within(split) for split in (*given, *taken))
+        self._nested = _Nested([split for split in within if split is not None])
 
     def _is_doubled(self, pieces: Sequence[Sequence[str]]) -> bool:
         """Whether all layers' scopes are second ones: by Keras 3, whose signatures number the outputs."""
@@ -88,17 +121,22 @@ class Naming:
         return [part for part in parts if part is not None]
 
     def _part(self, split: Sequence[str]) -> Part | None:
+        within = self._within(split)
+        if within is None:
+            return None
+        inner = self._nested.depth(within)
+        layer, operation = within[:inner], within[inner:]
+        if self._layers_twice:
+            layer = [_SUFFIX.sub("", piece) for piece in layer]
+        return Part("/".join(layer), "/".join(operation))
+
+    def _within(self, split: Sequence[str]) -> Sequence[str] | None:
+        """The pieces inside the model's scope; None of what is in another, or in no layer's."""
         if self._scope is not None:
             if split[0] != self._scope:
                 return None
             split = split[1:]
-        if len(split) < 2:
-            return None
-        inner = next((i for i, piece in enumerate(split[1:-1], 1) if _INNER.fullmatch(piece)), len(split) - 1)
-        layer, operation = split[:inner], split[inner:]
-        if self._layers_twice:
-            layer = [_SUFFIX.sub("", piece) for piece in layer]
-        return Part("/".join(layer), "/".join(operation))
+        return split if len(split) > 1 else None
 
     def output_layer(self, number: int) -> str | None:
         """The layer that the signature names a tensor after; Keras 3 only numbers them."""
@@ -143,6 +181,11 @@ class Naming:
 def cleaned(name: str) -> str:
     """A name fit to be a layer's: printable, of bounded length; may be empty."""
     return "".join(c if c.isprintable() else "?" for c in name[:_LONGEST]).strip()
+
+
+def _several(graph: Graph, numbers: Iterable[int]) -> list[list[str]]:
+    """What `_split` makes of the tensors' names, as far as it is more than one piece."""
+    return [split for number in numbers for split in _split(graph.tensors[number].name) if len(split) > 1]
 
 
 def _split(name: str) -> Iterable[list[str]]:

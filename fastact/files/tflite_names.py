@@ -21,8 +21,9 @@ __all__ = ["Naming", "Part", "cleaned"]
 _LONGEST = 200
 _CALL = re.compile(r"(StatefulPartitionedCall|PartitionedCall)(_\d+)?(:\d+)?")
 _NUMBER = re.compile(r"\d+$")
-_SUFFIX = re.compile(r"_\d$")
+_SUFFIX = re.compile(r"_(\d+)$")
 _PLACE = re.compile(r":\d+$")
+_PLACES = re.compile(r":\d+(?=/|$)")
 _NUMBERED_OUTPUT = re.compile(r"output_\d+")
 
 # Scopes that operations open inside a layer's.
@@ -36,6 +37,8 @@ _DEFAULT = re.compile(r"(separable_conv[12]d|conv[123]d_transpose|depthwise_conv
 _CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
 # Operations that are in a layer's own scope, never in one that an operation opens.
 _OF_LAYERS = re.compile(r"(BiasAdd|Relu6?)(_?\d+)?")
+# Operations that a layer does once when it is called.
+_ONCE = ("BiasAdd", "Conv1D", "Conv2D", "Conv3D", "Elu", "LeakyRelu", "MatMul", "MaxPool", "AvgPool", "Relu", "Relu6")
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
 # second half went into the normalization after it: not what Keras calls the layer's output.
@@ -47,7 +50,7 @@ class Part:
     """One of the operations in a tensor's name."""
 
     layer: str
-    """The layer's name, of layers inside others their path."""
+    """The layer's name, of layers inside others their path; of its second call with ``:1`` behind it."""
     operation: str
 
     @property
@@ -91,6 +94,49 @@ class _Nested:
         return path in self._layers or (path[:-1] in self._around and _DEFAULT.fullmatch(path[-1]) is not None)
 
 
+def _calls_by_scope(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tuple[str, ...], int]:
+    """Which call of its layer each scope is: in Keras 3 each call enters one of its own."""
+    found: dict[tuple[str, ...], set[int]] = {}
+    for layer, _ in paths:
+        for place, piece in enumerate(layer):
+            named, number = _numbered(piece)
+            found.setdefault((*layer[:place], named), set()).add(number)
+    return {
+        (*path, f"{name}_{number}"): call
+        for (*path, name), numbers in found.items()
+        for call, number in enumerate(sorted(numbers))
+    }
+
+
+def _calls_by_operation(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tuple[str, ...], int]:
+    """Which call of its layer each operation is of, by the layer's path and the operation; by the path alone, the last.
+
+    Keras 2 has one scope for all calls. What a layer does once tells how many there are, and in that order come also
+    operations that it does several times.
+    """
+    found: dict[tuple[str, ...], dict[str, set[int]]] = {}
+    for layer, operation in paths:
+        named, number = _numbered(operation)
+        found.setdefault(tuple(layer), {}).setdefault(named, set()).add(number)
+    calls: dict[tuple[str, ...], int] = {}
+    for layer, operations in found.items():
+        count = max(len(operations.get(name, ())) for name in _ONCE)
+        if count < 2:
+            continue
+        calls[layer] = count - 1
+        for name, numbers in operations.items():
+            times = max(1, len(numbers) // count)
+            spelt = [f"{name}_{number}" if number else name for number in sorted(numbers)]
+            calls |= {(*layer, one): min(place // times, count - 1) for place, one in enumerate(spelt)}
+    return calls
+
+
+def _numbered(piece: str) -> tuple[str, int]:
+    """A piece without the number that makes it different from others of its name; 0 where it has none."""
+    found = _SUFFIX.search(piece)
+    return (piece[: found.start()], int(found[1][:9])) if found else (piece, 0)
+
+
 class Naming:
     """The names of one file's tensors, in parts."""
 
@@ -104,8 +150,11 @@ class Naming:
         deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
         self._scope = scope if deep and 2 * count > len(pieces) else None
         self._layers_twice = self._is_doubled(pieces)
-        within = (self._within(split) for split in (*given, *taken))
-        self._nested = _Nested([split for split in within if split is not None])
+        within = [[split for split in map(self._within, splits) if split is not None] for splits in (given, taken)]
+        self._nested = _Nested([*within[0], *within[1]])
+        paths = [(split[: self._nested.depth(split)], split[self._nested.depth(split)]) for split in within[0]]
+        self._calls = _calls_by_scope(paths) if self._layers_twice else _calls_by_operation(paths)
+        self._takers = Counter(number for operator in graph.operators for number in set(operator.inputs))
 
     def _is_doubled(self, pieces: Sequence[Sequence[str]]) -> bool:
         """Whether all layers' scopes are second ones: by Keras 3, whose signatures number the outputs."""
@@ -127,8 +176,14 @@ class Naming:
         inner = self._nested.depth(within)
         layer, operation = within[:inner], within[inner:]
         if self._layers_twice:
-            layer = [_SUFFIX.sub("", piece) for piece in layer]
-        return Part("/".join(layer), "/".join(operation))
+            names = [self._called(_SUFFIX.sub("", piece), tuple(layer[: i + 1])) for i, piece in enumerate(layer)]
+            return Part("/".join(names), "/".join(operation))
+        return Part(self._called("/".join(layer), (*layer, operation[0])), "/".join(operation))
+
+    def _called(self, name: str, key: tuple[str, ...]) -> str:
+        """A layer's name with the number of its call, as the rest of fastact has it."""
+        call = self._calls.get(key, 0)
+        return f"{name}:{call}" if call else name
 
     def _within(self, split: Sequence[str]) -> Sequence[str] | None:
         """The pieces inside the model's scope; None of what is in another, or in no layer's."""
@@ -156,10 +211,11 @@ class Naming:
         and weights after the last one that has some.
         """
         number = operator.outputs[0]
-        parts = self.of(number)
+        parts = _latest(self.of(number))
         named = self.output_layer(number)
         if named is not None and not parts:
-            return Part(named, "output")
+            last = named if self._layers_twice else self._called(named, tuple(named.split("/")))
+            return Part(last, "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:
             return parts[0] if parts else self._of_weights(weights) or self._of_weights(bias)
@@ -174,8 +230,17 @@ class Naming:
         return parts[0]
 
     def _of_weights(self, weights: int) -> Part | None:
-        parts = self.of(weights) if weights >= 0 else []
+        """Of weights that several operators take, they do not tell which call of the layer it is."""
+        parts = self.of(weights) if weights >= 0 and self._takers[weights] < 2 else []
         return parts[0] if parts else None
+
+
+def _latest(parts: Sequence[Part]) -> list[Part]:
+    """The parts without those of an earlier call of their layer: what calls share is named after the first."""
+    calls = [tuple(int(c or 0) for _, _, c in (p.partition(":") for p in part.layer.split("/"))) for part in parts]
+    paths = [_PLACES.sub("", part.layer) for part in parts]
+    last = {path: max(c for p, c in zip(paths, calls, strict=True) if p == path) for path in paths}
+    return [part for part, path, call in zip(parts, paths, calls, strict=True) if call == last[path]]
 
 
 def cleaned(name: str) -> str:

@@ -131,6 +131,11 @@ def _calls_by_operation(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tupl
     return calls
 
 
+def _with_call(name: str, call: int) -> str:
+    """A layer's name with the number of its call, as the rest of fastact has it."""
+    return f"{name}:{call}" if call else name
+
+
 def _numbered(piece: str) -> tuple[str, int]:
     """A piece without the number that makes it different from others of its name; 0 where it has none."""
     found = _SUFFIX.search(piece)
@@ -155,6 +160,9 @@ class Naming:
         paths = [(split[: self._nested.depth(split)], split[self._nested.depth(split)]) for split in within[0]]
         self._calls = _calls_by_scope(paths) if self._layers_twice else _calls_by_operation(paths)
         self._takers = Counter(number for operator in graph.operators for number in set(operator.inputs))
+        outputs = set(graph.outputs)
+        inside = (operator for operator in graph.operators if not outputs.intersection(operator.outputs))
+        self._takers_inside = Counter(number for operator in inside for number in set(operator.inputs))
 
     def _is_doubled(self, pieces: Sequence[Sequence[str]]) -> bool:
         """Whether all layers' scopes are second ones: by Keras 3, whose signatures number the outputs."""
@@ -181,9 +189,7 @@ class Naming:
         return Part(self._called("/".join(layer), (*layer, operation[0])), "/".join(operation))
 
     def _called(self, name: str, key: tuple[str, ...]) -> str:
-        """A layer's name with the number of its call, as the rest of fastact has it."""
-        call = self._calls.get(key, 0)
-        return f"{name}:{call}" if call else name
+        return _with_call(name, self._calls.get(key, 0))
 
     def _within(self, split: Sequence[str]) -> Sequence[str] | None:
         """The pieces inside the model's scope; None of what is in another, or in no layer's."""
@@ -214,8 +220,8 @@ class Naming:
         parts = _latest(self.of(number))
         named = self.output_layer(number)
         if named is not None and not parts:
-            last = named if self._layers_twice else self._called(named, tuple(named.split("/")))
-            return Part(last, "output")
+            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), self._takers_inside[weights])
+            return Part(_with_call(named, call), "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:
             return parts[0] if parts else self._of_weights(weights) or self._of_weights(bias)

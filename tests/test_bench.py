@@ -148,6 +148,11 @@ def test_a_file_that_is_no_report(tmp_path: Path, content: str, said: str) -> No
         lambda r: r["before"].update(temperatures=[1]),
         lambda r: r.update(sizes={}),
         lambda r: r["sizes"][0].update(width=10**400, frame=None),
+        lambda r: r["sizes"][0]["cpu"].update(runs=[]),
+        lambda r: r["sizes"][0]["layers"][0]["times"].update(median=-1.0),
+        lambda r: r["sizes"][0]["frame"].update(median=0.0),
+        lambda r: r["ability"].update(bursts=[]),
+        lambda r: r["ability"]["bursts"].append(1e308),
     ],
 )
 def test_a_report_with_a_wrong_value(measured: Measured, tmp_path: Path, spoil: Callable[[dict], object]) -> None:

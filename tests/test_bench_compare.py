@@ -224,6 +224,16 @@ def test_layers_by_different_clocks_are_not_compared(report: Report) -> None:
     assert verdicts(one, two) == ["2.00 times faster", "no difference", "cannot be told"]
 
 
+def test_a_clock_too_coarse_for_a_frame(report: Report) -> None:
+    """Some systems count CPU time in hundredths of a second: of frames that took none of it nothing is told."""
+    first, second = (with_times(report, wall, 0.0, 0.0) for wall in (1e-3, 2e-3))
+    found = compare(first, second)
+    assert {row[-1] for row in found.table.rows} == {"cannot be told"}
+    assert any("By CPU time it cannot be told either." in sentence for sentence in found.sentences)
+    assert not difference(Times.of([0.0] * 9), Times.of([1e-2] * 9)).told
+    assert not difference(Times.of([0.0] * 4 + [1e-2] * 5), Times.of([1e-2] * 9)).real
+
+
 def test_more_threads_are_no_drift(report: Report) -> None:
     """Two threads have twice the peak of one, which hides nothing of what they gain."""
     assert report.ability is not None

@@ -7,8 +7,10 @@ import dataclasses
 import re
 from html.parser import HTMLParser
 from io import BytesIO
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -115,3 +117,18 @@ def test_a_report_without_sweep_and_pictures(measured: Measured) -> None:
     assert found.count("<svg") == 3
     assert "The run was interrupted" in found
     assert "a frame of 80x60 takes" in found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(200, 1, 3), (1, 200, 3), (1, 1, 1), (900, 300, 2), (300, 900, 2)])
+@pytest.mark.parametrize("worst", [0, np.nan, np.inf, 3e38])
+def test_pictures_of_maps_of_any_shape_and_value(shape: tuple[int, int, int], worst: float) -> None:
+    """A map of one column is not made 264 pixels wide, and what is no number or too large is drawn all the same."""
+    maps = np.random.default_rng(0).random(shape, np.float32)
+    maps[0, 0], maps[-1, -1] = worst, -worst
+    (row,) = pictures([SimpleNamespace(inputs={}, maps={"layer": maps})])
+    (shown,) = row
+    image = Image.open(BytesIO(base64.b64decode(shown.address.partition(",")[2])))
+    assert image.size == (shown.width, shown.height)
+    assert max(image.size) < 1100
+    assert shown.title == f"layer, {shape[2]} maps of {shape[1]}x{shape[0]}"

@@ -219,3 +219,29 @@ def test_a_loop_that_is_no_subgraph_of_the_file(keras_named: Keras, tmp_path: Pa
         builder.Finish(model.Pack(builder), b"TFL3")
         with pytest.raises(fastact.errors.FileError, match="is none of its 3 subgraphs"):
             fastact.load(saved(tmp_path / "a.tflite", bytes(builder.Output())))
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_frame_that_is_taken_by_itself_too(others: int, keras_named: Keras, tmp_path: Path) -> None:
+    """Operators written once a frame are a layer of all frames only where nothing else takes what one of them gives."""
+    keras_named("keras")
+    import tensorflow as tf
+
+    weights = tf.constant(np.random.default_rng(1).random((3, 3, 2, 4), np.float32))
+
+    @tf.function(input_signature=[tf.TensorSpec((None, STEPS, 6, 6, 2), name="run")])
+    def network(run: Any) -> Any:
+        frames = tf.transpose(run, (1, 0, 2, 3, 4))
+        each = tf.stack([tf.nn.conv2d(frames[step], weights, 1, "VALID") for step in range(STEPS)])
+        return (tf.transpose(each, (1, 0, 2, 3, 4)), *(tf.tanh(frames[step]) for step in range(others)))
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()])
+    model = fastact.load(saved(tmp_path / "a.tflite", converter.convert()))
+    classes = {node.class_name: node.reason for node in model.nodes}
+    if others:
+        assert (classes["Activation"] or "").startswith("it needs 'strided_slice")
+        return
+    given = np.random.default_rng(3).random((STEPS, 6, 6, 2), np.float32)
+    maps = fastact.Extractor(model, "all")(given)
+    assert "TimeDistributed" in classes
+    assert_close(maps[model.outputs[0]], network(given[None])[0].numpy()[0], "each")

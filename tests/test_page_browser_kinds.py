@@ -254,3 +254,20 @@ def test_a_map_of_a_run_stands_over_its_own_picture(running: Any, tmp_path: Path
             shown = Image.open(BytesIO(base64.b64decode(address.partition(",")[2])))
             np.testing.assert_array_equal(np.array(shown), run[step])
         assert watched.errors == []
+
+
+def test_a_vector_of_very_many_values(running: Any, tmp_path: Path) -> None:
+    """More values than a browser's functions take arguments: what a Flatten gives of a large picture's maps."""
+    layers = [
+        {"class_name": "InputLayer", "config": {"name": "in", "batch_shape": [None, 360, 640, 3]}},
+        {"class_name": "Flatten", "config": {"name": "flat"}},
+    ]
+    model = handmade({"class_name": "Sequential", "config": {"name": "m", "layers": layers}})
+    maps = fastact.Extractor(model, "flat")(np.zeros((360, 640, 3), np.float32) + np.float32(0.25))
+    (tmp_path / "page.html").write_text(page([Column("m", model, maps)], title="m"), encoding="utf-8")
+    with opened(running, viewport={"width": 1400, "height": 1000}) as watched:
+        watched.page.goto((tmp_path / "page.html").as_uri())
+        watched.page.wait_for_selector("html[data-ready=yes]")
+        watched.page.wait_for_timeout(1500)
+        assert watched.errors == []
+        assert watched.page.locator("#layer-1 .maps .dim").inner_text() == "0.25 to 0.25"

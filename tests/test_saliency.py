@@ -318,3 +318,22 @@ def test_the_picture_among_other_inputs_where_channels_come_first():
     model = handmade({"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}, (2, 15, 0))
     assert model.channels_first
     assert picture_input(model) == "img"
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-35, 1e25])
+def test_gradients_of_any_size_give_the_same_mask(scale: float) -> None:
+    """Those of a saturated softmax are so small that their squares are nothing in float32."""
+
+    first, last = conv(3, 3, activation="tanh"), [("Flatten", {}), ("Dense", {"units": 1})]
+    frame = np.random.default_rng(2).random((6, 7, 3), np.float32)
+    usual, found = (
+        GradientSaliency(model_of((6, 7, 3), first, ("Rescaling", {"scale": factor}), *last))(frame)
+        for factor in (1.0, scale)
+    )
+    np.testing.assert_allclose(found, usual, atol=2e-3 if scale == 1e-35 else 1e-5)
+    assert usual.max() == 1
+
+
+def test_strengths_from_end_to_end_of_float32() -> None:
+    strength = np.array([[-3e38, 0, 3e38]], np.float32)
+    np.testing.assert_allclose(normalized(strength), [[0, 0.5, 1]])

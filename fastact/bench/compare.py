@@ -78,14 +78,16 @@ class Comparison:
 def difference(first: Times, second: Times, drifted: float = 0.0, least: float = _LEAST) -> Difference:
     """Whether the second times differ by more than `least`; `drifted` is by how much the machine's own speed does.
 
-    Both are parts.
+    Both are parts. Where a typical run took no time by its clock, nothing can be told.
     """
+    if not (first.median and second.median):
+        return Difference(1.0, 1.0, real=False, told=False)
     ratio = second.median / first.median
-    quick = quantile(sorted(second.runs), _QUICK) / quantile(sorted(first.runs), _QUICK)
+    quick = quantile(sorted(second.runs), _QUICK) / (quantile(sorted(first.runs), _QUICK) or math.inf)
     noise = least + drifted + math.hypot(_uncertainty(first), _uncertainty(second))
     same_way = (ratio > 1) == (quick > 1)
     long = abs(second.median - first.median) > _SHORTEST
-    real = long and same_way and abs(math.log(ratio)) > noise and abs(math.log(quick)) > least + drifted
+    real = long and same_way and abs(math.log(ratio)) > noise and quick > 0 and abs(math.log(quick)) > least + drifted
     return Difference(ratio, noise, real)
 
 
@@ -174,7 +176,8 @@ def _rows(first: Size, second: Size, drifted: float, told: _Told) -> Iterator[tu
     for layer in first.layers:
         if layer.names in others:
             before, after = layer.times, others[layer.names]
-            found = dataclasses.replace(difference(before, after, drifted, _LEAST_OF_LAYERS), told=told.layers)
+            found = difference(before, after, drifted, _LEAST_OF_LAYERS)
+            found = dataclasses.replace(found, told=found.told and told.layers)
             yield (first.label, layer.name, *_cells(before, after, found))
 
 
@@ -219,8 +222,8 @@ def _sentences(
 
 def _not_told(first: Size, second: Size, cpu: Difference) -> str:
     """Of a size at which the threads had more of the cores in one report than in the other."""
+    by_cpu = f"{'the second is' if cpu.real else 'there is'} {cpu.words}" if cpu.told else "it cannot be told either"
     return (
         f"At {first.label} it cannot be told from the time that passed: the threads had {first.cores:.1f} cores in the "
-        f"first report and {second.cores:.1f} in the second, as when other programs run. By CPU time "
-        f"{'the second is ' if cpu.real else 'there is '}{cpu.words}."
+        f"first report and {second.cores:.1f} in the second, as when other programs run. By CPU time {by_cpu}."
     )

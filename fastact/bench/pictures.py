@@ -25,7 +25,10 @@ _SHOWN, _COLUMNS = 12, 4
 """Filters of a layer, and how many stand side by side."""
 
 _CELL, _GAP = 264, 6
-"""Pixels of a filter's width, about, and between two."""
+"""Pixels of a filter's longer side, about, and between two."""
+
+_BRIGHTEST = 1e6
+"""What a value is counted as at most when cells are averaged, in entries of the palette."""
 
 _CLEAR = 255
 """The palette's entry that lets the page through; the colours before it are the colour map's, less its last."""
@@ -97,17 +100,19 @@ def _cell(values: Floats) -> npt.NDArray[np.uint8]:
 
     From its minimum to what one value in a hundred exceeds: a single bright spot would leave all else dark.
     """
-    values = np.nan_to_num(values)
-    low, high = float(values.min()), float(np.percentile(values, 99))
+    whole = np.nan_to_num(values).astype(np.float64)  # in which no difference of two float32 is too large
+    low, high = float(whole.min()), float(np.percentile(whole, 99))
     if not high > low:
-        high = float(values.max())
-    scaled = (values - low) * np.float32((_CLEAR - 1) / (high - low)) if high > low else np.zeros_like(values)
-    rows, columns = values.shape
-    if columns > _CELL:
-        size = (_CELL, max(1, round(rows * _CELL / columns)))
-        scaled = np.asarray(Image.fromarray(scaled).resize(size, Image.Resampling.BOX))
-    times = max(1, _CELL // scaled.shape[1])
-    entries = np.clip(np.rint(scaled), 0, _CLEAR - 1).astype(np.uint8)
+        high = float(whole.max())
+    scaled = (whole - low) * ((_CLEAR - 1) / (high - low)) if high > low else np.zeros_like(whole)
+    shown: Floats = np.minimum(scaled, _BRIGHTEST).astype(np.float32)
+    rows, columns = shown.shape
+    longest = max(rows, columns)
+    if longest > _CELL:
+        size = (max(1, round(columns * _CELL / longest)), max(1, round(rows * _CELL / longest)))
+        shown = np.asarray(Image.fromarray(shown).resize(size, Image.Resampling.BOX))
+    times = max(1, _CELL // max(shown.shape))
+    entries = np.clip(np.rint(shown), 0, _CLEAR - 1).astype(np.uint8)
     return entries.repeat(times, 0).repeat(times, 1)
 
 

@@ -13,10 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fastact.bench.result import VERSION, Report
+from fastact.bench.result import VERSION, Ability, Report, Size
+from fastact.bench.times import Times
 from fastact.errors import FileError
 
 _MOST_BYTES = 64 << 20
+
+_SECONDS = 1e-12, 1e9
+_A_SECOND = 1.0, 1e30
+"""What times, and FLOP or bytes a second, lie between: within, no ratio is beyond what floats hold."""
 
 
 def read_report(path: str | os.PathLike[str]) -> Report:
@@ -79,6 +84,21 @@ def _no_number(text: str) -> float:
     raise ValueError(text)
 
 
+def _check(record: object, where: str) -> None:
+    """Raises _MisfitError for times and speeds that nothing can have, which comparing would stumble over."""
+    if isinstance(record, Times):
+        seconds = (*record.runs, record.median, record.low, record.high, record.slowest_tenth, *record.outliers)
+        # Some systems count CPU time so coarsely that a frame takes none.
+        if not record.runs or any(t != 0 and not _SECONDS[0] <= t <= _SECONDS[1] for t in seconds):
+            raise _MisfitError(f"{where} has times that nothing takes")
+    elif isinstance(record, Size) and min(record.frame.median, *record.frame.runs) == 0:
+        raise _MisfitError(f"{where}.frame has times that nothing takes")
+    elif isinstance(record, Ability):
+        speeds = (*record.bursts, record.peak, record.memory, record.cache)
+        if not record.bursts or not all(_A_SECOND[0] <= speed <= _A_SECOND[1] for speed in speeds):
+            raise _MisfitError(f"{where} has speeds that no machine has")
+
+
 def _decode(kind: Any, value: Any, where: str) -> Any:
     """`value` as `kind`: a record, a tuple or mapping of one kind, None or another kind, or a plain type."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -86,7 +106,9 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         hints = typing.get_type_hints(kind)
         if not isinstance(value, dict) or set(value) != set(hints):
             raise _MisfitError(f"{where} has not the entries {', '.join(hints)}")
-        return kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})  # type: ignore[operator]
+        made = kind(**{name: _decode(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})  # type: ignore[operator]
+        _check(made, where)
+        return made
     if origin is types.UnionType:
         if value is None:
             return None

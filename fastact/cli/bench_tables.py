@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastact.cli.options import plain
@@ -23,13 +24,13 @@ def print_table(out: Console, table: Table) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as Shown
 
-    head, rows = _shortened(table, out.width)
+    table = _shortened(table, out.width)
     out.print(plain(table.title), style="bold")
     for columns in parts(table, out.width):
         shown = Shown(box=SIMPLE_HEAD, pad_edge=False)
         for number in columns:
-            shown.add_column(head[number], justify="left" if number < table.names else "right")
-        for row in rows:
+            shown.add_column(table.head[number], justify="left" if number < table.names else "right")
+        for row in table.rows:
             shown.add_row(*(plain(row[number]) for number in columns))
         out.print(shown)
     if table.note:
@@ -38,11 +39,10 @@ def print_table(out: Console, table: Table) -> None:
 
 def parts(table: Table, width: int) -> Iterator[tuple[int, ...]]:
     """Numbers of the columns that stand together, from left to right; those that name a row begin every part."""
-    head, rows = _shortened(table, width)
-    widths = _widths(head, rows)
+    widths = _widths(table)
     names = tuple(range(table.names))
     taken, used = list(names), _room(widths, names)
-    for number in range(table.names, len(head)):
+    for number in range(table.names, len(table.head)):
         more = widths[number] + _BETWEEN
         if used + more > width and len(taken) > len(names):
             yield tuple(taken)
@@ -56,16 +56,16 @@ def _room(widths: list[int], columns: tuple[int, ...]) -> int:
     return sum(widths[number] + _BETWEEN for number in columns) - 1
 
 
-def _shortened(table: Table, width: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Head and rows, in which the longest names leave half of the console to the rest."""
+def _shortened(table: Table, width: int) -> Table:
+    """The table with its longest names shortened, so that they leave half of the console to the rest."""
     from fastact.bench.svg import short
 
     most = max(_LEAST_NAME, width // (2 * table.names))
-    rows = [(*(short(cell, most) for cell in row[: table.names]), *row[table.names :]) for row in table.rows]
-    return table.head, rows
+    rows = tuple((*(short(cell, most) for cell in row[: table.names]), *row[table.names :]) for row in table.rows)
+    return replace(table, rows=rows)
 
 
-def _widths(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[int]:
+def _widths(table: Table) -> list[int]:
     from rich.cells import cell_len
 
-    return [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
+    return [max(map(cell_len, column)) for column in zip(table.head, *table.rows, strict=True)]

@@ -7,7 +7,8 @@ operators stay, between EACH_FRAME and ALL_FRAMES.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from ..kernels.records import dataclass
 from .tflite_graph import Graph, Operator
@@ -18,6 +19,9 @@ _MOST_FRAMES = 1024
 _LONGEST = 32
 _MOST_STEPS = 2**17
 """Operators looked at in all: a file may name the same ones any number of times."""
+
+_MOST_PASSES = 8
+"""Runs that share frames with one that is not folded are none either, and so on: beyond this no file is followed."""
 
 _BY_SHAPE = ("RESHAPE", "EXPAND_DIMS", "SQUEEZE")
 
@@ -31,21 +35,15 @@ class _Frame:
     operators: tuple[Operator, ...]
 
 
+_Run = tuple[Operator, list[_Frame]]
+
+
 def fold(graph: Graph, operators: Sequence[Operator]) -> list[Operator]:
-    """The operators with every such pattern folded."""
-    makers = {number: operator for operator in operators for number in operator.outputs}
+    """The operators with every such pattern folded, of which nothing outside it takes a frame."""
     replaced: dict[int, Operator] = {}
     gone: set[int] = set()
-    left = _MOST_STEPS
-    for last in operators:
-        left -= len(last.inputs) * _LONGEST if last.kind == "PACK" else 0
-        if last.kind != "PACK" or last.options["axis"] or not 1 <= len(last.inputs) <= _MOST_FRAMES or left < 0:
-            continue
-        found = [_frame(graph, makers, number, place) for place, number in enumerate(last.inputs)]
-        frames = [frame for frame in found if frame is not None]
-        first = frames[0] if frames else None
-        if first is None or len(frames) < len(found) or not all(_alike(graph, first, frame) for frame in frames):
-            continue
+    for last, frames in _without_taken(graph, operators, _found(graph, operators)):
+        first = frames[0]
         for frame in frames[1:]:
             gone.update(one.outputs[0] for one in (frame.slice, *frame.operators))
         told: dict[str, object] = {"frames": len(frames)}
@@ -54,6 +52,41 @@ def fold(graph: Graph, operators: Sequence[Operator]) -> list[Operator]:
         replaced[last.outputs[0]] = Operator("ALL_FRAMES", last.inputs[:1], last.outputs, {}, told)
     kept = (one for one in operators if not one.outputs or one.outputs[0] not in gone)
     return [replaced.get(one.outputs[0], one) if one.outputs else one for one in kept]
+
+
+def _found(graph: Graph, operators: Sequence[Operator]) -> list[_Run]:
+    """Every PACK of frames to which the same is done."""
+    makers = {number: operator for operator in operators for number in operator.outputs}
+    runs: list[_Run] = []
+    left = _MOST_STEPS
+    for last in operators:
+        left -= len(last.inputs) * _LONGEST if last.kind == "PACK" else 0
+        if last.kind != "PACK" or last.options["axis"] or not 1 <= len(last.inputs) <= _MOST_FRAMES or left < 0:
+            continue
+        found = [_frame(graph, makers, number, place) for place, number in enumerate(last.inputs)]
+        frames = [frame for frame in found if frame is not None]
+        if frames and len(frames) == len(found) and all(_alike(graph, frames[0], frame) for frame in frames):
+            runs.append((last, frames))
+    return runs
+
+
+def _without_taken(graph: Graph, operators: Sequence[Operator], runs: list[_Run]) -> list[_Run]:
+    """The runs of whose frames the network gives none, and other operators take none: they would take all of them."""
+    takers = Counter(number for operator in operators for number in set(operator.inputs))
+    takers.update(graph.outputs)
+    for _ in range(_MOST_PASSES):
+        inside = {(one.outputs[0], one.inputs) for last, frames in runs for one in (last, *_steps(frames))}
+        taken_inside = Counter(number for _, inputs in inside for number in set(inputs))
+        given = [{one.outputs[0] for frame in frames for one in (frame.slice, *frame.operators)} for _, frames in runs]
+        kept = [run for run, own in zip(runs, given, strict=True) if all(takers[n] == taken_inside[n] for n in own)]
+        if len(kept) == len(runs):
+            return kept
+        runs = kept
+    return []
+
+
+def _steps(frames: Sequence[_Frame]) -> Iterator[Operator]:
+    return (operator for frame in frames for operator in frame.operators)
 
 
 def _frame(graph: Graph, makers: dict[int, Operator], number: int, place: int) -> _Frame | None:

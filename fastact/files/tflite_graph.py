@@ -229,7 +229,8 @@ def _tensor(table: Table, number: int, buffers: Sequence[int]) -> Tensor:
             f"{math.prod(shape) * ITEM_BYTES[kind]}"
         )
     variable = bool(table.integer(schema.Tensor.IS_VARIABLE, "bool"))
-    return Tensor(number, name, tuple(None if n == -1 else n for n in signature), kind, data, variable)
+    lengths = signature if data is None else shape  # a constant is as long as its bytes, whatever the file leaves open
+    return Tensor(number, name, tuple(None if n == -1 else n for n in lengths), kind, data, variable)
 
 
 def _data(table: Table, buffers: Sequence[int]) -> Span | None:

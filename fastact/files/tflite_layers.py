@@ -80,10 +80,11 @@ def steps(graph: Graph, naming: Naming) -> tuple[list[Step], dict[int, View]]:
     views = {number: View(number, graph.tensors[number].shape[1:]) for number in graph.inputs}
     made: list[Step] = []
     fresh = itertools.count(len(graph.tensors))
+    makers = {number: operator for operator in graph.operators for number in operator.outputs}
     for operator in frames.fold(graph, loops.fold(graph, patterns.fold(graph))):
         if _is_arithmetic_on_shapes(graph, operator):
             continue
-        use = Use(graph, naming, operator, views)
+        use = Use(graph, naming, operator, views, makers)
         try:
             made += _translated(use, views, fresh)
         except Unsayable:

@@ -21,16 +21,24 @@ __all__ = ["Naming", "Part", "cleaned"]
 _LONGEST = 200
 _CALL = re.compile(r"(StatefulPartitionedCall|PartitionedCall)(_\d+)?(:\d+)?")
 _NUMBER = re.compile(r"\d+$")
-_SUFFIX = re.compile(r"_\d$")
+_SUFFIX = re.compile(r"_(\d+)$")
 _PLACE = re.compile(r":\d+$")
+_PLACES = re.compile(r":\d+(?=/|$)")
 _NUMBERED_OUTPUT = re.compile(r"output_\d+")
 
 # Scopes that operations open inside a layer's.
 _INNER = re.compile(
     r"(batchnorm|moments|separable_conv\w*|conv\w*_transpose\w*|Conv[123]D\w*|convolution\w*|depthwise\w*|Gelu|Tensordot"
-    r"|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while"
+    r"|(Max|Avg)Pool\w*|Repeat|resize|Reshape|BiasAdd|MatMul|Pad|transpose|strided_slice|concat|einsum|while"
     r"|(lstm|gru|simple_rnn)_cell|Read|TensorArrayV2\w*)(_\d+)?"
 )
+# Of those, what Keras calls layers that are given no name.
+_DEFAULT = re.compile(r"(separable_conv[12]d|conv[123]d_transpose|depthwise_conv[12]d)(_\d+)*")
+_CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
+# Operations that are in a layer's own scope, never in one that an operation opens.
+_OF_LAYERS = re.compile(r"(BiasAdd|Relu6?)(_?\d+)?")
+# Operations that a layer does once when it is called.
+_ONCE = ("BiasAdd", "Conv1D", "Conv2D", "Conv3D", "Elu", "LeakyRelu", "MatMul", "MaxPool", "AvgPool", "Relu", "Relu6")
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
 # second half went into the normalization after it: not what Keras calls the layer's output.
@@ -42,7 +50,7 @@ class Part:
     """One of the operations in a tensor's name."""
 
     layer: str
-    """The layer's name, of layers inside others their path."""
+    """The layer's name, of layers inside others their path; of its second call with ``:1`` behind it."""
     operation: str
 
     @property
@@ -56,23 +64,105 @@ class Part:
         return _UNFINISHED.fullmatch(self.operation) is not None
 
 
+class _Nested:
+    """Which scopes are of layers and which of operations, where operations give theirs the names that layers have.
+
+    A scope is around layers, a nested model's or a wrapper's, if another is in it that no operation opens, or one in
+    which a layer adds its bias or ends with its function.
+    """
+
+    def __init__(self, splits: Iterable[Sequence[str]]) -> None:
+        self._layers: set[tuple[str, ...]] = set()
+        self._around: set[tuple[str, ...]] = set()
+        for split in splits:
+            for place, piece in enumerate(split[1:-1], 1):
+                if _INNER.fullmatch(piece):
+                    last = place == len(split) - 2 and _OF_LAYERS.fullmatch(split[-1])
+                    if not last or _CELL.fullmatch(piece):
+                        break
+                    self._layers.add(tuple(split[: place + 1]))
+                self._around.add(tuple(split[:place]))
+
+    def depth(self, split: Sequence[str]) -> int:
+        """How many of the pieces are the layer's path; those behind them are the operation's."""
+        for place, piece in enumerate(split[1:-1], 1):
+            if _INNER.fullmatch(piece) and not self._is_layer(tuple(split[: place + 1])):
+                return place
+        return len(split) - 1
+
+    def _is_layer(self, path: tuple[str, ...]) -> bool:
+        return path in self._layers or (path[:-1] in self._around and _DEFAULT.fullmatch(path[-1]) is not None)
+
+
+def _calls_by_scope(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tuple[str, ...], int]:
+    """Which call of its layer each scope is: in Keras 3 each call enters one of its own."""
+    found: dict[tuple[str, ...], set[int]] = {}
+    for layer, _ in paths:
+        for place, piece in enumerate(layer):
+            named, number = _numbered(piece)
+            found.setdefault((*layer[:place], named), set()).add(number)
+    return {
+        (*path, f"{name}_{number}"): call
+        for (*path, name), numbers in found.items()
+        for call, number in enumerate(sorted(numbers))
+    }
+
+
+def _calls_by_operation(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tuple[str, ...], int]:
+    """Which call of its layer each operation is of, by the layer's path and the operation; by the path alone, the last.
+
+    Keras 2 has one scope for all calls. What a layer does once tells how many there are, and in that order come also
+    operations that it does several times.
+    """
+    found: dict[tuple[str, ...], dict[str, set[int]]] = {}
+    for layer, operation in paths:
+        named, number = _numbered(operation)
+        found.setdefault(tuple(layer), {}).setdefault(named, set()).add(number)
+    calls: dict[tuple[str, ...], int] = {}
+    for layer, operations in found.items():
+        count = max(len(operations.get(name, ())) for name in _ONCE)
+        if count < 2:
+            continue
+        calls[layer] = count - 1
+        for name, numbers in operations.items():
+            times = max(1, len(numbers) // count)
+            spelt = [f"{name}_{number}" if number else name for number in sorted(numbers)]
+            calls |= {(*layer, one): min(place // times, count - 1) for place, one in enumerate(spelt)}
+    return calls
+
+
+def _with_call(name: str, call: int) -> str:
+    """A layer's name with the number of its call, as the rest of fastact has it."""
+    return f"{name}:{call}" if call else name
+
+
+def _numbered(piece: str) -> tuple[str, int]:
+    """A piece without the number that makes it different from others of its name; 0 where it has none."""
+    found = _SUFFIX.search(piece)
+    return (piece[: found.start()], int(found[1][:9])) if found else (piece, 0)
+
+
 class Naming:
     """The names of one file's tensors, in parts."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        pieces = [
-            split
-            for operator in graph.operators
-            for number in operator.outputs
-            for split in _split(graph.tensors[number].name)
-            if len(split) > 1
-        ]
+        given = _several(graph, (number for operator in graph.operators for number in operator.outputs))
+        taken = _several(graph, {number for operator in graph.operators for number in operator.inputs if number >= 0})
+        pieces = given or taken  # where all that operators give are outputs, only weights have names
         firsts = Counter(split[0] for split in pieces)
         scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
         deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
         self._scope = scope if deep and 2 * count > len(pieces) else None
         self._layers_twice = self._is_doubled(pieces)
+        within = [[split for split in map(self._within, splits) if split is not None] for splits in (given, taken)]
+        self._nested = _Nested([*within[0], *within[1]])
+        paths = [(split[: self._nested.depth(split)], split[self._nested.depth(split)]) for split in within[0]]
+        self._calls = _calls_by_scope(paths) if self._layers_twice else _calls_by_operation(paths)
+        self._takers = Counter(number for operator in graph.operators for number in set(operator.inputs))
+        outputs = set(graph.outputs)
+        inside = (operator for operator in graph.operators if not outputs.intersection(operator.outputs))
+        self._takers_inside = Counter(number for operator in inside for number in set(operator.inputs))
 
     def _is_doubled(self, pieces: Sequence[Sequence[str]]) -> bool:
         """Whether all layers' scopes are second ones: by Keras 3, whose signatures number the outputs."""
@@ -88,17 +178,26 @@ class Naming:
         return [part for part in parts if part is not None]
 
     def _part(self, split: Sequence[str]) -> Part | None:
+        within = self._within(split)
+        if within is None:
+            return None
+        inner = self._nested.depth(within)
+        layer, operation = within[:inner], within[inner:]
+        if self._layers_twice:
+            names = [self._called(_SUFFIX.sub("", piece), tuple(layer[: i + 1])) for i, piece in enumerate(layer)]
+            return Part("/".join(names), "/".join(operation))
+        return Part(self._called("/".join(layer), (*layer, operation[0])), "/".join(operation))
+
+    def _called(self, name: str, key: tuple[str, ...]) -> str:
+        return _with_call(name, self._calls.get(key, 0))
+
+    def _within(self, split: Sequence[str]) -> Sequence[str] | None:
+        """The pieces inside the model's scope; None of what is in another, or in no layer's."""
         if self._scope is not None:
             if split[0] != self._scope:
                 return None
             split = split[1:]
-        if len(split) < 2:
-            return None
-        inner = next((i for i, piece in enumerate(split[1:-1], 1) if _INNER.fullmatch(piece)), len(split) - 1)
-        layer, operation = split[:inner], split[inner:]
-        if self._layers_twice:
-            layer = [_SUFFIX.sub("", piece) for piece in layer]
-        return Part("/".join(layer), "/".join(operation))
+        return split if len(split) > 1 else None
 
     def output_layer(self, number: int) -> str | None:
         """The layer that the signature names a tensor after; Keras 3 only numbers them."""
@@ -118,10 +217,11 @@ class Naming:
         and weights after the last one that has some.
         """
         number = operator.outputs[0]
-        parts = self.of(number)
+        parts = _latest(self.of(number))
         named = self.output_layer(number)
         if named is not None and not parts:
-            return Part(named, "output")
+            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), self._takers_inside[weights])
+            return Part(_with_call(named, call), "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:
             return parts[0] if parts else self._of_weights(weights) or self._of_weights(bias)
@@ -136,13 +236,27 @@ class Naming:
         return parts[0]
 
     def _of_weights(self, weights: int) -> Part | None:
-        parts = self.of(weights) if weights >= 0 else []
+        """Of weights that several operators take, they do not tell which call of the layer it is."""
+        parts = self.of(weights) if weights >= 0 and self._takers[weights] < 2 else []
         return parts[0] if parts else None
+
+
+def _latest(parts: Sequence[Part]) -> list[Part]:
+    """The parts without those of an earlier call of their layer: what calls share is named after the first."""
+    calls = [tuple(int(c or 0) for _, _, c in (p.partition(":") for p in part.layer.split("/"))) for part in parts]
+    paths = [_PLACES.sub("", part.layer) for part in parts]
+    last = {path: max(c for p, c in zip(paths, calls, strict=True) if p == path) for path in paths}
+    return [part for part, path, call in zip(parts, paths, calls, strict=True) if call == last[path]]
 
 
 def cleaned(name: str) -> str:
     """A name fit to be a layer's: printable, of bounded length; may be empty."""
     return "".join(c if c.isprintable() else "?" for c in name[:_LONGEST]).strip()
+
+
+def _several(graph: Graph, numbers: Iterable[int]) -> list[list[str]]:
+    """What `_split` makes of the tensors' names, as far as it is more than one piece."""
+    return [split for number in numbers for split in _split(graph.tensors[number].name) if len(split) > 1]
 
 
 def _split(name: str) -> Iterable[list[str]]:

@@ -48,9 +48,17 @@ class Made:
 class Use:
     """An operator in its place."""
 
-    def __init__(self, graph: Graph, naming: Naming, operator: Operator, views: Mapping[int, View]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        naming: Naming,
+        operator: Operator,
+        views: Mapping[int, View],
+        makers: Mapping[int, Operator],
+    ) -> None:
+        """`views` and `makers` are of all tensors: how they look to Keras, and which operator gives them."""
         self.graph, self.naming, self.operator = graph, naming, operator
-        self._views = views
+        self._views, self.makers = views, makers
 
     @property
     def count(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from . import tflite_lengths
 from .tflite_graph import Tensor
 from .tflite_schema import PADDINGS
 from .tflite_steps import Floats, Stored, View
@@ -130,16 +131,21 @@ def transpose_conv(use: Use) -> Made:
         "kernel_size": [rows, columns],
         "use_bias": bias is not None,
     }
-    for given, got, kernel, stride in zip(
-        view.shape[:2], use.output[1:3], (rows, columns), config["strides"], strict=True
-    ):
-        implied = None if given is None else given * stride
-        if config["padding"] == "valid" and implied is not None:
-            implied += max(kernel - stride, 0)
-        if None not in (implied, got) and implied != got:
+    for axis, width, stride in zip((1, 2), (rows, columns), config["strides"], strict=True):
+        more = max(width - stride, 0) if config["padding"] == "valid" else 0
+        if not _is_enlarged(use, view.shape[axis - 1], axis, stride, more):
             raise Unsayable  # Keras's output_padding, of which the file keeps only the result
     piece = Piece("Conv2DTranspose", config, _weights(_kernel(stored, order=(1, 2, 0, 3)), bias), takes=(2,))
     return use.made(piece, weights=use.number(1), bias=-1 if bias is None else bias.number)
+
+
+def _is_enlarged(use: Use, given: int | None, axis: int, stride: int, more: int) -> bool:
+    """Whether what comes out along an axis is `stride` times as long as what is `given`, and `more`."""
+    got = use.output[axis]
+    if got is not None:
+        return given is not None and got == given * stride + more
+    line = tflite_lengths.line(use, axis)
+    return line == (stride, more) or (line is not None and given is not None and line == (0, given * stride + more))
 
 
 def conv_3d(use: Use) -> Made:

@@ -197,8 +197,20 @@ def create(class_name: str, config: Config) -> Layer:
     layer = _found(_OPERATIONS, class_name) if config.is_operation else None
     layer = layer or _found(_REGISTRY, class_name)
     if layer is None:
-        raise UnsupportedError(_REFUSED.get(class_name, f"fastact does not know layers of class {class_name[:60]!r}"))
+        raise UnsupportedError(_REFUSED.get(class_name) or _unknown(class_name))
     return layer(config)
+
+
+def _unknown(class_name: str) -> str:
+    """What is said of a class that is neither known nor refused; `files.tflite` gives operators as such."""
+    from ..files.tflite_schema import OPERATORS  # a table that few models need
+
+    if class_name in OPERATORS or class_name.startswith(("CUSTOM ", "OPERATOR ")):
+        return (
+            f"it is TensorFlow Lite's operator {class_name[:60]!r}, and no layer that fastact knows does what it does "
+            "here: give the Keras file that the model was converted from"
+        )
+    return f"fastact does not know layers of class {class_name[:60]!r}"
 
 
 def frame_axis(value: object, what: str) -> int:

@@ -97,9 +97,9 @@ def normalized(strength: Floats) -> Floats:
     low, high = _ends(strength)
     if low == high:
         return np.zeros_like(strength)
-    if high - low > 1e-30:
+    if 1e-30 < high - low < 1e38:
         mask = (strength - np.float32(low)) * np.float32(1 / (high - low))
-    else:  # the factor would be infinite in float32
+    else:  # the factor, or a difference, would be infinite in float32
         mask = ((strength.astype(np.float64) - low) / (high - low)).astype(np.float32)
     return np.asarray(np.clip(mask, 0, 1, out=mask), np.float32)
 

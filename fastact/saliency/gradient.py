@@ -23,6 +23,9 @@ from fastact.saliency.base import RESULT, Saliency, opened
 from fastact.saliency.chain import recorded
 from fastact.saliency.scalar import Scalar, picture_input, scalar_of
 
+_LEAST = 1e-24
+"""A largest square from which on squares too small for float32 are of vectors that are nothing beside the longest."""
+
 
 class GradientSaliency(Saliency):
     """Where in a picture a small change would change an output most: the exact gradient, as TensorFlow computes it.
@@ -86,8 +89,17 @@ class GradientSaliency(Saliency):
         if result.ndim < 3:
             return np.abs(result)
         channels = -3 if self.model.channels_first else -1
-        apart = np.moveaxis(result, channels, -1)
-        return np.asarray(np.sqrt(np.einsum("...c,...c->...", apart, apart)), np.float32)
+        return _lengths(np.moveaxis(result, channels, -1))
+
+
+def _lengths(vectors: Floats) -> Floats:
+    """The lengths of vectors along the last axis, also of such whose squares float32 does not hold."""
+    with np.errstate(all="ignore"):
+        squares = np.einsum("...c,...c->...", vectors, vectors)
+        if not _LEAST < squares.max(initial=0) < np.inf:
+            exact = vectors.astype(np.float64)
+            squares = np.einsum("...c,...c->...", exact, exact)
+        return np.asarray(np.sqrt(squares), np.float32)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ def hold(
 def _check(entry: Entry) -> None:
     """Raises PeerError where engines are not given the network."""
     if len(entry.model.input_shapes) != 1:
-        raise PeerError(f"{entry.model.source}: engines are compared on models of one input")
+        raise PeerError(
+            f"engines are compared on models of one input, and {entry.model.source} takes "
+            f"{len(entry.model.input_shapes)}: leave out --peers, or give a model of one"
+        )
     entry.task.network(entry.model)
 
 

@@ -196,7 +196,10 @@ def network_of(model: Model, wanted: Iterable[str]) -> Network:
             steps.append(_step(node, inputs, [shapes[k] for k in inputs]))
             known[i], shapes[node.name] = node.name, steps[-1].shape
     if list(known.values()).count(INPUT) != 1 or len(shapes[INPUT]) != 3:
-        raise PeerError(f"{model.source}: engines are compared on models whose one input is a picture of one size")
+        raise PeerError(
+            f"engines are compared on models whose one input is a picture, and that of {model.source} is none: leave "
+            "out --peers"
+        )
     rows, columns, channels = shapes[INPUT]
     flops = sum(2 * model.costs[s.name].multiply_adds for s in steps)
     outputs = tuple(s.name for s in steps if s.name in names)

@@ -5,6 +5,17 @@ import { read } from "./reading.js";
 
 const HEIGHT = 96;
 
+// The least and the largest of the values that are numbers, from `from` on: more of them than a function takes arguments.
+function extremes(values, from = [Infinity, -Infinity]) {
+  let [low, high] = from;
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
 function drawBars(canvas, values, current, dense) {
   const ratio = window.devicePixelRatio || 1;
   const wide = canvas.clientWidth;
@@ -13,9 +24,7 @@ function drawBars(canvas, values, current, dense) {
   const context = canvas.getContext("2d");
   context.scale(ratio, ratio);
   const style = getComputedStyle(canvas);
-  const finite = values.filter(Number.isFinite);
-  const high = Math.max(0, ...finite);
-  const low = Math.min(0, ...finite);
+  const [low, high] = extremes(values, [0, 0]);
   const y = (value) => 2 + ((high - value) / (high - low || 1)) * (HEIGHT - 4);
   const step = wide / values.length;
   const gap = dense ? 0 : 1;
@@ -44,8 +53,8 @@ export function bars(holder, at, values) {
     "aria-label": `${values.length} values of ${layer.name}, arrow keys read them one by one`,
   });
   const plain = Array.from(values);
-  const finite = plain.filter(Number.isFinite);
-  const ends = finite.length ? `${brief(Math.min(...finite))} to ${brief(Math.max(...finite))}` : "no finite value";
+  const [low, high] = extremes(plain);
+  const ends = low <= high ? `${brief(low)} to ${brief(high)}` : "no finite value";
   holder.replaceChildren(canvas, make("p", { className: "dim" }, ends));
   let current = -1;
   const draw = () => drawBars(canvas, plain, current, plain.length > canvas.clientWidth / 3);

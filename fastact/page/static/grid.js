@@ -194,7 +194,7 @@ class Grid {
       return;
     }
     const tile = event.target.closest(".map");
-    if (tile) openStage(this.row, Number(tile.dataset.plane), tile);
+    if (tile) openStage(this.row, Number(tile.dataset.plane), tile).catch(source.lost);
   }
 
   key(event) {

@@ -86,24 +86,36 @@ def test_a_signal_every_millisecond(expected) -> None:
         heard = [0]
         signal.signal(signal.SIGALRM, lambda *_: heard.__setitem__(0, heard[0] + 1))
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-        extract = extractor(2)
-        results = {digest(extract(picture)) for _ in range(400)}
+        extract, results, runs = extractor(2), set(), 0
+        while runs < 400 or heard[0] <= 100:
+            results.add(digest(extract(picture)))
+            runs += 1
         signal.setitimer(signal.ITIMER_REAL, 0)
-        print(*results, heard[0] > 100)
+        print(*results)
     """)
-    assert said == f"{expected} True"
+    assert said == expected
 
 
 def test_an_interrupted_run_leaves_the_extractor_usable(expected) -> None:
     said = child("""
-        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        wanted = False
+
+        def interrupt(*_):
+            global wanted
+            if wanted:  # once, however long the machine takes to come out of the run
+                wanted = False
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
         sys.unraisablehook = lambda _: None  # an interrupt in a finalizer is lost, says Python; the next one is not
         extract, interrupted, results = extractor(2), 0, set()
         for i in range(100):
             try:
+                wanted = True
                 signal.setitimer(signal.ITIMER_REAL, 0.0003 + 0.00007 * i, 0.05)
                 while True:
                     extract(picture)
+                    wanted = True
             except KeyboardInterrupt:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 interrupted += 1
@@ -188,19 +200,24 @@ def test_an_idle_team_costs_next_to_nothing(record_property) -> None:
 
 
 def test_threads_end_with_their_extractor() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())  # of other tests, and those may end meanwhile
+
+    def started() -> set[threading.Thread]:
+        return set(threading.enumerate()) - before
+
     extract = Extractor(samples.pilot(), threads=5)
-    assert threading.active_count() == before, "none is started before it is needed"
+    assert started() == set(), "none is started before it is needed"
     extract(frame())
-    assert threading.active_count() == before + 4
+    workers = started()
+    assert len(workers) == 4
     extract(frame())
-    assert threading.active_count() == before + 4
+    assert started() == workers
     del extract
     assert settled(before)
 
 
 def test_many_extractors_leave_no_threads() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     model = load(samples.pilot())
     for _ in range(50):
         Extractor(model, "n_outputs0", threads=3)(frame())
@@ -216,7 +233,7 @@ def test_the_interpreter_ends_with_live_extractors(state: str) -> None:
             extract(picture)
         if sys.argv[1] == "idle":
             time.sleep(0.05)
-        faulthandler.dump_traceback_later(5, exit=True)  # from here on all is over at once
+        faulthandler.dump_traceback_later(60, exit=True)  # from here on all is over at once
         """,
         state,
     )
@@ -235,5 +252,5 @@ def test_the_interpreter_ends_while_a_daemon_computes() -> None:
         for _ in range(2):
             threading.Thread(target=forever, daemon=True).start()
         started.wait()
-        faulthandler.dump_traceback_later(5, exit=True)
+        faulthandler.dump_traceback_later(60, exit=True)
     """)

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+PATIENCE = 180_000
+"""Milliseconds that the browser may take for what takes it a fraction of a second on a quiet machine."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -47,7 +50,7 @@ def running() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
         # Chromium's own sandbox needs user namespaces, which root and most containers have not.
         started = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu"], timeout=120_000
+            executable_path=program, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE
         )
         try:
             yield started
@@ -59,6 +62,7 @@ def running() -> Iterator[Any]:
 def opened(running: Any, **context: Any) -> Iterator[Watched]:
     """A fresh page in a context of its own, watched; `context` goes to Playwright's ``new_context``."""
     with contextlib.closing(running.new_context(**context)) as within:
+        within.set_default_timeout(PATIENCE)
         watched = Watched(within.new_page())
         watched.page.on("console", lambda said: watched.errors.append(said.text) if said.type == "error" else None)
         watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))

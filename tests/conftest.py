@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -12,13 +13,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # read when Numba is imported, which any test may do first
 sys.path.insert(0, str(Path(__file__).parent))
 
+# Examples are the same in every run, so that a delivery is not refused for what it did not change; `make fuzz` and
+# `pytest --hypothesis-profile random` try others. How long one takes says nothing on a busy machine.
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("random"), derandomize=True)
+settings.load_profile("random" if "FASTACT_FUZZ" in os.environ else "same")
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; programs would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compiles the kernels where that has not been done, once and before any worker or clock of a test starts."""
+    if not hasattr(session.config, "workerinput"):
+        from fastact.kernels.cpu import library
+
+        with contextlib.suppress(library.BuildError):  # which every test that needs kernels will tell
+            library.load()
 
 
 @pytest.fixture(scope="session")

@@ -180,7 +180,7 @@ ATTACKS: dict[Callable[[Path], Path], str] = {
 def opened_in_a_child(paths: list[Path]) -> dict[str, dict[str, Any]]:
     program = str(Path(__file__).with_name("hostile.py"))
     done = subprocess.run(
-        [sys.executable, program, "open", *map(str, paths)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, program, "open", *map(str, paths)], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     return {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}

@@ -58,7 +58,7 @@ def child(cache: Path | str, copy: Path | str = "", **environment: str) -> subpr
 
 def result(process: subprocess.Popen[str]) -> tuple[dict, str]:
     """What a child said on stdout and on stderr."""
-    out, err = process.communicate(timeout=400)
+    out, err = process.communicate(timeout=1800)
     assert process.returncode == 0, err
     return json.loads(out), err
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import Watched
+from python_threads import until
 from test_page import column
 
 import fastact
@@ -39,6 +40,18 @@ def point(canvas: Any, shape: tuple[int, int], row: int, cell: int) -> None:
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     canvas.hover(position={"x": (cell + 0.5) * box["width"] / shape[1], "y": (row + 0.5) * box["height"] / shape[0]})
+
+
+def comes_to_say(watched: Watched, canvas: Any, plane: np.ndarray, row: int, cell: int) -> None:
+    """Points at a cell of a map until the page says the map's value: those of another frame or layer come late."""
+
+    def said() -> bool:
+        watched.page.mouse.move(0, 0)
+        point(canvas, plane.shape, row, cell)
+        text = watched.page.locator("#reading .value").inner_text()
+        return bool(text) and numbered(text) == plane[row, cell]
+
+    until(said)
 
 
 def rectangle(rect: Any) -> tuple[int, int, int, int]:

@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from python_threads import PATIENCE
+
 
 @contextlib.contextmanager
 def serving(*options: object) -> Iterator[str]:
@@ -23,7 +25,7 @@ def serving(*options: object) -> Iterator[str]:
         try:
             yield said.rstrip("/")
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE) == 0
             assert "Traceback" not in process.stderr.read()
         finally:
             process.kill()
@@ -32,7 +34,7 @@ def serving(*options: object) -> Iterator[str]:
 def get(url: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
     """Status, body and headers of an answer, whatever its status."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=PATIENCE) as answer:
             return answer.status, answer.read(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         return error.code, error.read(), dict(error.headers)

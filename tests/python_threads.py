@@ -1,12 +1,21 @@
-"""Several threads of Python's at once."""
+"""Several threads of Python's at once, and waiting for them."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 
-PATIENCE = 90
+PATIENCE = 300
 """Seconds after which a job hangs."""
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Waits for what another thread or process does, or for a good moment of a busy machine."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < end, f"not within {PATIENCE} s"
+        time.sleep(0.01)
 
 
 def together(jobs: Iterable[Callable[[], object]]) -> None:

@@ -47,7 +47,7 @@ def no_hang() -> Iterator[None]:
 
 PRELUDE = """
 import faulthandler, gc, hashlib, os, signal, sys, threading, time
-faulthandler.dump_traceback_later(60, exit=True)
+faulthandler.dump_traceback_later(240, exit=True)
 import numpy as np
 from fastact import samples
 from fastact.extractor import Extractor
@@ -70,11 +70,13 @@ def child(code: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def settled(count: int) -> bool:
-    """Whether the process comes down to `count` threads."""
-    for _ in range(500):
+def settled(before: set[threading.Thread]) -> bool:
+    """Whether every thread ends that was not there before."""
+    end = time.monotonic() + PATIENCE / 2
+    while True:
         gc.collect()
-        if threading.active_count() <= count:
+        if set(threading.enumerate()) <= before:
             return True
+        if time.monotonic() > end:
+            return False
         time.sleep(0.01)
-    return False

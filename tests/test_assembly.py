@@ -92,7 +92,7 @@ def assembly(tmp_path_factory) -> dict[str, str]:
         for name, level in LEVELS.items()
     }
     for name, maker in makers.items():
-        _, complaint = maker.communicate(timeout=300)
+        _, complaint = maker.communicate(timeout=600)
         assert maker.returncode == 0, f"{name}: {complaint}"
     return {name: (folder / f"{name}.s").read_text() for name in makers}
 

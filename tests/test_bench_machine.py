@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench_boards import BOARDS, NANO, ORIN_NANO, XAVIER_NX, lay_out
+from python_threads import until
 
 from fastact.bench import sensors
 from fastact.bench.machine import read_conditions, read_machine, warnings
@@ -43,19 +44,22 @@ def test_the_line_that_feeds_the_board(tmp_path: Path, board: str, rail: str, wa
     assert whole.watts() == pytest.approx(watts)
 
 
-def test_a_meter_reads_while_a_block_runs(tmp_path: Path) -> None:
+def test_a_meter_reads_while_a_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rail = sensors.whole_board(sensors.rails(lay_out(ORIN_NANO, tmp_path)))
     assert rail is not None
     meter = sensors.Meter(rail)
     assert meter.watts is None
+    asked: list[float | None] = []
+    watts = sensors.Rail.watts
+    monkeypatch.setattr(sensors.Rail, "watts", lambda self: (asked.append(watts(self)), asked[-1])[1])
     with meter.running():
-        time.sleep(0.25)
+        (thread,) = (t for t in threading.enumerate() if t.name == "fastact-power")
+        until(lambda: len(meter.readings) >= 2)
         (tmp_path / "sys/class/hwmon/hwmon1/curr1_input").write_text("")  # a bus that does not answer
-        time.sleep(0.2)
+        until(lambda: asked[-1] is None)
     assert meter.watts == pytest.approx(5.040)
-    taken = len(meter.readings)
-    time.sleep(0.15)
-    assert 1 <= taken == len(meter.readings)
+    assert len(meter.readings) == sum(value is not None for value in asked)
+    assert not thread.is_alive()
 
 
 def test_a_board_that_fares_well_gives_no_warning(tmp_path: Path) -> None:

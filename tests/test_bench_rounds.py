@@ -6,8 +6,10 @@ import hashlib
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from python_threads import until
 
 import fastact
 from fastact import samples
@@ -28,21 +30,28 @@ def pilot() -> fastact.Model:
 
 
 class Busy(Runner):
-    """A runner whose frames keep a second thread busy as long as they take, asleep in between."""
+    """A runner whose frames keep a second thread busy as long as they take, asleep in between.
+
+    `spent` is what each took of the CPU, which on a slow one is more than it was asked to take.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.spent: list[float] = []
 
     def frame(self) -> float:
-        start, worker = time.perf_counter(), threading.Thread(target=_keep_busy)
+        start, worker = time.perf_counter(), threading.Thread(target=self._keep_busy)
         worker.start()
-        _keep_busy()
+        self._keep_busy()
         worker.join()
         return time.perf_counter() - start
 
-
-def _keep_busy(seconds: float = 1e-3) -> None:
-    """That much of the thread's own CPU time, Python's lock released."""
-    end, block = time.thread_time() + seconds, bytes(100_000)
-    while time.thread_time() < end:
-        hashlib.sha256(block).digest()
+    def _keep_busy(self, seconds: float = 1e-3) -> None:
+        """That much of the thread's own CPU time, Python's lock released."""
+        start, block = time.thread_time(), bytes(100_000)
+        while (taken := time.thread_time() - start) < seconds:
+            hashlib.sha256(block).digest()
+        self.spent.append(taken)
 
 
 def test_cpu_time_of_several_threads_is_not_lost(pilot: fastact.Model) -> None:
@@ -50,7 +59,9 @@ def test_cpu_time_of_several_threads_is_not_lost(pilot: fastact.Model) -> None:
     runner = Busy(pilot, "Conv2D_First_layer", 2, inputs_of(pilot, samples.frame("160x120")))
     walls, cpu = frames(runner, 0.1, 20)
     assert len(walls) >= 20
-    assert 2e-3 < cpu < 4e-3  # two threads with a millisecond each
+    each = sum(runner.spent) / (len(walls) + 1)
+    assert each >= 2e-3  # two threads with a millisecond each
+    assert 0.95 * each < cpu < 1.7 * each  # to start a thread takes some, too
 
 
 def test_rounds_end_with_the_time_or_with_enough_frames(pilot: fastact.Model, monkeypatch) -> None:
@@ -65,7 +76,7 @@ def test_rounds_end_with_the_time_or_with_enough_frames(pilot: fastact.Model, mo
     start = time.monotonic()
     rounds.rounds([runner], CpuSpeed(1, Path("/")), made, 3600.0, done.append)
     assert len(made) == 7
-    assert time.monotonic() - start < 60
+    assert time.monotonic() - start < 600
 
 
 def test_the_sweep_s_order_hides_a_drift() -> None:
@@ -103,6 +114,4 @@ def test_threads_that_shared_a_core_are_told() -> None:
 
 def test_one_thread_s_peak_is_measured_where_there_are_several() -> None:
     assert CpuSpeed(1, Path("/")).alone is None
-    alone = CpuSpeed(2, Path("/")).alone
-    assert alone is not None
-    assert alone > 1e9
+    until(lambda: (CpuSpeed(2, Path("/")).alone or 0) > 1e9)  # at a moment when nothing else has the core

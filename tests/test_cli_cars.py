@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,8 @@ import h5py
 import numpy as np
 import pytest
 from cli_runs import PILOT, SMALL, changed_pilot
+from page_server import get
+from python_threads import PATIENCE
 from tubs import COUNT, pixels, write_tub
 
 from fastact import Extractor, Model, load, samples
@@ -137,7 +138,7 @@ def served(*arguments: object) -> Iterator[str]:
             assert address, process.stderr.read()
             yield address
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE) == 0
         finally:
             process.kill()
 
@@ -145,8 +146,8 @@ def served(*arguments: object) -> Iterator[str]:
 def test_view_serves_what_the_pilot_gets(config: Path, tub: Path, pilot: Model) -> None:
     pytest.importorskip("waitress", reason="waitress is not installed")
     arguments = ("-m", PILOT, "--tub", tub, "--config", config, "-l", "Conv2D_First_layer")
-    with served(*arguments) as address, urllib.request.urlopen(f"{address}frames/4/maps/0/1", timeout=30) as answer:
-        found = np.frombuffer(answer.read(), "<f4")
+    with served(*arguments) as address:
+        found = np.frombuffer(get(f"{address}frames/4/maps/0/1")[1], "<f4")
     expected = Extractor(pilot, "Conv2D_First_layer")(car_camera(config)(pixels(4), (None, None, None)).frame)[
         "Conv2D_First_layer"
     ]

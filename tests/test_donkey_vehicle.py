@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 def beside(*arguments: object) -> None:
     result = subprocess.run(
-        [PYTHON, "beside.py", *map(str, arguments)], cwd=HERE / "donkey", capture_output=True, text=True, timeout=300
+        [PYTHON, "beside.py", *map(str, arguments)], cwd=HERE / "donkey", capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 0, result.stderr[-4000:]
     assert "as donkeycar has it" in result.stdout
@@ -61,8 +61,8 @@ def test_a_drive() -> None:
         try:
             assert car.stdout is not None
             port = next(int(line.split()[1]) for line in car.stdout if line.startswith("port "))
-            watched = watch(port, seconds=SECONDS / 2)
-            out, err = car.communicate(timeout=SECONDS + 120)
+            watched = watch(port, SECONDS / 2, least=4 * SECONDS / 2)
+            out, err = car.communicate(timeout=SECONDS + 600)
         finally:
             car.kill()
     assert car.returncode == 0, err[-4000:]

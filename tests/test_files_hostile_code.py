@@ -137,7 +137,7 @@ def test_nothing_that_a_file_names_is_touched(make: Callable[[Path, dict[str, An
         [sys.executable, "-c", PROGRAM, given, str(honest), str(path)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(tmp_path)])},
     )

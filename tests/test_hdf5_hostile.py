@@ -255,7 +255,7 @@ def test_little_address_space(tmp_path: Path, attack: Callable[[Path], None]) ->
         [sys.executable, "-c", program, str(Path(__file__).parent)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )

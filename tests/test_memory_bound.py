@@ -40,7 +40,7 @@ def loaded(target: str, honest: Path, inputs: list[Path], megabytes: int = BOUND
         [sys.executable, program, target, str(megabytes), str(honest), *map(str, inputs)],
         capture_output=True,
         text=True,
-        timeout=300 + len(inputs),
+        timeout=600 + len(inputs),
         check=False,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )

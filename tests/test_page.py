@@ -186,7 +186,7 @@ def test_values_that_are_no_numbers_are_no_trouble(pilot: fastact.Model) -> None
 
 def view(*arguments: object, env: Any = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fastact", "view", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=600)
 
 
 def test_the_command_writes_a_page(tmp_path: Path) -> None:
@@ -267,6 +267,6 @@ sys.argv = ["fastact", "view", "--model", {str(samples.pilot())!r}, *{more!r}]
 from fastact.cli import main
 main()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 2
     assert done.stderr.endswith(f"needs {package}, which is not installed: pip install 'fastact[view]'\n")

@@ -31,10 +31,11 @@ def file(shown: Column, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def watched(running: Any, file: Path) -> Iterator[Watched]:
+def watched(running: Any, file: Path, shown: Column) -> Iterator[Watched]:
     with opened(running, viewport={"width": 1400, "height": 1000}) as found:
         found.page.goto(file.as_uri())
-        found.page.wait_for_selector(".map canvas")
+        for name in LAYERS[:2]:  # the second, which is smaller, may come first
+            found.page.wait_for_selector(f"#layer-{place(shown, name)} .map canvas")
         yield found
         assert found.errors == []
         assert found.requests_elsewhere("file://") == []

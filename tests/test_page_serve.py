@@ -16,9 +16,9 @@ import browser
 import numpy as np
 import pytest
 from browser import opened
-from page_browser import numbered, point
+from page_browser import comes_to_say
 from page_server import get, serving
-from python_threads import together
+from python_threads import PATIENCE, together
 from tubs import write_tub
 
 import fastact
@@ -30,6 +30,10 @@ from fastact.tub import Tub
 pytest.importorskip("waitress", reason="waitress is not installed")
 
 running = browser.running  # a fixture: ruff takes an imported one for unused
+
+
+SILENCE = 20
+"""Seconds in which the server certainly does not give a silent client up, as it does after 30; it answers in one."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def address(tub: Path) -> Iterator[str]:
 def raw(address: str, request: bytes) -> bytes:
     """The answer to bytes that no library would send."""
     host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         connection.sendall(request)
         parts = []
         while part := connection.recv(65536):
@@ -117,7 +121,7 @@ def test_it_is_only_read_from(address: str, request_line: bytes) -> None:
 )
 def test_what_is_no_request_ends(address: str, garbage: bytes) -> None:
     host, port = address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
         try:
             connection.sendall(garbage)
             connection.shutdown(socket.SHUT_WR)
@@ -151,7 +155,7 @@ def test_slow_clients_are_in_nobody_s_way(address: str) -> None:
     host, port = address.removeprefix("http://").split(":")
     slow = []
     for n in range(40):
-        connection = socket.create_connection((host, int(port)), timeout=30)
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
         # Half of them never end their request, half never read an answer of 2.7 MB.
         end = b"\r\n\r\n" if n % 2 else b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -162,7 +166,7 @@ def test_slow_clients_are_in_nobody_s_way(address: str) -> None:
         started = time.perf_counter()
         assert get(f"{address}/frames/1/maps/0/3")[0] == 200
         assert get(f"{address}/")[0] == 200
-        assert time.perf_counter() - started < 5
+        assert time.perf_counter() - started < SILENCE
     finally:
         for connection in slow:
             connection.close()
@@ -173,7 +177,7 @@ def test_clients_that_ask_much_and_read_nothing_are_in_nobody_s_way(address: str
     request = b"GET /frames/1/maps/0/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     greedy = []
     for _ in range(6):  # more than there are threads
-        connection = socket.create_connection((host, int(port)), timeout=30)
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(request * 140)  # for 380 MB of answers
         greedy.append(connection)
@@ -181,7 +185,7 @@ def test_clients_that_ask_much_and_read_nothing_are_in_nobody_s_way(address: str
         time.sleep(2)
         started = time.perf_counter()
         assert get(f"{address}/frames/2")[0] == 200
-        assert time.perf_counter() - started < 5
+        assert time.perf_counter() - started < SILENCE
     finally:
         for connection in greedy:
             connection.close()
@@ -199,25 +203,20 @@ def test_many_ask_at_once(address: str, tub: Path) -> None:
 
 def test_a_picture_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     tub = write_tub(tmp_path / "tub")
-    command = [sys.executable, "-m", "fastact", "view", "-m", str(samples.pilot()), "--tub", str(tub), "--serve",
-               "--no-open", "--port", "0"]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
+    with serving("-m", samples.pilot(), "--tub", tub) as address:
         broken = next(iter(list(Tub.open(tub))[3:])).image
         broken.write_bytes(b"no picture")
-        status, body, _ = get(f"{address}frames/3")
+        status, body, _ = get(f"{address}/frames/3")
         assert status == 422
         assert b"is not a picture fastact can read" in body
-        assert get(f"{address}frames/4")[0] == 200
-        process.terminate()
+        assert get(f"{address}/frames/4")[0] == 200
 
 
 def test_a_port_that_is_taken_is_said(address: str, tub: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fastact", "view", "-m", str(samples.pilot()), "--tub", str(tub), "--serve", "--no-open",
          "--port", address.rpartition(":")[2]],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 2
     assert "cannot listen on 127.0.0.1:" in done.stderr
@@ -233,10 +232,9 @@ def test_a_browser_scrubs_through_the_tub(running: Any, address: str, tub: Path)
             act()
             page.locator("h1").click()
             page.locator("#frame-name", has_text=f"{number + 1} of 6").wait_for()
-            page.wait_for_timeout(500)
             array = maps_of(tub, number)["Conv2D_First_layer"]
             for row, cell, plane in ((3, 5, 7), (170, 310, 2)):
-                point(page.locator(f'#layer-1 [data-plane="{plane}"] canvas'), array.shape[:2], row, cell)
-                assert numbered(page.locator("#reading .value").inner_text()) == array[row, cell, plane]
+                canvas = page.locator(f'#layer-1 [data-plane="{plane}"] canvas')
+                comes_to_say(watched, canvas, array[..., plane], row, cell)
         assert watched.errors == []
         assert watched.requests_elsewhere(address) == []

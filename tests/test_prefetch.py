@@ -18,7 +18,10 @@ def threads() -> int:
 
 def settled() -> bool:
     """Whether no thread of ours is left, a moment given."""
-    return any(threads() == 0 or time.sleep(0.01) for _ in range(300))
+    end = time.monotonic() + 60
+    while threads() and time.monotonic() < end:
+        time.sleep(0.01)
+    return threads() == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 1024])

@@ -8,6 +8,7 @@ counted from the tiles a plan takes: tests/test_assembly.py holds what a tile pr
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 import os
 import subprocess
@@ -33,7 +34,7 @@ from benchmarks.recorder import model_of
 
 pytestmark = pytest.mark.alone
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 """Seconds a gate waits for a good moment; it takes milliseconds on a quiet machine."""
 
 TWICE = 2.0
@@ -53,13 +54,12 @@ def opens(measure: Callable[[], tuple[float, float]], limit: float) -> float:
     """The ratio of the least a to the least b that `measure` has given, once it is within `limit` or time is over."""
     a = b = math.inf
     end = time.monotonic() + PATIENCE
-    while a > limit * b or math.isinf(a):
-        if time.monotonic() > end:
-            break
+    while True:
         for _ in range(20):
             once = measure()
             a, b = min(a, once[0]), min(b, once[1])
-    return a / b
+        if a <= limit * b or time.monotonic() > end:
+            return a / b
 
 
 def seconds(run: Callable[[], object]) -> float:
@@ -69,11 +69,11 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def test_a_gate_opens_at_a_good_moment_and_for_nothing_slower(monkeypatch) -> None:
-    monkeypatch.setattr(sys.modules[__name__], "PATIENCE", 0.2)
     disturbed = iter([(9.0, 1.0)] * 30 + [(1.5, 1.2)] * 20)
     assert opens(lambda: next(disturbed), 2.0) == 1.5
-    slow = [(9.0, 1.0), (3.0, 4.0), (2.1, 1.5)]
-    assert opens(lambda: slow[time.perf_counter_ns() % 3], 2.0) == 2.1
+    monkeypatch.setattr(sys.modules[__name__], "PATIENCE", 0.2)
+    slow = itertools.cycle([(9.0, 1.0), (3.0, 4.0), (2.1, 1.5)])
+    assert opens(lambda: next(slow), 2.0) == 2.1
 
 
 @pytest.fixture(scope="module")

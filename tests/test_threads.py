@@ -198,7 +198,7 @@ def test_without_semaphores_one_thread_works_alone(expected, monkeypatch, caplog
 @pytest.mark.parametrize("allowed", [0, 1])
 def test_without_threads_one_thread_works_alone(expected, monkeypatch, caplog, allowed: int) -> None:
     """Where a limit on threads is reached, some may have been started before."""
-    before, started = threading.active_count(), []
+    before, started = set(threading.enumerate()), []
     real = threading.Thread.start
 
     def start(self: threading.Thread) -> None:

@@ -191,10 +191,10 @@ def test_models_in_models_that_double(ends: int):
         inner = {**bomb, "name": f"m{level - 1}", "inbound_nodes": [first, second]}
         out = [[f"m{level - 1}", 1, n] for n in range(ends)]
         bomb = model([*copy.deepcopy(inputs), inner], references, out, f"m{level}")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(ModelError, match="more than"):
         handmade(bomb)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

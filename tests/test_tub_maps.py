@@ -52,7 +52,7 @@ def lap(extract: Extractor, folder: Path, **options: int) -> Lap:
 def run(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     """Runs a program in `folder` that writes maps."""
     return subprocess.run(
-        [sys.executable, "-c", WRITER + code], cwd=folder, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", WRITER + code], cwd=folder, capture_output=True, text=True, timeout=600
     )
 
 
@@ -105,7 +105,7 @@ def test_another_process_reads_while_it_grows(tmp_path: Path, extract: Extractor
     )
 
     def progress(frames: int) -> None:
-        out = subprocess.run([sys.executable, "-c", reader, path], capture_output=True, text=True, timeout=60)
+        out = subprocess.run([sys.executable, "-c", reader, path], capture_output=True, text=True, timeout=600)
         assert out.returncode == 0, out.stderr
         read.append((frames, *map(float, out.stdout.split())))
 
@@ -291,9 +291,8 @@ def test_an_empty_tub_leaves_no_file(tmp_path: Path, extract: Extractor):
 def test_memory_does_not_grow_with_the_tub(tmp_path: Path):
     write_tub(tmp_path / "tub", count=400)
     code = """
-import resource
 write_tub_maps("maps.h5", extract, Lap(Tub.open("tub"), extract.model, end=END))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])  # ru_maxrss would begin with the parent's
 """
     few, many = (run(tmp_path, f"END = {end}\n{code}") for end in (80, 400))
     assert int(many.stdout) < int(few.stdout) + 6 * 1024, (few, many)

@@ -20,15 +20,16 @@ class Watched:
     last: bytes = b""
 
 
-def watch(port: int, seconds: float, patience: float = 30.0) -> Watched:
-    """Looks at the stream for some seconds, once the server is there; ends when the server does."""
+def watch(port: int, seconds: float, least: float = 0, patience: float = 120.0) -> Watched:
+    """Looks at the stream for some seconds, and until more than `least` pictures were different, once the server is
+    there; ends when the server does."""
     found = Watched()
     connection = _connected(port, patience)
     response = connection.getresponse()
     assert response.status == 200
     end = time.monotonic() + seconds
     try:
-        while time.monotonic() < end:
+        while time.monotonic() < end or found.different <= least:
             picture = _next(response)
             found.pictures += 1
             if picture != found.last:
@@ -48,7 +49,7 @@ def watch(port: int, seconds: float, patience: float = 30.0) -> Watched:
 def _connected(port: int, patience: float) -> http.client.HTTPConnection:
     end = time.monotonic() + patience
     while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", "/video")
             return connection

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,15 +38,13 @@ _SMALL_PARENT = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))
 """libFuzzer limits memory by ru_maxrss, which begins with what the parent holds: after TensorFlow that is too much."""
 
 
-def fuzz(target: str, seconds: int, learnt: Path, seeds: Path, findings: Path) -> Result:
-    """Fuzz one target; raises RuntimeError where the fuzzer itself fails."""
+def fuzz(target: str, until: Sequence[str], learnt: Path, seeds: Path, findings: Path) -> Result:
+    """Fuzz one target, as long as these options of libFuzzer say; raises RuntimeError where the fuzzer itself fails."""
     learnt.mkdir(parents=True, exist_ok=True)
     guided = Path(__file__).with_name("guided.py")
     program = [sys.executable, *map(str, (guided, target, findings, learnt, seeds))]
-    options = [f"-max_total_time={seconds}", "-print_final_stats=1"]
-    done = subprocess.run(
-        [sys.executable, "-c", _SMALL_PARENT, *program, *options], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", _SMALL_PARENT, *program, *until, "-print_final_stats=1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     numbers = {
         key: [int(n) for n in re.findall(pattern, done.stderr)]
         for key, pattern in (("runs", r"units: *(\d+)"), ("edges", r"cov: (\d+)"), ("features", r"ft: (\d+)"))
@@ -68,7 +67,7 @@ def main() -> int:
         seeds = corpus.write(Path(folder))
         while time.monotonic() < end - turn / 2:
             for target, result in results.items():
-                found = fuzz(target, turn, learnt / target, seeds[target], corpus.FINDINGS)
+                found = fuzz(target, [f"-max_total_time={turn}"], learnt / target, seeds[target], corpus.FINDINGS)
                 result.executions += found.executions
                 result.edges, result.features = max(result.edges, found.edges), max(result.features, found.features)
                 print(target, result, flush=True)

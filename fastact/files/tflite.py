@@ -5,6 +5,7 @@
 | `flatbuffer.py` | tables and vectors, every one of them compared with the file's size |
 | `tflite_graph.py` | tensors and operators, checked against each other |
 | `tflite_patterns.py` | one operator of several that are one layer |
+| `tflite_functions.py` | those of them that are a function, such as selu |
 | `tflite_frames.py` | one operator of those that are written once a frame |
 | `tflite_loops.py` | one operator of a loop that is a recurrent layer, which `tflite_cells.py` recognises |
 | `tflite_layers.py` | steps, each a Keras layer, by `tflite_windows.py`, `tflite_recurrent.py`, `tflite_forms.py`, … |

@@ -22,12 +22,15 @@ __all__ = [
     "negative",
     "prelu",
     "relu_0_to_1",
+    "scaled_elu",
     "softmax",
+    "thresholded_relu",
 ]
 
 FUNCTIONS = {
     "LOGISTIC": "sigmoid", "TANH": "tanh", "RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "hard_tanh", "ELU": "elu",
-    "HARD_SWISH": "hard_silu", "LOG_SOFTMAX": "log_softmax", "EXP": "exponential",
+    "HARD_SWISH": "hard_silu", "LOG_SOFTMAX": "log_softmax", "EXP": "exponential", "SELU": "selu",
+    "SOFTPLUS": "softplus", "SOFTSIGN": "softsign",
 }  # fmt: skip
 """Operators that are functions Keras has a name for."""
 
@@ -90,6 +93,19 @@ def prelu(use: Use) -> Made:
     return use.made(
         Piece("PReLU", {"shared_axes": shared or None}, {"alpha": Stored(shape, alpha)}), implied=view.shape
     )
+
+
+def scaled_elu(use: Use) -> Made:
+    """x above zero, else alpha * (exp(x) - 1)."""
+    view = use.view()
+    return use.made(Piece("ELU", {"alpha": use.operator.folded["alpha"]}), implied=view.shape)
+
+
+def thresholded_relu(use: Use) -> Made:
+    """x above a threshold, else 0."""
+    view = use.view()
+    config = {"threshold": use.operator.folded["threshold"], "max_value": None, "negative_slope": 0.0}
+    return use.made(Piece("ReLU", config), implied=view.shape)
 
 
 def negative(use: Use) -> Made:

@@ -4,6 +4,7 @@
 - EXPAND_DIMS, TILE, RESHAPE: rows or columns repeated, Keras 3's UpSampling2D by nearest neighbours.
 - RESHAPE, FULLY_CONNECTED, RESHAPE: a dense layer along the last of several axes.
 - MINIMUM with a constant, RELU: a clipped ReLU.
+- functions of several operators: see `tflite_functions.py`.
 
 An operator is folded only where nothing else takes what it gives.
 """
@@ -11,44 +12,19 @@ An operator is folded only where nothing else takes what it gives.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+from .tflite_chain import Chain, Found
+from .tflite_functions import FUNCTIONS
 from .tflite_graph import FLOATS, Graph, Operator
 
 __all__ = ["fold"]
 
 
-class _Chain:
-    """An operator, and those before it that only it takes from."""
-
-    def __init__(self, graph: Graph, makers: dict[int, Operator], uses: Counter[int]) -> None:
-        self.graph, self._makers, self._uses = graph, makers, uses
-
-    def before(self, operator: Operator, kinds: tuple[str, ...]) -> Operator | None:
-        """What gives the operator its first input, to nobody else, if it is of one of these kinds."""
-        number = operator.inputs[0] if operator.inputs else -1
-        maker = self._makers.get(number)
-        if maker is None or maker.kind not in kinds or len(maker.outputs) != 1 or self._uses[number] != 1:
-            return None
-        return maker
-
-    def shape(self, number: int) -> tuple[int | None, ...]:
-        """A tensor's shape with the batch axis; of none, empty."""
-        return self.graph.tensors[number].shape if number >= 0 else ()
-
-    def ints(self, operator: Operator, place: int) -> tuple[int, ...] | None:
-        """The values of a constant input."""
-        return self.graph.ints(operator.inputs[place]) if place < len(operator.inputs) else None
-
-
 def fold(graph: Graph) -> list[Operator]:
     """The network's operators with those patterns folded, in an order that still gives before it takes."""
-    uses = Counter(number for operator in graph.operators for number in set(operator.inputs))
-    uses.update(graph.outputs)
-    makers = {number: operator for operator in graph.operators for number in operator.outputs}
-    chain = _Chain(graph, makers, uses)
+    chain = Chain(graph)
     gone: set[int] = set()
     folded: list[Operator] = []
     for operator in graph.operators:
@@ -61,7 +37,7 @@ def fold(graph: Graph) -> list[Operator]:
     return [one for one in folded if not one.outputs or one.outputs[0] not in gone]
 
 
-def _dilated(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:
+def _dilated(chain: Chain, last: Operator) -> Found | None:
     window = chain.before(last, ("CONV_2D", "DEPTHWISE_CONV_2D"))
     first = chain.before(window, ("SPACE_TO_BATCH_ND",)) if window else None
     if window is None or first is None:
@@ -91,7 +67,7 @@ def _dilated(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] |
 
 
 def _padding_of(
-    chain: _Chain, first: Operator, last: Operator, pads: tuple[int, ...], crops: tuple[int, ...], reaches: list[int]
+    chain: Chain, first: Operator, last: Operator, pads: tuple[int, ...], crops: tuple[int, ...], reaches: list[int]
 ) -> str | None:
     """The padding of a dilated convolution, from what is added before it and comes out of it."""
     before, after = chain.shape(first.inputs[0])[1:3], chain.shape(last.outputs[0])[1:3]
@@ -108,7 +84,7 @@ def _agree(before: tuple[int | None, ...], after: tuple[int | None, ...], more: 
     return all(None in (b, a) or b + m == a for b, a, m in zip(before, after, more, strict=True) if b and a)
 
 
-def _repeated(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:
+def _repeated(chain: Chain, last: Operator) -> Found | None:
     tile = chain.before(last, ("TILE",))
     first = chain.before(tile, ("EXPAND_DIMS",)) if tile else None
     if tile is None or first is None:
@@ -127,7 +103,7 @@ def _repeated(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] 
     return Operator("UP_SAMPLE", first.inputs[:1], last.outputs, {}, {"size": size}), [first, tile]
 
 
-def _sequence(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:
+def _sequence(chain: Chain, last: Operator) -> Found | None:
     dense = chain.before(last, ("FULLY_CONNECTED",))
     first = chain.before(dense, ("RESHAPE",)) if dense else None
     if dense is None or first is None or len(dense.inputs) < 2:
@@ -141,7 +117,7 @@ def _sequence(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] 
     return replace(dense, inputs=inputs, outputs=last.outputs, folded={"rows": got[1:-1]}), [first, dense]
 
 
-def _clipped(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:
+def _clipped(chain: Chain, last: Operator) -> Found | None:
     first = chain.before(last, ("MINIMUM",))
     if first is None or len(first.inputs) != 2 or first.inputs[1] < 0:
         return None
@@ -154,11 +130,12 @@ def _clipped(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] |
     return Operator("CLIPPED_RELU", first.inputs[:1], last.outputs, {}, {"max_value": value}), [first]
 
 
-def _reshaped(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:
+def _reshaped(chain: Chain, last: Operator) -> Found | None:
     return _repeated(chain, last) or _sequence(chain, last)
 
 
-_PATTERNS: dict[str, Callable[[_Chain, Operator], tuple[Operator, list[Operator]] | None]] = {
+_PATTERNS: dict[str, Callable[[Chain, Operator], Found | None]] = {
+    **FUNCTIONS,
     "BATCH_TO_SPACE_ND": _dilated,
     "RESHAPE": _reshaped,
     "RELU": _clipped,

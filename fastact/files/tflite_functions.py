@@ -2,9 +2,9 @@
 
 - EXP, ADD 1, LOG: softplus.
 - ABS, ADD 1, DIV: softsign.
-- GREATER 0, MUL, EXP, SUB 1, MUL, SELECT_V2: selu.
-- ELU, MUL, GREATER 0, SELECT_V2: ELU with an alpha of its own.
-- GREATER, SELECT_V2 with 0; GREATER, CAST, MUL: a ReLU with a threshold.
+- GREATER 0, MUL, EXP, SUB 1, MUL, SELECT or SELECT_V2: selu.
+- ELU, MUL, GREATER 0, SELECT: ELU with an alpha of its own.
+- GREATER, SELECT with 0; GREATER, CAST, MUL: a ReLU with a threshold.
 
 Every operator is checked, constants too, and nothing else may take what is inside.
 """
@@ -42,7 +42,7 @@ def _softsign(chain: Chain, last: Operator) -> Found | None:
 
 
 def _selected(chain: Chain, last: Operator) -> Found | None:
-    """What SELECT_V2 takes from one side above a threshold, and from another below."""
+    """What SELECT or SELECT_V2 takes from one side above a threshold, and from another below."""
     test = _plain(chain, last, 0, "GREATER")
     threshold = chain.scalar(test, 1)
     if test is None or threshold is None or len(last.inputs) != 3:
@@ -102,6 +102,6 @@ def _is(found: float | None, wanted: float) -> bool:
 
 
 FUNCTIONS: dict[str, Callable[[Chain, Operator], Found | None]] = {
-    "DIV": _softsign, "LOG": _softplus, "MUL": _masked, "SELECT_V2": _selected,
+    "DIV": _softsign, "LOG": _softplus, "MUL": _masked, "SELECT": _selected, "SELECT_V2": _selected,
 }  # fmt: skip
 """By the last operator of each."""

@@ -49,7 +49,10 @@ def merged(graph: Graph, steps: Sequence[Step], outputs: Iterable[int]) -> list[
 
 
 def _adopted(steps: Sequence[Step], ends: set[int]) -> list[Step]:
-    """The steps, an unnamed function at an output given to the layer that alone it takes from."""
+    """The steps, an unnamed function at an output given to the layer that alone it takes from.
+
+    Or, as the last of a function's operators, to the layer of those before it: x * sigmoid(x), x * tanh(softplus(x)).
+    """
     makers = {step.value: step for step in steps}
     activated = {step.layer for step in steps if _inner(step)["class_name"] in ACTIVATED}
     takers: dict[int, set[str | None]] = {}
@@ -58,16 +61,41 @@ def _adopted(steps: Sequence[Step], ends: set[int]) -> list[Step]:
             takers.setdefault(value, set()).add(step.layer)
     found = []
     for step in steps:
-        before = [makers.get(value) for value in step.inputs]
-        first = before[0] if before else None
         function = step.class_name in ("Activation", "Multiply") and step.part is None and step.value in ends
-        if function and first is not None and first.part is not None and first.layer in activated:
-            layers = {maker.layer if maker else None for maker in before}
-            outside = {layer for value in step.inputs for layer in takers[value]} - {None, first.layer}
-            if layers == {first.layer} and not outside and not ends.intersection(step.inputs):
-                step = replace(step, part=Part(first.part.layer, "output"))
+        gate = _gate(step, makers) if function else None
+        if gate is not None and gate.part is not None and gate.layer not in activated and gate.value not in ends:
+            step = replace(step, part=Part(gate.part.layer, "output"))
+        elif function and (layer := _alone(step, makers, takers, activated)) and not ends.intersection(step.inputs):
+            step = replace(step, part=Part(layer, "output"))
         found.append(step)
     return found
+
+
+def _gate(step: Step, makers: Mapping[int, Step]) -> Step | None:
+    """What gives the product's other factor, if only functions of one layer are between that and the first."""
+    if step.class_name != "Multiply" or len(step.inputs) != 2:
+        return None
+    for x, other in (step.inputs, step.inputs[::-1]):
+        gate = makers.get(other)
+        before = gate
+        while before is not None and gate is not None and before.class_name == "Activation":
+            if before.layer != gate.layer:
+                break
+            if before.inputs == (x,):
+                return gate
+            before = makers.get(before.inputs[0])
+    return None
+
+
+def _alone(
+    step: Step, makers: Mapping[int, Step], takers: Mapping[int, set[str | None]], activated: set[str | None]
+) -> str | None:
+    """The layer that all of the step's inputs are of, if it has an activation and no other takes them."""
+    before = [makers.get(value) for value in step.inputs]
+    layer = before[0].layer if before and before[0] else None
+    layers = {maker.layer if maker else None for maker in before}
+    outside = {one for value in step.inputs for one in takers[value]} - {None, layer}
+    return layer if layer in activated and layers == {layer} and not outside else None
 
 
 def _both(graph: Graph, first: Step, second: Step) -> Step | None:

@@ -43,6 +43,9 @@ _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maxi
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
 # second half went into the normalization after it: not what Keras calls the layer's output.
 _UNFINISHED = re.compile(r"batchnorm/(mul|Rsqrt)(_\d+)*|separable_conv\w*/depthwise\d*")
+# A mean of several maps whose division went into the next layer's weights. Its name alone tells it from a sum.
+_AVERAGE = re.compile(r"(.*/)?average(_\d+)?(:\d+)?")
+_SUM = re.compile(r"[Aa]dd(_?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ class Part:
     @property
     def is_unfinished(self) -> bool:
         """Whether its layer had more to do after it."""
-        return _UNFINISHED.fullmatch(self.operation) is not None
+        return _UNFINISHED.fullmatch(self.operation) is not None or (
+            _SUM.fullmatch(self.operation) is not None and _AVERAGE.fullmatch(self.layer) is not None
+        )
 
 
 class _Nested:

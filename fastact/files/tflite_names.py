@@ -149,11 +149,9 @@ class Naming:
         self._graph = graph
         given = _several(graph, (number for operator in graph.operators for number in operator.outputs))
         taken = _several(graph, {number for operator in graph.operators for number in operator.inputs if number >= 0})
-        pieces = given or taken  # where all that operators give are outputs, only weights have names
-        firsts = Counter(split[0] for split in pieces)
-        scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
-        deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
-        self._scope = scope if deep and 2 * count > len(pieces) else None
+        # Where all that layers give are outputs of the network, only weights have names.
+        pieces = next((splits for splits in (given, taken) if _scope(splits) is not None), given)
+        self._scope = _scope(pieces)
         self._layers_twice = self._is_doubled(pieces)
         within = [[split for split in map(self._within, splits) if split is not None] for splits in (given, taken)]
         self._nested = _Nested([*within[0], *within[1]])
@@ -252,6 +250,14 @@ def _latest(parts: Sequence[Part]) -> list[Part]:
 def cleaned(name: str) -> str:
     """A name fit to be a layer's: printable, of bounded length; may be empty."""
     return "".join(c if c.isprintable() else "?" for c in name[:_LONGEST]).strip()
+
+
+def _scope(pieces: Sequence[Sequence[str]]) -> str | None:
+    """The model's scope, in which most names are; None where there is none."""
+    firsts = Counter(split[0] for split in pieces)
+    scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
+    deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
+    return scope if deep and 2 * count > len(pieces) else None
 
 
 def _several(graph: Graph, numbers: Iterable[int]) -> list[list[str]]:

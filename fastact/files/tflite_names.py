@@ -38,7 +38,8 @@ _CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
 # Operations that are in a layer's own scope, never in one that an operation opens.
 _OF_LAYERS = re.compile(r"(BiasAdd|Relu6?)(_?\d+)?")
 # Operations that a layer does once when it is called.
-_ONCE = ("BiasAdd", "Conv1D", "Conv2D", "Conv3D", "Elu", "LeakyRelu", "MatMul", "MaxPool", "AvgPool", "Relu", "Relu6")
+_ONCE = ("BiasAdd", "Conv1D", "Conv2D", "Conv3D", "MatMul", "MaxPool", "AvgPool")
+_ALONE = frozenset({"Elu", "LeakyRelu", "Relu", "Relu6"})  # of a layer that does nothing else: a PReLU has two
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
 # second half went into the normalization after it: not what Keras calls the layer's output.
@@ -120,7 +121,8 @@ def _calls_by_operation(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tupl
         found.setdefault(tuple(layer), {}).setdefault(named, set()).add(number)
     calls: dict[tuple[str, ...], int] = {}
     for layer, operations in found.items():
-        count = max(len(operations.get(name, ())) for name in _ONCE)
+        once = operations.keys() if operations.keys() <= _ALONE else _ONCE
+        count = max(len(operations.get(name, ())) for name in once)
         if count < 2:
             continue
         calls[layer] = count - 1
@@ -218,7 +220,8 @@ class Naming:
         parts = _latest(self.of(number))
         named = self.output_layer(number)
         if named is not None and not parts:
-            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), self._takers_inside[weights])
+            calls = self._takers_inside[weights] if weights >= 0 else 0
+            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), calls)
             return Part(_with_call(named, call), "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:

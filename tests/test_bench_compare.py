@@ -20,6 +20,7 @@ from fastact.bench.peak import Peak
 from fastact.bench.result import Report, Times, to_json
 from fastact.bench.rounds import Turn, frames
 from fastact.bench.runner import Runner, inputs_of
+from fastact.engines import cpu
 from fastact.kernels.cpu import library
 
 
@@ -232,6 +233,15 @@ def test_a_clock_too_coarse_for_a_frame(report: Report) -> None:
     assert any("By CPU time it cannot be told either." in sentence for sentence in found.sentences)
     assert not difference(Times.of([0.0] * 9), Times.of([1e-2] * 9)).told
     assert not difference(Times.of([0.0] * 4 + [1e-2] * 5), Times.of([1e-2] * 9)).real
+
+
+def test_layers_are_not_timed_by_a_coarse_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that counts hundredths of a second shows no time of any layer, or one that stands still."""
+    assert cpu.layers_clock(1) == "cpu"
+    assert cpu.layers_clock(2) == "wall"
+    for coarse in (lambda: time.perf_counter_ns() // 10_000_000 * 10_000_000, lambda: 0):
+        monkeypatch.setitem(cpu._CLOCKS, "cpu", coarse)
+        assert cpu.layers_clock(1) == "wall"
 
 
 def test_more_threads_are_no_drift(report: Report) -> None:

@@ -20,6 +20,7 @@ from fastact.bench.html import html
 from fastact.bench.markdown import escaped, markdown
 from fastact.bench.measure import Measured, Request, measure
 from fastact.bench.pictures import pictures
+from fastact.bench.times import Times
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,23 @@ def test_names_from_a_file_are_no_markup(measured: Measured) -> None:
 
 def test_markdown_escapes() -> None:
     assert escaped("a|b_c\n*d*\x1b") == r"a\|b\_c \*d\*"
+
+
+def test_a_report_of_layers_that_multiply_nothing(measured: Measured) -> None:
+    """Pools alone, on a system whose clock shows no CPU time of a frame."""
+    none = Times.of([0.0])
+    sizes = tuple(
+        dataclasses.replace(
+            size, multiply_adds=0, cpu=none,
+            layers=tuple(dataclasses.replace(layer, multiply_adds=0, multiplied=0) for layer in size.layers),
+        )
+        for size in measured.report.sizes
+    )  # fmt: skip
+    sweep = tuple(dataclasses.replace(point, multiply_adds=0, cpu_seconds=0.0) for point in measured.report.sweep)
+    report = dataclasses.replace(measured.report, sizes=sizes, sweep=sweep)
+    found = html(report)
+    assert "Cost against pixels" not in found
+    assert "the pixels." in markdown(report)
 
 
 def test_a_report_without_sweep_and_pictures(measured: Measured) -> None:

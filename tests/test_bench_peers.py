@@ -121,6 +121,35 @@ def test_an_engine_that_hangs_is_given_up(monkeypatch):
             player.ask("start")
 
 
+class Actor:
+    """Stands for a `Player`: answers from a table, and fails where an answer is an error."""
+
+    def __init__(self, name: str, **answers: Any) -> None:
+        self.engine = Rival(name, "", (), ())
+        self._answers = {
+            "prepare": {"version": "1", "difference": 0.0, "way": ""},
+            "check": {"difference": 0.0},
+        } | answers
+
+    def ask(self, do: str, **values: Any) -> Any:
+        answer = self._answers[do]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.mark.parametrize("when", ["prepare", "turn", "check"])
+def test_an_engine_that_fails_leaves_the_others_in_the_contest(when: str) -> None:
+    turn = {"turn": {"times": [10, 20], "peak": 1.0}}
+    players: Any = [Actor("own", **turn), Actor("good", **turn), Actor("bad", **turn | {when: PeerError("killed")})]
+    figures, failed = turns.play(players, Task("", ()), np.zeros(1), 1.0, rounds=3)
+    assert failed == {"bad": "killed"}
+    assert set(figures) == {"own", "good"}
+    assert [len(one.turns) for one in figures.values()] == [3, 3]
+    with pytest.raises(PeerError, match="killed"):
+        turns.play([Actor("own", turn=PeerError("killed"))], Task("", ()), np.zeros(1), 1.0, rounds=3)  # type: ignore[list-item]
+
+
 def test_rounds_go_on_until_the_ratios_are_known():
     steady, wild = [1.0, 1.001] * 10, [1.0, 1.5] * 10
     assert median_error(steady) < 0.01 < median_error(wild)

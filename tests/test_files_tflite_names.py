@@ -90,15 +90,35 @@ def test_a_shared_layer_at_the_end(version: str, keras_named: Keras, tmp_path: P
 
 
 @VERSIONS
-def test_a_model_of_one_layer(version: str, keras_named: Keras, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_model_of_outputs_alone(version: str, count: int, keras_named: Keras, tmp_path: Path) -> None:
     keras = keras_named(version)
     keras.backend.clear_session()
     image = keras.layers.Input((8, 9, 3), name="img")
-    outputs = [keras.layers.Conv2D(2, 3, name=name)(image) for name in ("only", "other")]
-    for count in (1, 2):
-        assert shared_names(shaken(keras.Model(image, outputs[:count])), tmp_path) == {"only", "other"} - set(
-            ["other"][: 2 - count]
-        )
+    names = ["only", "other"][:count]
+    model = keras.Model(image, [keras.layers.Conv2D(2, 3, name=name)(image) for name in names])
+    assert shared_names(shaken(model), tmp_path) == set(names)
+
+
+def test_an_output_behind_what_is_no_layer_s(keras_named: Keras, tmp_path: Path) -> None:
+    """Bytes are made numbers in the model's own scope, and what is computed of them has no name but its weights'."""
+    keras = keras_named("keras")
+    keras.backend.clear_session()
+    image = keras.layers.Input((8, 9, 3), name="img", dtype="uint8")
+    scaled = keras.layers.Rescaling(1 / 255, name="scaled")(image)
+    path = tmp_path / "a.tflite"
+    path.write_bytes(converted(keras.Model(image, keras.layers.Conv2D(2, 3, name="conv")(scaled))))
+    assert fastact.load(path).outputs == ("conv",)
+
+
+def test_numbered_outputs_are_in_their_order(keras_named: Keras, tmp_path: Path) -> None:
+    """Keras 3 numbers them, and the file has them sorted as words: output_1, output_10, output_2."""
+    keras = keras_named("keras")
+    numbers = keras.layers.Input((4,), name="numbers")
+    outputs = [keras.layers.Dense(place + 1, name=f"out{place}")(numbers) for place in range(12)]
+    path = tmp_path / "a.tflite"
+    path.write_bytes(converted(keras.Model(numbers, outputs)))
+    assert fastact.load(path).outputs == tuple(f"out{place}" for place in range(12))
 
 
 # Rows and columns left open: what a layer gives is computed in the file.

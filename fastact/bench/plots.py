@@ -23,7 +23,8 @@ def plots(report: Report) -> list[Plot]:
     made = [_by_layer(report), _memory(report)]
     if report.ability is not None:
         made.insert(1, _roofline(report, report.ability))
-    if len(report.sweep) > 2 and report.gpu is None:
+    # Some systems count CPU time so coarsely that a frame takes none, and logarithms have no place for that.
+    if len(report.sweep) > 2 and report.gpu is None and all(point.cpu_seconds > 0 for point in report.sweep):
         made.insert(1, _sweep(report))
     if report.peers is not None and any(len(contest.engines) > 1 for contest in report.peers.contests):
         made.append(engines(report, report.peers))

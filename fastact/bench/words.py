@@ -56,12 +56,14 @@ def _cost(report: Report) -> Iterator[str]:
         yield f"{place} a frame of {first.label} takes {milliseconds(first.frame.median)}."
         return
     ratio = last.frame.median / first.frame.median
+    work = f"{times(last.pixels / first.pixels)} the pixels"
+    if first.multiply_adds:
+        work += f" and {times(last.multiply_adds / first.multiply_adds)} the multiply-adds"
     yield (
         f"{place} a frame of {last.label} takes {milliseconds(last.frame.median)}, {times(ratio)} the "
-        f"{milliseconds(first.frame.median)} of {first.label}, for {times(last.pixels / first.pixels)} the pixels and "
-        f"{times(last.multiply_adds / first.multiply_adds)} the multiply-adds."
+        f"{milliseconds(first.frame.median)} of {first.label}, for {work}."
     )
-    if report.layers_clock == "cpu" and any(waited(size) for size in (first, last)):
+    if report.layers_clock == "cpu" and first.cpu.median and any(waited(size) for size in (first, last)):
         cpu = last.cpu.median / first.cpu.median
         yield (
             f"Computing alone took {milliseconds(last.cpu.median)}, {times(cpu)} {milliseconds(first.cpu.median)}: the "

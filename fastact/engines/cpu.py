@@ -133,9 +133,23 @@ class _CpuProfile(Profile):
 _CLOCKS: dict[str, Callable[[], int]] = {"cpu": time.thread_time_ns, "wall": time.perf_counter_ns}
 
 
+_COARSE = 100_000
+"""Nanoseconds: a clock that advances by more at once shows no time at all of most layers."""
+_LONGEST_TICK = 50_000_000
+
+
 def layers_clock(threads: int) -> str:
-    """The clock by which steps are timed, "cpu" for one thread."""
-    return "cpu" if threads == 1 else "wall"
+    """The clock by which steps are timed, "cpu" for one thread where the system counts its CPU time finely."""
+    return "cpu" if threads == 1 and _tick(_CLOCKS["cpu"]) <= _COARSE else "wall"
+
+
+def _tick(clock: Callable[[], int]) -> int:
+    """By how many nanoseconds a clock advances at once: some systems count CPU time in hundredths of a second."""
+    start, end = clock(), time.perf_counter_ns() + _LONGEST_TICK
+    while (now := clock()) == start:
+        if time.perf_counter_ns() > end:
+            return _LONGEST_TICK
+    return now - start
 
 
 class _Lent(weakref.ref[Array]):

@@ -72,7 +72,8 @@ def _found(graph: Graph, operators: Sequence[Operator]) -> list[_Run]:
 
 def _without_taken(graph: Graph, operators: Sequence[Operator], runs: list[_Run]) -> list[_Run]:
     """The runs of whose frames the network gives none, and other operators take none: they would take all of them."""
-    takers = Counter(number for operator in operators for number in set(operator.inputs))
+    values = (operator for operator in operators if operator.kind != "SHAPE")  # which takes no values
+    takers = Counter(number for operator in values for number in set(operator.inputs))
     takers.update(graph.outputs)
     for _ in range(_MOST_PASSES):
         inside = {(one.outputs[0], one.inputs) for last, frames in runs for one in (last, *_steps(frames))}

@@ -8,6 +8,7 @@ The same holds for the conditions and bodies of the main network's loops, whose 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
@@ -34,6 +35,7 @@ ITEM_BYTES: Mapping[str, int] = {
     "UINT16": 2, "UINT32": 4, "UINT64": 8,
 }  # fmt: skip
 FLOATS = ("FLOAT16", "FLOAT32", "FLOAT64")
+_NUMBERED = re.compile(r"output_(\d{1,9})")
 _QUANTISED = ("INT2", "INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16")
 
 
@@ -359,5 +361,12 @@ def _signature(source: Source, model: Table) -> tuple[dict[int, str], dict[int, 
 
 
 def _in_order(ends: Sequence[int], named: Mapping[int, str]) -> tuple[int, ...]:
-    """The ends of the network, in the signature's order where it names all of them."""
-    return tuple(named) if set(named) == set(ends) else tuple(ends)
+    """The ends of the network, in the signature's order where it names all of them.
+
+    That is by name; where Keras 3 has only numbered them, by number: ``output_10`` comes behind ``output_9``.
+    """
+    if set(named) != set(ends):
+        return tuple(ends)
+    found = {tensor: _NUMBERED.fullmatch(name) for tensor, name in named.items()}
+    numbers = {tensor: int(match[1]) for tensor, match in found.items() if match}
+    return tuple(sorted(named, key=numbers.__getitem__) if len(numbers) == len(named) else named)

@@ -38,7 +38,8 @@ _CELL = re.compile(r"(lstm|gru|simple_rnn)_cell(_\d+)?")
 # Operations that are in a layer's own scope, never in one that an operation opens.
 _OF_LAYERS = re.compile(r"(BiasAdd|Relu6?)(_?\d+)?")
 # Operations that a layer does once when it is called.
-_ONCE = ("BiasAdd", "Conv1D", "Conv2D", "Conv3D", "Elu", "LeakyRelu", "MatMul", "MaxPool", "AvgPool", "Relu", "Relu6")
+_ONCE = ("BiasAdd", "Conv1D", "Conv2D", "Conv3D", "MatMul", "MaxPool", "AvgPool")
+_ALONE = frozenset({"Elu", "LeakyRelu", "Relu", "Relu6"})  # of a layer that does nothing else: a PReLU has two
 _ACTIVATION = re.compile(r"(Relu|Relu6|ReluN1To1|Tanh|clip_by_value|Minimum|Maximum)(_?\d+)?")
 # A batch normalization whose sum went into the next layer's bias, and the first half of a separable convolution whose
 # second half went into the normalization after it: not what Keras calls the layer's output.
@@ -125,7 +126,8 @@ def _calls_by_operation(paths: Iterable[tuple[Sequence[str], str]]) -> dict[tupl
         found.setdefault(tuple(layer), {}).setdefault(named, set()).add(number)
     calls: dict[tuple[str, ...], int] = {}
     for layer, operations in found.items():
-        count = max(len(operations.get(name, ())) for name in _ONCE)
+        once = operations.keys() if operations.keys() <= _ALONE else _ONCE
+        count = max(len(operations.get(name, ())) for name in once)
         if count < 2:
             continue
         calls[layer] = count - 1
@@ -154,11 +156,9 @@ class Naming:
         self._graph = graph
         given = _several(graph, (number for operator in graph.operators for number in operator.outputs))
         taken = _several(graph, {number for operator in graph.operators for number in operator.inputs if number >= 0})
-        pieces = given or taken  # where all that operators give are outputs, only weights have names
-        firsts = Counter(split[0] for split in pieces)
-        scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
-        deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
-        self._scope = scope if deep and 2 * count > len(pieces) else None
+        # Where all that layers give are outputs of the network, only weights have names.
+        pieces = next((splits for splits in (given, taken) if _scope(splits) is not None), given)
+        self._scope = _scope(pieces)
         self._layers_twice = self._is_doubled(pieces)
         within = [[split for split in map(self._within, splits) if split is not None] for splits in (given, taken)]
         self._nested = _Nested([*within[0], *within[1]])
@@ -225,7 +225,8 @@ class Naming:
         parts = _latest(self.of(number))
         named = self.output_layer(number)
         if named is not None and not parts:
-            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), self._takers_inside[weights])
+            calls = self._takers_inside[weights] if weights >= 0 else 0
+            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), calls)
             return Part(_with_call(named, call), "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:
@@ -257,6 +258,14 @@ def _latest(parts: Sequence[Part]) -> list[Part]:
 def cleaned(name: str) -> str:
     """A name fit to be a layer's: printable, of bounded length; may be empty."""
     return "".join(c if c.isprintable() else "?" for c in name[:_LONGEST]).strip()
+
+
+def _scope(pieces: Sequence[Sequence[str]]) -> str | None:
+    """The model's scope, in which most names are; None where there is none."""
+    firsts = Counter(split[0] for split in pieces)
+    scope, count = firsts.most_common(1)[0] if firsts else ("", 0)
+    deep = any(split[0] == scope and len(split) > 2 and not _INNER.fullmatch(split[1]) for split in pieces)
+    return scope if deep and 2 * count > len(pieces) else None
 
 
 def _several(graph: Graph, numbers: Iterable[int]) -> list[list[str]]:

@@ -203,9 +203,9 @@ def create(class_name: str, config: Config) -> Layer:
 
 def _unknown(class_name: str) -> str:
     """What is said of a class that is neither known nor refused; `files.tflite` gives operators as such."""
-    from ..files.tflite_schema import OPERATORS  # a table that few models need
+    from ..files.tflite_schema import FOLDED, OPERATORS  # a table that few models need
 
-    if class_name in OPERATORS or class_name.startswith(("CUSTOM ", "OPERATOR ")):
+    if class_name in (*OPERATORS, *FOLDED) or class_name.startswith(("CUSTOM ", "OPERATOR ")):
         return (
             f"it is TensorFlow Lite's operator {class_name[:60]!r}, and no layer that fastact knows does what it does "
             "here: give the Keras file that the model was converted from"

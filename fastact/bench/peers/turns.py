@@ -168,7 +168,14 @@ def play(
         while number < rounds if rounds is not None else not _known(list(turns.values()), number, end):
             order = list(ready)
             for player in order[number % len(order) :] + order[: number % len(order)]:
-                answer = player.ask("turn", seconds=_TURN_SECONDS)
+                try:
+                    answer = player.ask("turn", seconds=_TURN_SECONDS)
+                except PeerError as error:
+                    if player is players[0]:
+                        raise
+                    failed[player.engine.name] = str(error)
+                    del ready[player], turns[player]
+                    continue
                 turns[player].append(answer["times"])
                 peak = max(peak, answer["peak"])
             number += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -180,8 +181,10 @@ ATTACKS: dict[Callable[[Path], Path], str] = {
 def opened_in_a_child(paths: list[Path]) -> dict[str, dict[str, Any]]:
     program = str(Path(__file__).with_name("hostile.py"))
     done = subprocess.run(
-        [sys.executable, program, "open", *map(str, paths)], capture_output=True, text=True, timeout=600, check=False
-    )
+        [sys.executable, program, "open", *map(str, paths)],
+        capture_output=True, text=True, timeout=600, check=False,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # many would reserve much of what it may have
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
 

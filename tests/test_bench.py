@@ -65,7 +65,7 @@ def run(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
 
 
 def test_a_report(measured: Measured, pilot: fastact.Model) -> None:
-    report = measured.report
+    report, peak = measured.report, Peak(library.load(), 2)
     assert report.complete
     assert [size.label for size in report.sizes] == ["80x60", "120x90"]
     assert report.subject.sha256 == pilot.identity
@@ -78,7 +78,9 @@ def test_a_report(measured: Measured, pilot: fastact.Model) -> None:
             assert layer.multiplied == layer.multiply_adds == model.costs[layer.name].multiply_adds
             assert layer.map_bytes == node.map_bytes
             assert len(layer.times.runs) >= 7
-            assert 0 < layer.speed < 3 * (report.peak or 0)  # which is of few bursts here, beside other programs
+            assert layer.speed > 0
+            # A report's peak is of few bursts here, beside other programs: at a better moment there is a higher one.
+            until(lambda: layer.speed < 3 * max(report.peak or 0, peak.burst()))  # noqa: B023
         first, second = size.layers
         frame = 3 * rows_columns[0] * rows_columns[1]  # bytes as they come from the camera
         weights = [4 * model.layers[layer.name].parameters for layer in size.layers]

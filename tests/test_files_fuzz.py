@@ -41,6 +41,7 @@ def test_mutated_files(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         timeout=600 + COUNT,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         check=False,
     )
     last = (tmp_path / "progress.txt").read_text()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import BOTH
-from corpus import Subject
+from corpus import TFLITE, Subject, frames_for, saved, shake
 from oracles import largest_difference
 from random_networks import network
 from saliency_oracles import Recorded, tape_gradient
@@ -72,3 +72,24 @@ def test_gradients_are_tensorflows(subject: Subject) -> None:
     assert ours.shape == theirs.shape
     assert largest_difference(ours, theirs) <= 1e-5 * largest
     assert largest_difference(ours, exact) <= 1e-5 * largest
+
+
+@pytest.mark.parametrize("keras_name", BOTH)
+@pytest.mark.parametrize("number", range(FIRST, FIRST + COUNT, 3))
+def test_what_a_converter_left_gives_the_same(
+    number: int, keras_name: str, keras_named: Callable[[str], Any], tmp_path: Path
+) -> None:
+    """The output of a .tflite file, or why there is none; which layers still have names is for the corpus to say."""
+    keras = keras_named(keras_name)
+    keras.backend.clear_session()
+    made = network(number).make(keras)
+    alone = keras.Model(made.inputs, made.outputs[-1])
+    (frame,) = frames_for(network(number), alone, count=1)
+    shake(alone, frames_for(network(number), alone, count=8, seed=3))
+    model = saved(alone, TFLITE, tmp_path, "select")
+    maps, expected = fastact.Extractor(model, "all")(frame[0]), alone(frame, training=False).numpy()[0]
+    (output,) = model.outputs
+    if output in maps.missing:
+        assert any("TensorFlow Lite" in reason for reason in maps.missing.values())
+        return
+    assert largest_difference(maps[output], expected) <= 2e-5 * np.max(np.abs(expected))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -249,7 +250,17 @@ def test_weights_of_another_type_are_not_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ";;;", "/", "a/" * 5000, "\x1b[2J/x/y", "x" * 2**20, "\ud800".encode("utf-8", "replace")]
+    "name",
+    [
+        "",
+        ";;;",
+        "/",
+        "a/" * 5000,
+        "\x1b[2J/x/y",
+        "x" * 2**20,
+        "\ud800".encode("utf-8", "replace"),
+        "small/a:b:/c_9:9/Relu",
+    ],
 )
 def test_names_of_all_kinds(tmp_path: Path, name: str | bytes) -> None:
     model = small_model()
@@ -258,6 +269,18 @@ def test_names_of_all_kinds(tmp_path: Path, name: str | bytes) -> None:
     layers = fastact.load(saved(tmp_path, model)).layers
     assert len(layers) == 4
     assert all(n.isprintable() and 0 < len(n) < 1000 for n in layers)
+
+
+@pytest.mark.parametrize("name", ["{0}" + "/a" * 4000, "m/l{0}/Relu_{0};" * 500, "m/l{0}/while/a/" + "x/" * 3000])
+def test_deep_names_take_time_and_memory_in_proportion(tmp_path: Path, name: str) -> None:
+    model = chain(1500)
+    for place, one in enumerate(tensors_of(model)):
+        one[schema.Tensor.NAME] = name.format(place)[:8000]
+    path = saved(tmp_path, model)
+    before, held = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fastact.load(path)
+    assert time.process_time() - before < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 300 * 1024
 
 
 def test_the_same_name_for_all(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@
 | `tflite_frames.py` | one operator of those that are written once a frame |
 | `tflite_loops.py` | one operator of a loop that is a recurrent layer, which `tflite_cells.py` recognises |
 | `tflite_layers.py` | steps, each a Keras layer, by `tflite_windows.py`, `tflite_recurrent.py`, `tflite_forms.py`, … |
+| `tflite_lengths.py` | what a network computes of the lengths of its input, where these are open |
 | `tflite_merge.py` | one step of several that are one layer, and names, from `tflite_names.py` |
 | `tflite_weights.py` | weights, when they are asked for |
 

@@ -19,11 +19,14 @@ from .tflite_graph import Graph, Operator
 __all__ = ["Naming", "Part", "cleaned"]
 
 _LONGEST = 200
+_MOST_PARTS, _DEEPEST = 64, 32
+"""Operations in a tensor's name, and scopes around one of them: what is beyond is no name that a converter writes."""
 _CALL = re.compile(r"(StatefulPartitionedCall|PartitionedCall)(_\d+)?(:\d+)?")
 _NUMBER = re.compile(r"\d+$")
 _SUFFIX = re.compile(r"_(\d+)$")
 _PLACE = re.compile(r":\d+$")
-_PLACES = re.compile(r":\d+(?=/|$)")
+_CALLED = re.compile(r":(\d{1,9})$")
+_CALLS = re.compile(r":\d{1,9}(?=/|$)")
 _NUMBERED_OUTPUT = re.compile(r"output_\d+")
 
 # Scopes that operations open inside a layer's.
@@ -249,10 +252,14 @@ class Naming:
 
 def _latest(parts: Sequence[Part]) -> list[Part]:
     """The parts without those of an earlier call of their layer: what calls share is named after the first."""
-    calls = [tuple(int(c or 0) for _, _, c in (p.partition(":") for p in part.layer.split("/"))) for part in parts]
-    paths = [_PLACES.sub("", part.layer) for part in parts]
-    last = {path: max(c for p, c in zip(paths, calls, strict=True) if p == path) for path in paths}
-    return [part for part, path, call in zip(parts, paths, calls, strict=True) if call == last[path]]
+    last: dict[str, tuple[int, ...]] = {}
+    keys = []
+    for part in parts:
+        found = [_CALLED.search(piece) for piece in part.layer.split("/")]
+        calls = tuple(int(match[1]) if match else 0 for match in found)
+        keys.append((_CALLS.sub("", part.layer), calls))
+        last[keys[-1][0]] = max(calls, last.get(keys[-1][0], calls))
+    return [part for part, (path, calls) in zip(parts, keys, strict=True) if calls == last[path]]
 
 
 def cleaned(name: str) -> str:
@@ -275,7 +282,7 @@ def _several(graph: Graph, numbers: Iterable[int]) -> list[list[str]]:
 
 def _split(name: str) -> Iterable[list[str]]:
     """The pieces of every operation in a tensor's name, without what only says how it was called."""
-    for one in name.split(";"):
-        pieces = [piece for piece in one.split("/") if piece and not _CALL.fullmatch(piece)]
-        if pieces and not one.startswith(("arith.", "tfl.")):
+    for one in name.split(";", _MOST_PARTS)[:_MOST_PARTS]:
+        pieces = [piece for piece in one.split("/", _DEEPEST) if piece and not _CALL.fullmatch(piece)]
+        if len(pieces) <= _DEEPEST and pieces and not one.startswith(("arith.", "tfl.")):
             yield pieces

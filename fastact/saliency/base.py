@@ -108,5 +108,8 @@ def _ends(strength: Floats) -> tuple[float, float]:
     """The least and the largest; raises InputError where something is NaN or infinite."""
     low, high = float(strength.min()), float(strength.max())
     if not (isfinite(low) and isfinite(high)):
-        raise InputError("the network gives NaN or infinity for this frame, so that no mask comes of it")
+        raise InputError(
+            "the network gives NaN or infinity for this frame, so that no mask comes of it: leave the frame out, or "
+            "see with `fastact view --layers all` in which layer it begins"
+        )
     return low, high

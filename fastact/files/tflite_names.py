@@ -63,6 +63,10 @@ class Part:
         """Whether its layer had more to do after it."""
         return _UNFINISHED.fullmatch(self.operation) is not None
 
+    def unfinished(self) -> Part:
+        """The same layer before its end."""
+        return Part(self.layer, "batchnorm/mul")
+
 
 class _Nested:
     """Which scopes are of layers and which of operations, where operations give theirs the names that layers have.

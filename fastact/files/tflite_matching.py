@@ -1,0 +1,129 @@
+"""Chains of operators that are one layer, recognised from their last operator back to what they take.
+
+A grammar says what a chain is: under each name, the operators that may give the tensor of that name, each with the
+names of what it takes. A name stands for one tensor wherever it occurs; names without an entry are what the chain
+takes, ``_`` is anything; sums, products and the like are tried in both orders. Grammars are small, and so is what
+following one costs, whatever the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
+
+from ..kernels.records import dataclass
+from .tflite_graph import FLOATS, Graph, Operator
+
+__all__ = ["Grammar", "Match", "Matcher"]
+
+Grammar = Mapping[str, Sequence[tuple[str, ...]]]
+
+_COMMUTING = ("ADD", "MAXIMUM", "MINIMUM", "MUL", "SQUARED_DIFFERENCE")
+_MOST_BROADCASTS = 4
+_CONSTANTS = ("beta", "epsilon", "gamma", "limit", "one", "zero")
+"""Names that are constants of floats."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """A chain as it was found."""
+
+    bound: Mapping[str, int]
+    """The tensor of each name."""
+    inside: tuple[Operator, ...]
+    """The chain's operators without the last."""
+    function: float = 0
+    """The function that is fused into its last sum or product."""
+
+
+class Matcher:
+    """The operators of a network, and who takes what they give."""
+
+    def __init__(self, graph: Graph, operators: Sequence[Operator]) -> None:
+        """`operators` are the network's, some of them perhaps folded."""
+        self.graph = graph
+        self.makers = {number: operator for operator in operators for number in operator.outputs}
+        self._takers: dict[int, list[Operator]] = {}
+        ends = set(graph.outputs)
+        for operator in operators:
+            if operator.kind != "SHAPE" or ends.intersection(operator.outputs):
+                for number in set(operator.inputs):
+                    self._takers.setdefault(number, []).append(operator)
+
+    def matches(self, grammar: Grammar, last: Operator, ends: Sequence[str] = ("y",)) -> Iterator[Match]:
+        """The ways in which an operator ends the chain, ``y``, of which nothing inside is taken by another.
+
+        Operators that give one of `ends` may end with a function.
+        """
+        start = Match({"y": last.outputs[0]}, ())
+        for found in self._resolved(grammar, ends, ("y",), start):
+            inside = {one.outputs[0] for one in found.inside} - set(last.outputs)
+            if all(self._is_inside(number, inside, last) for number in inside):
+                yield Match(found.bound, tuple(o for o in found.inside if o.outputs[0] in inside), found.function)
+
+    def takers(self, number: int) -> Sequence[Operator]:
+        """The operators that take a tensor's values."""
+        return self._takers.get(number, ())
+
+    def _is_inside(self, number: int, inside: set[int], last: Operator) -> bool:
+        return number not in self.graph.outputs and all(
+            one.outputs == last.outputs or one.outputs[0] in inside for one in self.takers(number)
+        )
+
+    def _resolved(self, grammar: Grammar, ends: Sequence[str], names: tuple[str, ...], match: Match) -> Iterator[Match]:
+        """What `match` becomes where the tensors of all `names` are given as the grammar says."""
+        if not names:
+            yield match
+            return
+        maker = self.makers.get(match.bound[names[0]])
+        if maker is None or len(maker.outputs) != 1:
+            return
+        function = maker.options.get("fused_activation_function", 0)
+        if function and (names[0] not in ends or match.function):
+            return
+        here = Match(match.bound, (*match.inside, maker), match.function or function)
+        for kind, *takes in grammar[names[0]]:
+            if maker.kind != kind or len(maker.inputs) != len(takes):
+                continue
+            orders = permutations(maker.inputs) if kind in _COMMUTING else (maker.inputs,)
+            for order in orders:
+                taken = self._bound(takes, order, here)
+                if taken is not None:
+                    more = dict.fromkeys(t for t in takes if t in grammar and t not in match.bound)
+                    yield from self._resolved(grammar, ends, (*more, *names[1:]), taken)
+
+    def _bound(self, names: Sequence[str], numbers: Sequence[int], match: Match) -> Match | None:
+        """The match in which the tensors have these names too; None where a name is of another already."""
+        bound, inside = dict(match.bound), match.inside
+        for name, number in zip(names, numbers, strict=True):
+            if name == "_":
+                continue
+            found, stretched = self._before_stretching(number)
+            inside = (*inside, *stretched)
+            if found < 0 or bound.setdefault(name, found) != found:
+                return None
+            tensor = self.graph.tensors[found]
+            if name in _CONSTANTS and (tensor.data is None or tensor.kind not in FLOATS):
+                return None
+        return Match(bound, inside, match.function)
+
+    def _before_stretching(self, number: int) -> tuple[int, list[Operator]]:
+        """The tensor that another is by BROADCAST_TO its own shape, or the one number that is all over it."""
+        passed: list[Operator] = []
+        for _ in range(_MOST_BROADCASTS):
+            maker = self.makers.get(number)
+            if maker is None or maker.kind != "BROADCAST_TO" or len(maker.inputs) != 2 or len(maker.outputs) != 1:
+                break
+            given, got = (self.graph.tensors[n] if n >= 0 else None for n in (maker.inputs[0], maker.outputs[0]))
+            if given is None or got is None or (given.shape != got.shape and (given.data is None or given.size != 1)):
+                break
+            passed.append(maker)
+            number = maker.inputs[0]
+        return number, passed
+
+    def number(self, number: int) -> float | None:
+        """The value of a constant of one number."""
+        tensor = self.graph.tensors[number]
+        if tensor.data is None or tensor.kind not in FLOATS or tensor.size != 1:
+            return None
+        return float(self.graph.floats(tensor)[0])

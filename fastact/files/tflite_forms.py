@@ -6,8 +6,8 @@ from .tflite_steps import View
 from .tflite_use import Made, Piece, Unsayable, Use, lengths, size
 
 __all__ = [
-    "all_frames", "cast", "concatenation", "each_frame", "global_average", "global_maximum", "pad", "repeat",
-    "reshape", "resize_bilinear", "resize_nearest", "strided_slice", "tile", "transpose", "up_sample",
+    "all_frames", "cast", "concatenation", "each_frame", "global_average", "global_maximum", "pad",
+    "repeat_vector", "reshape", "resize_bilinear", "resize_nearest", "strided_slice", "tile", "transpose", "up_sample",
 ]  # fmt: skip
 
 
@@ -250,7 +250,7 @@ def tile(use: Use) -> Made:
     return _up_sampled(view, times[1:-1])
 
 
-def repeat(use: Use) -> Made:
+def repeat_vector(use: Use) -> Made:
     """What `tflite_patterns` folds the repeating of a single row into."""
     view, n = use.view(), use.operator.folded["n"]
     width = size(view.shape)

@@ -68,7 +68,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Use], Made]] = MappingProxyType(
         "PADV2": forms.pad,
         "PRELU": arithmetic.prelu,
         "RELU_0_TO_1": arithmetic.relu_0_to_1,
-        "REPEAT": forms.repeat,
+        "REPEAT_VECTOR": forms.repeat_vector,
         "RESIZE_BILINEAR": forms.resize_bilinear,
         "RESIZE_NEAREST_NEIGHBOR": forms.resize_nearest,
         "SLICE": forms.strided_slice,

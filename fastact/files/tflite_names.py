@@ -224,7 +224,8 @@ class Naming:
         parts = _latest(self.of(number))
         named = self.output_layer(number)
         if named is not None and not parts:
-            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), self._takers_inside[weights])
+            others = self._takers_inside[weights] if weights >= 0 else 0
+            call = 0 if self._layers_twice else self._calls.get(tuple(named.split("/")), others)
             return Part(_with_call(named, call), "output")
         layers = {part.layer for part in parts}
         if len(layers) < 2:

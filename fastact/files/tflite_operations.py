@@ -114,9 +114,14 @@ def _stored(
 def _normalization(use: Use, class_name: str, config: dict[str, Any], weights: dict[str, Stored]) -> Made:
     more = {"epsilon": use.operator.folded["epsilon"], "scale": "gamma" in weights, "center": "beta" in weights}
     piece = Piece(class_name, config | more, weights)
-    gamma = use.number(1) if use.has(1) else -1
-    made = use.made(piece, implied=use.view().shape, weights=gamma, bias=_inside(use))
+    made = use.made(piece, implied=use.view().shape, weights=_taken_last(use), bias=_inside(use))
     return replace(made, is_unfinished=bool(use.operator.folded.get("may go on")))
+
+
+def _taken_last(use: Use) -> int:
+    """The weight that the last operator of what was folded takes, if it takes one."""
+    maker = use.makers.get(use.operator.outputs[0])
+    return next((n for n in use.operator.inputs[1:] if n >= 0 and maker is not None and n in maker.inputs), -1)
 
 
 def _inside(use: Use) -> int:

@@ -138,7 +138,7 @@ def _repeated(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] 
     if rank == 3:
         row = chain.before(first, ("RESHAPE",)) if shape[1] == 1 and shape[2] is not None else None
         if row is not None:
-            return Operator("REPEAT", row.inputs[:1], last.outputs, {}, {"n": times[axis]}), [row, first, tile]
+            return Operator("REPEAT_VECTOR", row.inputs[:1], last.outputs, {}, {"n": times[axis]}), [row, first, tile]
         return Operator("UP_SAMPLE", first.inputs[:1], last.outputs, {}, {"size": (times[axis],)}), [first, tile]
     size = (times[axis], 1) if axis == 2 else (1, times[axis])
     return Operator("UP_SAMPLE", first.inputs[:1], last.outputs, {}, {"size": size}), [first, tile]
@@ -151,7 +151,7 @@ def _rows(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | No
     axes, times = chain.ints(first, 1), chain.ints(last, 1)
     if axes not in ((1,), (-2,)) or times is None or len(times) != 3 or times[1] < 1 or {times[0], times[2]} != {1}:
         return None
-    return Operator("REPEAT", first.inputs[:1], last.outputs, {}, {"n": times[1]}), [first]
+    return Operator("REPEAT_VECTOR", first.inputs[:1], last.outputs, {}, {"n": times[1]}), [first]
 
 
 def _copied(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:

@@ -8,7 +8,7 @@ following one costs, whatever the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import permutations
 
 from ..kernels.records import dataclass
@@ -31,7 +31,7 @@ class Match:
     bound: Mapping[str, int]
     """The tensor of each name."""
     inside: tuple[Operator, ...]
-    """The chain's operators without the last."""
+    """The chain's operators."""
     function: float = 0
     """The function that is fused into its last sum or product."""
 
@@ -41,7 +41,7 @@ class Matcher:
 
     def __init__(self, graph: Graph, operators: Sequence[Operator]) -> None:
         """`operators` are the network's, some of them perhaps folded."""
-        self.graph = graph
+        self.graph, self._operators = graph, operators
         self.makers = {number: operator for operator in operators for number in operator.outputs}
         self._takers: dict[int, list[Operator]] = {}
         ends = set(graph.outputs)
@@ -51,24 +51,29 @@ class Matcher:
                     self._takers.setdefault(number, []).append(operator)
 
     def matches(self, grammar: Grammar, last: Operator, ends: Sequence[str] = ("y",)) -> Iterator[Match]:
-        """The ways in which an operator ends the chain, ``y``, of which nothing inside is taken by another.
+        """The ways in which an operator ends the chain, ``y``.
 
         Operators that give one of `ends` may end with a function.
         """
-        start = Match({"y": last.outputs[0]}, ())
-        for found in self._resolved(grammar, ends, ("y",), start):
-            inside = {one.outputs[0] for one in found.inside} - set(last.outputs)
-            if all(self._is_inside(number, inside, last) for number in inside):
-                yield Match(found.bound, tuple(o for o in found.inside if o.outputs[0] in inside), found.function)
+        yield from self._resolved(grammar, ends, ("y",), Match({"y": last.outputs[0]}, ()))
+
+    def without_unneeded(self, inside: Collection[int]) -> list[Operator]:
+        """The operators without those that give a tensor of `inside`, or a shape, to nobody."""
+        needed = set(self.graph.outputs)
+        kept = []
+        for operator in reversed(list(self._operators)):
+            idle = operator.outputs and not needed.intersection(operator.outputs)
+            if not idle or (operator.outputs[0] not in inside and not self._gives_shapes(operator)):
+                needed.update(operator.inputs)
+                kept.append(operator)
+        return kept[::-1]
+
+    def _gives_shapes(self, operator: Operator) -> bool:
+        return all(self.graph.tensors[number].kind in ("INT32", "INT64") for number in operator.outputs)
 
     def takers(self, number: int) -> Sequence[Operator]:
         """The operators that take a tensor's values."""
         return self._takers.get(number, ())
-
-    def _is_inside(self, number: int, inside: set[int], last: Operator) -> bool:
-        return number not in self.graph.outputs and all(
-            one.outputs == last.outputs or one.outputs[0] in inside for one in self.takers(number)
-        )
 
     def _resolved(self, grammar: Grammar, ends: Sequence[str], names: tuple[str, ...], match: Match) -> Iterator[Match]:
         """What `match` becomes where the tensors of all `names` are given as the grammar says."""

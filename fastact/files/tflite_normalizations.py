@@ -6,14 +6,16 @@ operator of a chain is checked, with its axes and the shapes of its constants; w
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from .tflite_arithmetic import FUNCTIONS
 from .tflite_graph import Graph, Operator, Tensor
 from .tflite_matching import Grammar, Match, Matcher
 
-__all__ = ["fold", "group_axis", "is_laid_out"]
+__all__ = ["fold", "group_axis", "is_laid_out", "merged"]
 
 _MEAN: Grammar = {
     "mean": [("MEAN", "x", "axes")],
@@ -94,18 +96,24 @@ _AS_ROWS: Grammar = {
 
 def _grouped(moments: Grammar) -> Grammar:
     """A normalization of the channels split into groups."""
-    of_groups = {name: rows for name, rows in {**_SCALED, **moments}.items() if name != "y"}
-    return {**of_groups, "y": [("RESHAPE", "normal", "_")], "normal": _SCALED["y"], "x": [("RESHAPE", "source", "_")]}
+    return {
+        **_SCALED,
+        **moments,
+        "y": [("RESHAPE", "normal", "_"), ("RESHAPE", "function", "_")],
+        "normal": _SCALED["y"],
+        "function": [(kind, "normal") for kind in FUNCTIONS],
+        "x": [("RESHAPE", "source", "_")],
+    }
 
 
-_GROUP, _GROUP_WEIGHTED = _grouped(_MEAN), _grouped(_WEIGHTED)
+_GROUPS = _grouped(_MEAN), _grouped(_WEIGHTED)
 
 _UNIT: Grammar = {
     "y": [("MUL", "x", "factor")],
     "factor": [("MINIMUM", "inverse", "limit"), ("RSQRT", "bounded")],
     "inverse": [("RSQRT", "total")],
     "bounded": [("MAXIMUM", "total", "limit")],
-    "total": [("SUM", "squares", "axes")],
+    "total": [("SUM", "squares", "axes"), ("SQUARE", "x")],
     "squares": [("SQUARE", "x")],
 }
 """x over its length: in Keras 3 the factor is bounded, in tf-keras the sum."""
@@ -127,46 +135,42 @@ _Making = Callable[[Matcher, Operator], "tuple[Operator, Match] | None"]
 def _folded(graph: Graph, operators: Sequence[Operator], kind: str, making: _Making) -> list[Operator]:
     """The operators with every chain folded that ends with one of this kind and of which `making` makes one."""
     matcher = Matcher(graph, operators)
-    replaced: dict[int, Operator] = {}
-    gone: set[int] = set()
+    inside: set[int] = set()
+    folded: list[Operator] = []
     for operator in operators:
         found = making(matcher, operator) if operator.kind == kind and len(operator.outputs) == 1 else None
-        inside = {one.outputs[0] for one in found[1].inside} if found else set()
-        if found is not None and not inside & (gone | replaced.keys()) and operator.outputs[0] not in gone:
-            replaced[operator.outputs[0]] = found[0]
-            gone |= inside
-    kept = [one for one in operators if not one.outputs or one.outputs[0] not in gone]
-    return [replaced.get(one.outputs[0], one) if one.outputs else one for one in kept]
+        folded.append(operator if found is None else found[0])
+        if found is not None:
+            inside.update(one.outputs[0] for one in found[1].inside)
+    return Matcher(graph, folded).without_unneeded(inside) if inside else folded
 
 
 def _group(matcher: Matcher, last: Operator) -> tuple[Operator, Match] | None:
-    for grammar in (_GROUP, _GROUP_WEIGHTED):
-        for match in matcher.matches(grammar, last, ("y", "normal")):
-            graph, bound = matcher.graph, match.bound
-            axes, epsilon = _axes(matcher, match, "x"), matcher.number(bound["epsilon"])
-            source, grouped = graph.tensors[bound["source"]].shape, graph.tensors[bound["x"]].shape
-            axis = None if axes is None else group_axis(axes, source, grouped)
-            if axis is None or not _is_epsilon(epsilon) or not _agree(source, graph.tensors[last.outputs[0]].shape):
-                continue
-            if not _are_laid_out(matcher, bound, grouped, (axis, axis + 1)) or not _are_weights_one(matcher, bound):
-                continue
-            told = {"axis": axis, "axes": axes, "grouped": grouped, "epsilon": epsilon}
-            return _operator("GROUP_NORMALIZATION", bound["source"], match, last, told), match
+    graph = matcher.graph
+    for match in itertools.chain.from_iterable(matcher.matches(one, last, ("y", "normal")) for one in _GROUPS):
+        bound, axes, epsilon = match.bound, _axes(matcher, match), matcher.number(match.bound["epsilon"])
+        x, grouped = "source", graph.tensors[bound["x"]].shape
+        shape = graph.tensors[bound["source"]].shape
+        axis = None if axes is None else group_axis(axes, shape, grouped)
+        if axis is None and axes is not None:  # the converter gave its groups to what was of another shape still
+            x, shape = "x", merged(axes, grouped)
+            axis = group_axis(axes, shape, grouped)
+        if axis is None or not _is_epsilon(epsilon) or not _agree(shape, graph.tensors[last.outputs[0]].shape):
+            continue
+        if not _are_laid_out(matcher, bound, grouped, (axis, axis + 1)) or not _are_weights_one(matcher, bound):
+            continue
+        function = FUNCTIONS[matcher.makers[bound["function"]].kind] if "function" in bound else None
+        told = {"axis": axis, "axes": axes, "grouped": grouped, "epsilon": epsilon, "function": function}
+        return _operator("GROUP_NORMALIZATION", bound[x], match, last, told), match
     return None
 
 
 def _layer(matcher: Matcher, last: Operator) -> tuple[Operator, Match] | None:
-    for match in matcher.matches(_LAYER, last):
+    for match in itertools.chain.from_iterable(matcher.matches(one, last) for one in (_LAYER, _OF_ONE_VALUE)):
         x, epsilon = matcher.graph.tensors[match.bound["x"]], matcher.number(match.bound["epsilon"])
-        axes = _axes(matcher, match, "x")
+        axes = _axes(matcher, match)
         if axes is not None and _is_epsilon(epsilon) and _are_laid_out(matcher, match.bound, x.shape, axes):
             return _layer_operator(match, last, axes, epsilon), match
-    for match in matcher.matches(_OF_ONE_VALUE, last):
-        x, epsilon = matcher.graph.tensors[match.bound["x"]], matcher.number(match.bound["epsilon"])
-        last_axis = (len(x.shape) - 1,)
-        one = len(x.shape) > 1 and x.shape[-1] == 1
-        if one and _is_epsilon(epsilon) and _are_laid_out(matcher, match.bound, x.shape, last_axis):
-            return _layer_operator(match, last, last_axis, epsilon), match
     return None
 
 
@@ -223,7 +227,7 @@ def _last_axes(shape: Sequence[int | None], count: int | None) -> tuple[int, ...
 
 def _unit(matcher: Matcher, last: Operator) -> tuple[Operator, Match] | None:
     for match in matcher.matches(_UNIT, last):
-        axes, limit = _axes(matcher, match, "x"), matcher.number(match.bound["limit"])
+        axes, limit = _axes(matcher, match), matcher.number(match.bound["limit"])
         if axes is None or limit is None:
             continue
         limit = _before_float16(matcher.graph.tensors[match.bound["limit"]], limit)
@@ -247,9 +251,11 @@ def _operator(kind: str, x: int, match: Match, last: Operator, told: Mapping[str
     return Operator(kind, inputs, last.outputs, {"fused_activation_function": match.function}, told)
 
 
-def _axes(matcher: Matcher, match: Match, of: str) -> tuple[int, ...] | None:
-    """The axes that all of a chain's sums and means are over, which keep them."""
-    axes, rank = matcher.graph.ints(match.bound["axes"]), len(matcher.graph.tensors[match.bound[of]].shape)
+def _axes(matcher: Matcher, match: Match) -> tuple[int, ...] | None:
+    """The axes that all of a chain's sums and means are over, which keep them; without such, the last of one cell."""
+    shape = matcher.graph.tensors[match.bound["x"]].shape
+    rank = len(shape)
+    axes = matcher.graph.ints(match.bound["axes"]) if "axes" in match.bound else (-1,) if shape[-1:] == (1,) else None
     kept = all(one.options.get("keep_dims") for one in match.inside if one.kind in ("MEAN", "SUM"))
     if not axes or not kept or any(not -rank <= axis < rank for axis in axes):
         return None
@@ -269,9 +275,7 @@ def _are_weights_one(matcher: Matcher, bound: Mapping[str, int]) -> bool:
     return matcher.number(bound["one"]) == 1 and matcher.number(bound["zero"]) == 0 and shapes.count(shapes[0]) == 3
 
 
-def _are_laid_out(
-    matcher: Matcher, bound: Mapping[str, int], shape: Sequence[int | None], axes: Sequence[int]
-) -> bool:
+def _are_laid_out(matcher: Matcher, bound: Mapping[str, int], shape: Sequence[int | None], axes: Sequence[int]) -> bool:
     """Whether gamma and beta, those of them there are, have a value for each place along the axes."""
     found = (matcher.graph.tensors[bound[name]] for name in ("gamma", "beta") if name in bound)
     return all(is_laid_out(tensor, shape, axes) for tensor in found)
@@ -281,14 +285,21 @@ def is_laid_out(tensor: Tensor, shape: Sequence[int | None], axes: Sequence[int]
     """Whether a constant has a value for each place along some axes of a shape, and one for all along the others."""
     missing = len(shape) - len(tensor.shape)
     wanted = tuple(n if axis in axes else 1 for axis, n in enumerate(shape))
-    return missing >= 0 and (1,) * missing + tuple(tensor.shape) == wanted
+    return missing >= 0 and _agree((1,) * missing + tuple(tensor.shape), wanted)
 
 
 def _agree(first: Sequence[int | None], second: Sequence[int | None]) -> bool:
     """Whether two shapes are the same as far as the file knows them."""
-    return len(first) == len(second) and all(
-        n == m or None in (n, m) for n, m in zip(first, second, strict=True)
-    )
+    return len(first) == len(second) and all(n == m or None in (n, m) for n, m in zip(first, second, strict=True))
+
+
+def merged(axes: Sequence[int], grouped: Sequence[int | None]) -> tuple[int | None, ...]:
+    """The shape of what was split into groups along the one axis that the means are not over."""
+    left = [axis for axis in range(1, len(grouped) - 1) if axis not in axes]
+    if len(left) != 1 or None in grouped[1:]:
+        return ()
+    groups, each = (n or 0 for n in grouped[left[0] : left[0] + 2])
+    return (*grouped[: left[0]], groups * each, *grouped[left[0] + 2 :])
 
 
 def group_axis(axes: Sequence[int], source: Sequence[int | None], grouped: Sequence[int | None]) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import tflite_forms as forms
 from .tflite_graph import Tensor
-from .tflite_normalizations import group_axis, is_laid_out
+from .tflite_normalizations import group_axis, is_laid_out, merged
 from .tflite_steps import Stored
 from .tflite_use import Made, Piece, Unsayable, Use, lengths
 
@@ -89,12 +89,19 @@ def group_normalization(use: Use) -> Made:
     assert isinstance(axis, int), "written by tflite_normalizations"
     assert isinstance(axes, tuple), "written by tflite_normalizations"
     assert isinstance(grouped, tuple), "written by tflite_normalizations"
-    if lengths(view.shape) is None or group_axis(axes, (grouped[0], *view.shape), grouped) != axis:
+    shape, first = (grouped[0], *view.shape), ()
+    if shape == grouped:
+        shape = merged(axes, grouped)
+        first = (Piece("Reshape", {"target_shape": list(shape[1:])}),)
+    if lengths(shape[1:]) is None or group_axis(axes, shape, grouped) != axis or (first and view.frames is not None):
         raise Unsayable
-    whole = (1, *view.shape[: axis - 1], *grouped[axis : axis + 2], *view.shape[axis:])
-    along = (view.shape[axis - 1],)
-    weights = {name: _stored(tensor, along, whole, (axis, axis + 1)) for name, tensor in _weights(use).items()}
-    return _normalization(use, "GroupNormalization", {"axis": axis, "groups": grouped[axis]}, weights)
+    weights = {
+        name: _stored(tensor, shape[axis : axis + 1], (1, *grouped[1:]), (axis, axis + 1))
+        for name, tensor in _weights(use).items()
+    }
+    made = _normalization(use, "GroupNormalization", {"axis": axis, "groups": grouped[axis]}, weights)
+    last = (Piece("Activation", {"activation": told["function"]}),) if told["function"] else ()
+    return replace(made, pieces=(*first, *made.pieces, *last), shape=shape[1:])
 
 
 def _weights(use: Use) -> dict[str, Tensor]:

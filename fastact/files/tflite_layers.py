@@ -32,8 +32,8 @@ ACTIVATED = frozenset({"Conv2D", "Conv2DTranspose", "Conv3D", "Dense", "Depthwis
 """Layers that have an activation of their own."""
 
 _PLAIN = frozenset(
-    {"Absolute", "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "LeakyReLU", "Maximum", "Minimum", "Multiply",
-     "ReLU", "Rescaling", "Rsqrt", "Sqrt", "Square", "Subtract"}
+    {"Absolute", "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "LeakyReLU", "Maximum", "Minimum",
+     "Multiply", "ReLU", "Rescaling", "Rsqrt", "Sqrt", "Square", "Subtract"}
 )  # fmt: skip
 """Layers that do to a run of frames what they do to each of them."""
 

@@ -89,7 +89,8 @@ def group_normalization(use: Use) -> Made:
     assert isinstance(axis, int), "written by tflite_normalizations"
     assert isinstance(axes, tuple), "written by tflite_normalizations"
     assert isinstance(grouped, tuple), "written by tflite_normalizations"
-    shape, first = (grouped[0], *view.shape), ()
+    shape: tuple[int | None, ...] = (grouped[0], *view.shape)
+    first: tuple[Piece, ...] = ()
     if shape == grouped:
         shape = merged(axes, grouped)
         first = (Piece("Reshape", {"target_shape": list(shape[1:])}),)

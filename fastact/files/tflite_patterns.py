@@ -53,7 +53,10 @@ class _Chain:
 
 
 def fold(graph: Graph, operators: Sequence[Operator]) -> list[Operator]:
-    """The network's operators, some of them perhaps folded, with those patterns folded, in an order that still gives before it takes."""
+    """The operators, some of them perhaps folded already, with those patterns folded.
+
+    Their order still gives before it takes.
+    """
     ends = set(graph.outputs)
     taking = [one for one in operators if one.kind != "SHAPE" or ends.intersection(one.outputs)]
     uses = Counter(number for operator in taking for number in set(operator.inputs))

@@ -61,12 +61,17 @@ CLASSES = {
 
 
 def made(k: Any, name: str) -> Any:
-    """A model of the layer, and of one with weights behind it, as Keras 3 forgets the names of outputs."""
+    """A model of the layer."""
     shape, make = LAYERS[name]
     k.backend.clear_session()
     x = image = k.layers.Input(shape, name="img_in")
     x = make(k.layers, k.layers.Activation("tanh", name="first")(x))
-    return shaken(k.Model(image, k.layers.PReLU(name="last")(x)))
+    return shaken(k.Model(image, last(k, x)))
+
+
+def last(k: Any, x: Any) -> Any:
+    """What takes a layer's map as it is: of outputs, Keras 3 forgets the names."""
+    return k.layers.Add(name="last")([x, k.layers.Activation("tanh", name="beside")(x)])
 
 
 def picture(shape: tuple[int, ...]) -> np.ndarray:
@@ -96,15 +101,17 @@ def test_layers_are_what_they_were(name: str, version: str, keras_named: Keras, 
     assert by_name["it"] == kind
 
 
-@pytest.mark.parametrize("name", ["layer", "groups", "unit"])
-def test_float16(name: str, keras_named: Keras, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [("layer", "LayerNormalization"), ("groups", "GroupNormalization"), ("unit", "Normalize")]
+)
+def test_float16(name: str, kind: str, keras_named: Keras, tmp_path: Path) -> None:
     content = converted(made(keras_named("keras"), name), "float16")
     given = picture(LAYERS[name][0])
     model = loaded(tmp_path / "a.tflite", content)
     (expected,) = interpreted(content, {"img_in": given}).values()
     found = fastact.Extractor(model, "all")(given)[model.outputs[0]]
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * np.max(np.abs(expected)))
-    assert {"LayerNormalization", "GroupNormalization", "UnitNormalization"} & {node.class_name for node in model.nodes}
+    assert kind in {node.class_name for node in model.nodes}  # the bound of 1e12 is 65504 there
 
 
 def test_each_frame_by_itself(keras_named: Keras, tmp_path: Path) -> None:
@@ -112,7 +119,7 @@ def test_each_frame_by_itself(keras_named: Keras, tmp_path: Path) -> None:
     image = k.layers.Input((3, 5, 6, 4), name="img_in")
     x = k.layers.TimeDistributed(k.layers.LayerNormalization(), name="layer")(image)
     x = k.layers.TimeDistributed(k.layers.GroupNormalization(2), name="groups")(x)
-    original = shaken(k.Model(image, k.layers.PReLU(name="last")(x)))
+    original = shaken(k.Model(image, last(k, x)))
     given = picture((3, 5, 6, 4))
     model = loaded(tmp_path / "a.tflite", converted(original))
     maps, expected = fastact.Extractor(model, "all")(given), keras_maps(original, {"img_in": given[None]})
@@ -263,7 +270,6 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "an epsilon for each channel": ({}, {"epsilon": np.ones(4, np.float32)}),
     "a gain a row": ({}, {"gamma": np.ones((5, 1), np.float32)}),
     "a gain for each value": ({}, {"gamma": np.ones((5, 4), np.float32)}),
-    "one gain for all": ({}, {"gamma": np.ones(1, np.float32)}),
     "a gain of more axes": ({}, {"gamma": np.ones((1, 1, 1, 4), np.float32)}),
     "an offset a row": ({}, {"beta": np.ones((1, 5, 1), np.float32)}),
     "the batch's axis": ({}, {"axes": np.array([0], np.int32)}),

@@ -225,24 +225,21 @@ def _last_axes(shape: Sequence[int | None], count: int | None) -> tuple[int, ...
     return None
 
 
+_SMALLEST_FLOOR = 1e-12
+
+
 def _unit(matcher: Matcher, last: Operator) -> tuple[Operator, Match] | None:
     for match in matcher.matches(_UNIT, last):
         axes, limit = _axes(matcher, match), matcher.number(match.bound["limit"])
         if axes is None or limit is None:
             continue
-        limit = _before_float16(matcher.graph.tensors[match.bound["limit"]], limit)
-        if "bounded" not in match.bound:
-            limit = limit and limit**-2
-        if limit is not None and 0 < limit < 1:
-            return _operator("UNIT_NORMALIZATION", match.bound["x"], match, last, {"axes": axes, "floor": limit}), match
+        if "bounded" in match.bound:
+            floor = limit or _SMALLEST_FLOOR  # in a float16 file, where Keras's 1e-12 is 0
+        else:
+            floor = limit**-2 if 0 < limit < math.inf else 0.0
+        if 0 < floor < 1:
+            return _operator("UNIT_NORMALIZATION", match.bound["x"], match, last, {"axes": axes, "floor": floor}), match
     return None
-
-
-def _before_float16(tensor: Tensor, limit: float) -> float | None:
-    """Keras's bounds, 1e12 of the factor and 1e-12 of the sum, are beyond what a float16 file can say."""
-    if tensor.kind == "FLOAT16" and limit in (0, math.inf):
-        return 1e12 if limit else 1e-12
-    return limit if 0 < limit < math.inf else None
 
 
 def _operator(kind: str, x: int, match: Match, last: Operator, told: Mapping[str, object]) -> Operator:

@@ -233,9 +233,8 @@ def _unit(matcher: Matcher, last: Operator) -> tuple[Operator, Match] | None:
         axes, limit = _axes(matcher, match), matcher.number(match.bound["limit"])
         if axes is None or limit is None:
             continue
-        if "bounded" in match.bound:
-            floor = limit or _SMALLEST_FLOOR  # in a float16 file, where Keras's 1e-12 is 0
-        else:
+        floor = limit or _SMALLEST_FLOOR  # in a float16 file, where Keras's 1e-12 is 0
+        if "bounded" not in match.bound:
             floor = limit**-2 if 0 < limit < math.inf else 0.0
         if 0 < floor < 1:
             return _operator("UNIT_NORMALIZATION", match.bound["x"], match, last, {"axes": axes, "floor": floor}), match

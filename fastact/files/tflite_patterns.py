@@ -2,7 +2,7 @@
 
 - SPACE_TO_BATCH_ND, a convolution, BATCH_TO_SPACE_ND: a dilated convolution.
 - EXPAND_DIMS, TILE, RESHAPE: rows or columns repeated, Keras 3's UpSampling2D by nearest neighbours and UpSampling1D;
-  of the single one that a RESHAPE makes before, RepeatVector, of which tf-keras leaves EXPAND_DIMS and TILE.
+  of the single one that a RESHAPE makes before, RepeatVector, of which tf-keras leaves what makes the row, and TILE.
 - SPLIT, CONCATENATION: every row repeated, tf-keras's UpSampling1D.
 - RESHAPE, FULLY_CONNECTED, RESHAPE: a dense layer along the last of several axes.
 - MINIMUM with a constant, RELU: a clipped ReLU.
@@ -148,11 +148,12 @@ def _repeated(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] 
 
 
 def _rows(chain: _Chain, last: Operator) -> tuple[Operator, list[Operator]] | None:
-    first = chain.before(last, ("EXPAND_DIMS",))
-    if first is None or len(chain.shape(first.inputs[0])) != 2:
+    first = chain.before(last, ("EXPAND_DIMS", "RESHAPE"))
+    given, row = (chain.shape(n) for n in (first.inputs[0], first.outputs[0])) if first else ((), ())
+    if first is None or len(row) != 3 or row[1] != 1 or row[2] is None or given[:1] != row[:1]:
         return None
-    axes, times = chain.ints(first, 1), chain.ints(last, 1)
-    if axes not in ((1,), (-2,)) or times is None or len(times) != 3 or times[1] < 1 or {times[0], times[2]} != {1}:
+    times = chain.ints(last, 1)
+    if times is None or len(times) != 3 or times[1] < 1 or {times[0], times[2]} != {1}:
         return None
     return Operator("REPEAT_VECTOR", first.inputs[:1], last.outputs, {}, {"n": times[1]}), [first]
 

@@ -51,7 +51,10 @@ LAYERS: dict[str, tuple[tuple[int, ...], Make]] = {
     "unit": ((5, 6, 4), lambda k, x: k.UnitNormalization(name="it")(x)),
     "unit, rows and columns": ((5, 6, 4), lambda k, x: k.UnitNormalization(axis=(1, 2), name="it")(x)),
     "unit of a vector": ((7,), lambda k, x: k.UnitNormalization(name="it")(x)),
-    "repeated": ((6,), lambda k, x: k.RepeatVector(3, name="it")(k.Dense(4, name="before")(x))),
+    "repeated": (
+        (6,),
+        lambda k, x: k.Conv1D(4, 2, name="then")(k.RepeatVector(3, name="it")(k.Dense(4, name="before")(x))),
+    ),
     "repeated rows": ((6, 4), lambda k, x: k.UpSampling1D(3, name="it")(x)),
 }
 CLASSES = {

@@ -233,7 +233,9 @@ def _unit(matcher: Matcher, last: Operator) -> tuple[Operator, Match] | None:
         axes, limit = _axes(matcher, match), matcher.number(match.bound["limit"])
         if axes is None or limit is None:
             continue
-        floor = limit or _SMALLEST_FLOOR  # in a float16 file, where Keras's 1e-12 is 0
+        floor = limit
+        if limit == 0 and matcher.graph.tensors[match.bound["limit"]].kind == "FLOAT16":
+            floor = _SMALLEST_FLOOR  # Keras's 1e-12 is 0 there
         if "bounded" not in match.bound:
             floor = limit**-2 if 0 < limit < math.inf else 0.0
         if 0 < floor < 1:

@@ -4,8 +4,9 @@
 | --- | --- |
 | `flatbuffer.py` | tables and vectors, every one of them compared with the file's size |
 | `tflite_graph.py` | tensors and operators, checked against each other |
+| `tflite_normalizations.py` | one operator of a normalization's, by grammars that `tflite_matching.py` follows |
+| `tflite_functions.py` | one operator of a function's, such as selu, in the same way |
 | `tflite_patterns.py` | one operator of several that are one layer |
-| `tflite_functions.py` | those of them that are a function, such as selu |
 | `tflite_frames.py` | one operator of those that are written once a frame |
 | `tflite_loops.py` | one operator of a loop that is a recurrent layer, which `tflite_cells.py` recognises |
 | `tflite_layers.py` | steps, each a Keras layer, by `tflite_windows.py`, `tflite_recurrent.py`, `tflite_forms.py`, … |
@@ -29,6 +30,7 @@ from .flatbuffer import Source
 from .model import SavedModel
 from .tflite_graph import Graph
 from .tflite_names import Naming, cleaned
+from .tflite_operations import OPERATIONS
 from .tflite_steps import Step, View
 from .tflite_weights import TfliteWeights
 
@@ -115,7 +117,7 @@ def _layer(step: Step, name: str, sources: Sequence[list[Any]]) -> dict[str, Any
     tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": source}} for source in sources]
     node: dict[str, Any] = {"args": tensors if len(tensors) < 2 else [tensors], "kwargs": {}}
     return {
-        "module": "keras.layers",
+        "module": "keras.src.ops" if step.class_name in OPERATIONS else "keras.layers",
         "class_name": cleaned(step.class_name) or "OPERATOR",
         "name": name,
         "config": {"name": name, **step.config},

@@ -6,8 +6,8 @@ from .tflite_steps import View
 from .tflite_use import Made, Piece, Unsayable, Use, lengths, size
 
 __all__ = [
-    "all_frames", "cast", "concatenation", "each_frame", "global_average", "global_maximum", "pad", "reshape",
-    "resize_bilinear", "resize_nearest", "strided_slice", "transpose", "up_sample",
+    "all_frames", "cast", "concatenation", "each_frame", "global_average", "global_maximum", "pad",
+    "repeat_vector", "reshape", "resize_bilinear", "resize_nearest", "strided_slice", "tile", "transpose", "up_sample",
 ]  # fmt: skip
 
 
@@ -224,12 +224,43 @@ def resize_nearest(use: Use) -> Made:
 
 def up_sample(use: Use) -> Made:
     """What `tflite_patterns` folds the repeating of rows or columns into."""
-    view = use.spatial(3)
     repeats = use.operator.folded["size"]
     assert isinstance(repeats, tuple), "written by tflite_patterns"
-    config = {"size": list(repeats), "interpolation": "nearest", "data_format": "channels_last"}
+    return _up_sampled(use.spatial(len(repeats) + 1), repeats)
+
+
+def _up_sampled(view: View, repeats: tuple[int, ...]) -> Made:
     shape = tuple(None if n is None else n * r for n, r in zip(view.shape, (*repeats, 1), strict=True))
-    return Made((Piece("UpSampling2D", config),), shape, view.frames)
+    if len(repeats) == 1:
+        return Made((Piece("UpSampling1D", {"size": repeats[0]}),), shape, view.frames)
+    config: dict[str, object] = {"size": list(repeats), "data_format": "channels_last"}
+    if len(repeats) == 2:
+        config["interpolation"] = "nearest"
+    return Made((Piece(f"UpSampling{len(repeats)}D", config),), shape, view.frames)
+
+
+def tile(use: Use) -> Made:
+    """TILE along axes of one cell, which is as well a cell repeated."""
+    view, times = use.view(), use.ints(1)
+    rank = len(view.shape)
+    if rank not in _RANKS or len(times) != rank + 1 or min(times) < 1 or {times[0], times[-1]} != {1}:
+        raise Unsayable
+    if any(n > 1 and length != 1 for n, length in zip(times[1:], view.shape, strict=True)):
+        raise Unsayable
+    return _up_sampled(view, times[1:-1])
+
+
+def repeat_vector(use: Use) -> Made:
+    """What `tflite_patterns` folds the repeating of a single row into."""
+    view, n = use.view(), use.operator.folded["n"]
+    width = size(view.shape)
+    assert isinstance(n, int), "written by tflite_patterns"
+    if width is None or not view.shape or len(use.output) != 3 or use.output[2] not in (None, width):
+        raise Unsayable
+    flattened = (Piece("Flatten"),) if len(view.shape) > 1 else ()
+    if flattened and view.frames is not None:
+        raise Unsayable
+    return Made((*flattened, Piece("RepeatVector", {"n": n})), (n, width), view.frames)
 
 
 def concatenation(use: Use) -> Made:

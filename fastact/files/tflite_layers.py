@@ -15,10 +15,14 @@ from . import tflite_arithmetic as arithmetic
 from . import tflite_forms as forms
 from . import tflite_frames as frames
 from . import tflite_loops as loops
+from . import tflite_matching as matching
+from . import tflite_operations as operations
 from . import tflite_patterns as patterns
 from . import tflite_windows as windows
+from .tflite_functions import ROOTS as FUNCTIONS
 from .tflite_graph import FLOATS, Graph, Operator
 from .tflite_names import Naming, Part
+from .tflite_normalizations import ROOTS as NORMALIZATIONS
 from .tflite_recurrent import recurrent
 from .tflite_schema import ACTIVATIONS
 from .tflite_steps import Step, View
@@ -30,13 +34,17 @@ ACTIVATED = frozenset({"Conv2D", "Conv2DTranspose", "Conv3D", "Dense", "Depthwis
 """Layers that have an activation of their own."""
 
 _PLAIN = frozenset(
-    {"Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "LeakyReLU", "Maximum", "Minimum", "Multiply",
-     "ReLU", "Rescaling", "Subtract"}
+    {"Absolute", "Activation", "Add", "BatchNormalization", "Concatenate", "Dense", "LeakyReLU", "Maximum", "Minimum",
+     "Multiply", "ReLU", "Rescaling", "Rsqrt", "Sqrt", "Square", "Subtract"}
 )  # fmt: skip
 """Layers that do to a run of frames what they do to each of them."""
 
+_CHAINS = (*NORMALIZATIONS, *FUNCTIONS)
+
 _TRANSLATIONS: Mapping[str, Callable[[Use], Made]] = MappingProxyType(
     dict.fromkeys(arithmetic.FUNCTIONS, arithmetic.function)
+    | dict.fromkeys(operations.ELEMENTWISE, operations.elementwise)
+    | dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN", "SUM"), operations.reduction)
     | dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM"), arithmetic.binary)
     | dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), forms.reshape)
     | dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "WHILE"), recurrent)
@@ -54,24 +62,29 @@ _TRANSLATIONS: Mapping[str, Callable[[Use], Made]] = MappingProxyType(
         "EACH_FRAME": forms.each_frame,
         "FULLY_CONNECTED": windows.dense,
         "GELU": arithmetic.gelu,
+        "GROUP_NORMALIZATION": operations.group_normalization,
+        "L2_NORMALIZATION": operations.l2_normalization,
+        "LAYER_NORMALIZATION": operations.layer_normalization,
         "LEAKY_RELU": arithmetic.leaky_relu,
         "MAX_POOL_2D": windows.max_pool,
-        "MEAN": forms.global_average,
         "NEG": arithmetic.negative,
         "PAD": forms.pad,
         "PADV2": forms.pad,
         "PRELU": arithmetic.prelu,
-        "REDUCE_MAX": forms.global_maximum,
         "RELU_0_TO_1": arithmetic.relu_0_to_1,
+        "REPEAT_VECTOR": forms.repeat_vector,
         "RESIZE_BILINEAR": forms.resize_bilinear,
         "RESIZE_NEAREST_NEIGHBOR": forms.resize_nearest,
         "SCALED_ELU": arithmetic.scaled_elu,
         "SLICE": forms.strided_slice,
         "SOFTMAX": arithmetic.softmax,
+        "SQUARED_DIFFERENCE": operations.squared_difference,
         "STRIDED_SLICE": forms.strided_slice,
         "THRESHOLDED_RELU": arithmetic.thresholded_relu,
+        "TILE": forms.tile,
         "TRANSPOSE": forms.transpose,
         "TRANSPOSE_CONV": windows.transpose_conv,
+        "UNIT_NORMALIZATION": operations.unit_normalization,
         "UP_SAMPLE": forms.up_sample,
     }
 )
@@ -83,7 +96,7 @@ def steps(graph: Graph, naming: Naming) -> tuple[list[Step], dict[int, View]]:
     made: list[Step] = []
     fresh = itertools.count(len(graph.tensors))
     makers = {number: operator for operator in graph.operators for number in operator.outputs}
-    for operator in frames.fold(graph, loops.fold(graph, patterns.fold(graph))):
+    for operator in frames.fold(graph, loops.fold(graph, patterns.fold(graph, matching.fold(graph, _CHAINS)))):
         if _is_arithmetic_on_shapes(graph, operator):
             continue
         use = Use(graph, naming, operator, views, makers)
@@ -119,6 +132,8 @@ def _translated(use: Use, views: dict[int, View], fresh: Iterator[int]) -> list[
     elif function is not None:
         pieces[-1] = _activated(pieces[-1], function)
     part = use.naming.result(operator, weights=made.weights, bias=made.bias, activated=function is not None)
+    if made.is_unfinished and part is not None:
+        part = part.unfinished()
     views[output] = View(output, made.shape, made.frames, made.frames_first)
     if within is not None:
         part = _wrapper(part, use.naming.of(output))

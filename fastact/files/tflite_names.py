@@ -72,6 +72,10 @@ class Part:
             _SUM.fullmatch(self.operation) is not None and _AVERAGE.fullmatch(self.layer) is not None
         )
 
+    def unfinished(self) -> Part:
+        """The same layer before its end."""
+        return Part(self.layer, "batchnorm/mul")
+
 
 class _Nested:
     """Which scopes are of layers and which of operations, where operations give theirs the names that layers have.

@@ -43,6 +43,8 @@ class Made:
     weights: int = -1
     """The tensors whose names tell the layer's."""
     bias: int = -1
+    is_unfinished: bool = False
+    """Whether its Keras layer may have more to do after it, in an operator that is another layer's."""
 
 
 class Use:

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from ..kernels.records import dataclass
 
-__all__ = ["LayerPath", "SavedModel", "Shape", "WeightReader"]
+__all__ = ["OPERATOR", "LayerPath", "SavedModel", "Shape", "WeightReader"]
 
 Shape = tuple[int, ...]
+
+OPERATOR = "operator"
+"""The module of a layer that is an operator of the file, for which there is no layer of Keras's."""
 
 MODEL_CLASSES = ("Functional", "Model", "Sequential")
 """Keras's names for models whose network is in their configuration."""

@@ -27,7 +27,7 @@ from typing import Any
 
 from . import sniff, tflite_graph, tflite_layers, tflite_merge
 from .flatbuffer import Source
-from .model import SavedModel
+from .model import OPERATOR, SavedModel
 from .tflite_graph import Graph
 from .tflite_names import Naming, cleaned
 from .tflite_operations import OPERATIONS
@@ -117,9 +117,15 @@ def _layer(step: Step, name: str, sources: Sequence[list[Any]]) -> dict[str, Any
     tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": source}} for source in sources]
     node: dict[str, Any] = {"args": tensors if len(tensors) < 2 else [tensors], "kwargs": {}}
     return {
-        "module": "keras.src.ops" if step.class_name in OPERATIONS else "keras.layers",
+        "module": _module(step),
         "class_name": cleaned(step.class_name) or "OPERATOR",
         "name": name,
         "config": {"name": name, **step.config},
         "inbound_nodes": [node],
     }
+
+
+def _module(step: Step) -> str:
+    if step.class_name == step.operator:
+        return OPERATOR
+    return "keras.src.ops" if step.class_name in OPERATIONS else "keras.layers"

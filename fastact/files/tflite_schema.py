@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ..kernels.records import dataclass
 
-__all__ = ["ACTIVATIONS", "FOLDED", "LEAST_INPUTS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
+__all__ = ["ACTIVATIONS", "LEAST_INPUTS", "OPERATORS", "OPTIONS", "PADDINGS", "TYPES", "Field", "Options"]
 
 
 class Model:
@@ -198,6 +198,3 @@ _OPERATORS = """
     REDUCE_WINDOW STABLEHLO_COMPOSITE STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT STABLEHLO_CASE
 """
 OPERATORS: tuple[str, ...] = tuple(_OPERATORS.split())
-
-FOLDED = ("ALL_FRAMES", "CLIPPED_RELU", "EACH_FRAME", "UP_SAMPLE")
-"""What fastact calls what it folds several operators into; the schema has no such names."""

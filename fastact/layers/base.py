@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import numpy as np
 
 from fastact.errors import UnsupportedError
+from fastact.files.model import OPERATOR
 from fastact.kernels import ops
 from fastact.kernels.program import Value as Value
 from fastact.kernels.records import dataclass
@@ -197,15 +198,13 @@ def create(class_name: str, config: Config) -> Layer:
     layer = _found(_OPERATIONS, class_name) if config.is_operation else None
     layer = layer or _found(_REGISTRY, class_name)
     if layer is None:
-        raise UnsupportedError(_REFUSED.get(class_name) or _unknown(class_name))
+        raise UnsupportedError(_REFUSED.get(class_name) or _unknown(class_name, config.module))
     return layer(config)
 
 
-def _unknown(class_name: str) -> str:
-    """What is said of a class that is neither known nor refused; `files.tflite` gives operators as such."""
-    from ..files.tflite_schema import FOLDED, OPERATORS  # a table that few models need
-
-    if class_name in (*OPERATORS, *FOLDED) or class_name.startswith(("CUSTOM ", "OPERATOR ")):
+def _unknown(class_name: str, module: str | None) -> str:
+    """What is said of a class that is neither known nor refused."""
+    if module == OPERATOR:
         return (
             f"it is TensorFlow Lite's operator {class_name[:60]!r}, and no layer that fastact knows does what it does "
             "here: give the Keras file that the model was converted from"

@@ -31,6 +31,13 @@ def frame() -> np.ndarray:
     return np.random.default_rng(2).normal(0, 2, SHAPE).astype(np.float32)
 
 
+def begun(keras_named: Keras, version: str) -> tuple[Any, Any]:
+    """A Keras that numbers its scopes from the first on, and an input."""
+    k = keras_named(version)
+    k.backend.clear_session()
+    return k, k.layers.Input(SHAPE, name="image")
+
+
 def assert_same(original: Any, folder: Path, wanted: set[str]) -> fastact.Model:
     """fastact's maps of a converted model that Keras has, too, are Keras's, and there are all of these."""
     content = converted(shaken(original))
@@ -49,10 +56,8 @@ def assert_same(original: Any, folder: Path, wanted: set[str]) -> fastact.Model:
 @pytest.mark.parametrize("version", ["keras", "tf_keras"])
 @pytest.mark.parametrize("what", LAYERS)
 def test_a_layer_of_its_own(what: str, version: str, keras_named: Keras, tmp_path: Path) -> None:
-    k = keras_named(version)
-    k.backend.clear_session()
-    x = image = k.layers.Input(SHAPE, name="image")
-    x = LAYERS[what](k.layers)(x)
+    k, image = begun(keras_named, version)
+    x = LAYERS[what](k.layers)(image)
     model = assert_same(k.Model(image, k.layers.MaxPooling2D(2, name="after")(x)), tmp_path, {"it"})
     assert len(model.nodes) == 3
 
@@ -60,10 +65,8 @@ def test_a_layer_of_its_own(what: str, version: str, keras_named: Keras, tmp_pat
 @pytest.mark.parametrize("version", ["keras", "tf_keras"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_convolution_s_own(name: str, version: str, keras_named: Keras, tmp_path: Path) -> None:
-    k = keras_named(version)
-    k.backend.clear_session()
-    x = image = k.layers.Input(SHAPE, name="image")
-    x = k.layers.Conv2D(5, 3, activation=name, name="within")(x)
+    k, image = begun(keras_named, version)
+    x = k.layers.Conv2D(5, 3, activation=name, name="within")(image)
     x = k.layers.MaxPooling2D(2, name="between")(x)
     x = k.layers.Dense(4, activation=name, name="last")(k.layers.Flatten(name="flat")(x))
     model = assert_same(k.Model(image, x), tmp_path, {"within", "between", "flat", "last"})
@@ -72,19 +75,15 @@ def test_a_convolution_s_own(name: str, version: str, keras_named: Keras, tmp_pa
 
 @pytest.mark.parametrize("name", ["swish", "mish"])
 def test_a_product_at_the_output_belongs_to_its_gate(name: str, keras_named: Keras, tmp_path: Path) -> None:
-    k = keras_named("keras")
-    k.backend.clear_session()
-    x = image = k.layers.Input(SHAPE, name="image")
-    x = k.layers.Conv2D(5, 3, name="before")(x)
+    k, image = begun(keras_named, "keras")
+    x = k.layers.Conv2D(5, 3, name="before")(image)
     assert_same(k.Model(image, k.layers.Activation(name, name="it")(x)), tmp_path, {"before", "it"})
 
 
 @pytest.mark.parametrize("version", ["keras", "tf_keras"])
 def test_a_sum_is_no_average(version: str, keras_named: Keras, tmp_path: Path) -> None:
     """The division went into the weights behind it; without any there, it is a step of its own."""
-    k = keras_named(version)
-    k.backend.clear_session()
-    image = k.layers.Input(SHAPE, name="image")
+    k, image = begun(keras_named, version)
     x = k.layers.Conv2D(3, 1, name="before")(image)
     x = k.layers.Average(name="average")([x, image])
     assert_same(k.Model(image, k.layers.Conv2D(2, 1, name="after")(x)), tmp_path, {"before"})

@@ -14,6 +14,12 @@ from .tflite_matching import Grammar, Making, Match, Matcher, Root
 
 __all__ = ["ROOTS"]
 
+
+def _where(*takes: str) -> list[tuple[str, ...]]:
+    """The two operators that take from one side where something holds and from another where not."""
+    return [("SELECT", *takes), ("SELECT_V2", *takes)]
+
+
 _SOFTPLUS: Grammar = {
     "y": [("LOG", "total")],
     "total": [("ADD", "power", "one")],
@@ -25,7 +31,7 @@ _SOFTSIGN: Grammar = {
     "size": [("ABS", "x")],
 }
 _SELU: Grammar = {
-    "y": [("SELECT", "is above", "above", "below"), ("SELECT_V2", "is above", "above", "below")],
+    "y": _where("is above", "above", "below"),
     "is above": [("GREATER", "x", "zero")],
     "above": [("MUL", "x", "scale")],
     "below": [("MUL", "less", "lower scale")],
@@ -33,13 +39,13 @@ _SELU: Grammar = {
     "power": [("EXP", "x")],
 }
 _ELU: Grammar = {
-    "y": [("SELECT", "is above", "above", "below"), ("SELECT_V2", "is above", "above", "below")],
+    "y": _where("is above", "above", "below"),
     "is above": [("GREATER", "x", "zero")],
     "above": [("ELU", "x")],
     "below": [("MUL", "above", "alpha")],
 }
 _RELU: Grammar = {
-    "y": [("SELECT", "is above", "x", "zero"), ("SELECT_V2", "is above", "x", "zero"), ("MUL", "x", "mask")],
+    "y": [*_where("is above", "x", "zero"), ("MUL", "x", "mask")],
     "mask": [("CAST", "is above")],
     "is above": [("GREATER", "x", "threshold")],
 }
@@ -72,11 +78,15 @@ def _made(kind: str, grammar: Grammar) -> Making:
     return making
 
 
-ROOTS = (
-    Root("LOG", "EXP", _made("SOFTPLUS", _SOFTPLUS)),
-    Root("DIV", "ABS", _made("SOFTSIGN", _SOFTSIGN)),
-    *(Root(kind, "EXP", _made("SELU", _SELU)) for kind in ("SELECT", "SELECT_V2")),
-    *(Root(kind, "ELU", _made("SCALED_ELU", _ELU)) for kind in ("SELECT", "SELECT_V2")),
-    *(Root(kind, "GREATER", _made("THRESHOLDED_RELU", _RELU)) for kind in ("SELECT", "SELECT_V2", "MUL")),
+ROOTS = tuple(
+    Root(kind, needs, _made(name, grammar))
+    for name, needs, grammar in (
+        ("SOFTPLUS", "EXP", _SOFTPLUS),
+        ("SOFTSIGN", "ABS", _SOFTSIGN),
+        ("SELU", "EXP", _SELU),
+        ("SCALED_ELU", "ELU", _ELU),
+        ("THRESHOLDED_RELU", "GREATER", _RELU),
+    )
+    for kind, *_ in grammar["y"]
 )
 """What chains end with."""

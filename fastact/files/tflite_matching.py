@@ -41,7 +41,7 @@ class Matcher:
 
     def __init__(self, graph: Graph, operators: Sequence[Operator]) -> None:
         """`operators` are the network's, some of them perhaps folded."""
-        self.graph, self._operators = graph, operators
+        self.graph = graph
         self.makers = {number: operator for operator in operators for number in operator.outputs}
         self._takers: dict[int, list[Operator]] = {}
         ends = set(graph.outputs)
@@ -56,20 +56,6 @@ class Matcher:
         Operators that give one of `ends` may end with a function.
         """
         yield from self._resolved(grammar, ends, ("y",), Match({"y": last.outputs[0]}, ()))
-
-    def without_unneeded(self, inside: Collection[int]) -> list[Operator]:
-        """The operators without those that give a tensor of `inside`, or a shape, to nobody."""
-        needed = set(self.graph.outputs)
-        kept = []
-        for operator in reversed(list(self._operators)):
-            idle = operator.outputs and not needed.intersection(operator.outputs)
-            if not idle or (operator.outputs[0] not in inside and not self._gives_shapes(operator)):
-                needed.update(operator.inputs)
-                kept.append(operator)
-        return kept[::-1]
-
-    def _gives_shapes(self, operator: Operator) -> bool:
-        return all(self.graph.tensors[number].kind in ("INT32", "INT64") for number in operator.outputs)
 
     def takers(self, number: int) -> Sequence[Operator]:
         """The operators that take a tensor's values."""
@@ -157,14 +143,18 @@ def fold(graph: Graph, roots: Iterable[Root]) -> list[Operator]:
     """The network's operators with every chain folded into one; of several that overlap, that of the earlier root."""
     operators = list(graph.operators)
     kinds = {operator.kind for operator in operators}
+    matcher: Matcher | None = None
     for root in roots:
         if {root.kind, root.needs} <= kinds:
-            operators = _folded(graph, operators, root)
+            matcher = matcher or Matcher(graph, operators)
+            folded = _folded(matcher, operators, root)
+            if folded is not None:
+                operators, matcher = folded, None
     return operators
 
 
-def _folded(graph: Graph, operators: list[Operator], root: Root) -> list[Operator]:
-    matcher = Matcher(graph, operators)
+def _folded(matcher: Matcher, operators: list[Operator], root: Root) -> list[Operator] | None:
+    """The operators with the root's chains folded; None where there are none."""
     inside: set[int] = set()
     folded: list[Operator] = []
     for operator in operators:
@@ -172,4 +162,17 @@ def _folded(graph: Graph, operators: list[Operator], root: Root) -> list[Operato
         folded.append(operator if found is None else found[0])
         if found is not None:
             inside.update(one.outputs[0] for one in found[1].inside)
-    return Matcher(graph, folded).without_unneeded(inside) if inside else operators
+    return _without_unneeded(matcher.graph, folded, inside) if inside else None
+
+
+def _without_unneeded(graph: Graph, operators: Sequence[Operator], inside: Collection[int]) -> list[Operator]:
+    """The operators without those that give a tensor of `inside`, or a shape, to nobody."""
+    needed = set(graph.outputs)
+    kept = []
+    for operator in reversed(operators):
+        idle = operator.outputs and not needed.intersection(operator.outputs)
+        shapes = all(graph.tensors[number].kind in ("INT32", "INT64") for number in operator.outputs)
+        if not idle or (operator.outputs[0] not in inside and not shapes):
+            needed.update(operator.inputs)
+            kept.append(operator)
+    return kept[::-1]

@@ -58,14 +58,9 @@ _SCALED: Grammar = {
 
 _LAYER: Grammar = {**_SCALED, **_MEAN}
 _OF_ONE_VALUE: Grammar = {
-    "y": _SCALED["y"],
-    "scaled": _SCALED["scaled"],
-    "shift": _SCALED["shift"],
-    "less": _SCALED["less"],
+    **_SCALED,
     "moved": [("MUL", "x", "factor")],
     "negative": [("NEG", "x")],
-    "factor": _SCALED["factor"],
-    "inverse": _SCALED["inverse"],
     "sum": [("ADD", "squares", "epsilon")],
     "squares": [("SQUARED_DIFFERENCE", "x", "x")],
 }
